@@ -1,0 +1,57 @@
+# Everything starts from Python 3.11+, venv and make. `make help` lists the targets.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+FOLDER ?= data/sample
+OUT ?= reports/$(notdir $(FOLDER))
+
+.PHONY: help setup report test check notebooks bench docs reference sample clean
+.DEFAULT_GOAL := help
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	@echo "Setting up $(VENV) (once; about two minutes)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "ketaoutcomes needs Python 3.11 or later; set PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "The venv module is missing; on Debian: apt install python3-venv"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	@touch $@
+
+$(VENV)/.notebooks: $(VENV)/.ready
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,notebooks]'
+	@touch $@
+
+setup: $(VENV)/.ready  ## make the virtual environment and install
+
+report: $(VENV)/.ready  ## write the monthly outcome report of data/sample (FOLDER=... for another)
+	@$(BIN)/ketaoutcomes report $(FOLDER) --out $(OUT)
+
+test: $(VENV)/.ready  ## run the tests
+	@echo "Running the tests on all cores"
+	@$(BIN)/python -m pytest -q -n auto --dist loadfile
+	@echo "Tests passed. What was skipped, and why, stands above."
+
+check: $(VENV)/.ready  ## lint the code, then check data/sample
+	@$(BIN)/ruff check .
+	@$(BIN)/ketaoutcomes check $(FOLDER)
+
+notebooks: $(VENV)/.notebooks  ## run every notebook; nothing is written back
+	@$(BIN)/python tools/run_notebooks.py notebooks
+
+bench: $(VENV)/.ready  ## measure speed against the peers that are installed
+	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+docs: $(VENV)/.ready  ## write docs/data.md and docs/definitions.md anew from the schema and the catalog
+	@$(BIN)/python tools/write_docs.py docs
+
+reference:  ## make the reference values anew (needs R with survival)
+	@command -v Rscript >/dev/null || { echo "R is needed: apt install r-base-core r-cran-survival"; exit 1; }
+	@for script in tests/reference/*.R; do echo "== $$script"; (cd tests/reference && Rscript $$(basename $$script)) || exit 1; done
+
+sample: $(VENV)/.ready  ## write data/sample anew (the same bytes each time)
+	@$(BIN)/python -m ketaoutcomes.cohort.simulate data/sample
+
+clean:  ## remove the virtual environment and the reports
+	@rm -rf $(VENV) reports

@@ -1,0 +1,54 @@
+"""Outcomes of ketamine clinics, each number with its n, interval and definition.
+
+Research use only: nothing here is advice for one patient.
+
+The public names below are found when they are first used, so that importing
+the package costs no more than importing pandas.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+# Public name -> the module that defines it. The layer test reads this table as imports.
+_WHERE = {
+    "ConfigError": "ketaoutcomes.errors",
+    "ConvergenceError": "ketaoutcomes.errors",
+    "DataError": "ketaoutcomes.errors",
+    "FormulaError": "ketaoutcomes.errors",
+    "KetaError": "ketaoutcomes.errors",
+    "PrivacyError": "ketaoutcomes.errors",
+    "INSTRUMENTS": "ketaoutcomes.catalog.instruments",
+    "benchmarks": "ketaoutcomes.catalog.benchmarks",
+    "Cohort": "ketaoutcomes.cohort.cohort",
+    "check": "ketaoutcomes.cohort.check",
+    "load_cohort": "ketaoutcomes.cohort.read",
+    "simulate_cohort": "ketaoutcomes.cohort.simulate",
+    "change_from_baseline": "ketaoutcomes.derive.change",
+    "response_events": "ketaoutcomes.derive.events",
+    "scores": "ketaoutcomes.derive.scores",
+    "session_table": "ketaoutcomes.derive.sessions",
+    "data_quality": "ketaoutcomes.analysis.quality",
+    "response_rates": "ketaoutcomes.analysis.response",
+    "side_effect_rates": "ketaoutcomes.analysis.safety",
+    "time_to_response": "ketaoutcomes.analysis.timing",
+    "trajectory": "ketaoutcomes.analysis.trajectory",
+    "monthly_report": "ketaoutcomes.report.monthly",
+}
+
+__all__ = [*sorted(_WHERE), "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module 'ketaoutcomes' has no attribute {name!r}")
+    value = getattr(import_module(_WHERE[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

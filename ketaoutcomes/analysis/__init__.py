@@ -1,0 +1,1 @@
+"""The analyses: functions of a cohort that return a result."""

@@ -1,0 +1,1 @@
+"""Analysis sets: plain frames made from a cohort."""

@@ -1,0 +1,1 @@
+"""Pictures: a tidy table in, matplotlib axes out."""

@@ -1,0 +1,1 @@
+"""Estimators on arrays: numpy and scipy only, no frames, no pictures."""

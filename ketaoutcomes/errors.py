@@ -1,0 +1,116 @@
+"""What can go wrong, and the exit code that the command line gives for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+__all__ = [
+    "ConfigError",
+    "ConvergenceError",
+    "DataError",
+    "FormulaError",
+    "KetaError",
+    "PrivacyError",
+    "Problem",
+]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with the input, in words that hold no cell's value.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong and what to do about it.
+    table, column : str, optional
+        Where it is.
+    rule : str, optional
+        The short name of the rule that was broken, e.g. ``"out_of_range"``.
+    n_rows : int, optional
+        How many rows break the rule.
+    first_row : int, optional
+        Number of the first such row in the file; the header is row 1.
+    """
+
+    message: str
+    table: str | None = None
+    column: str | None = None
+    rule: str | None = None
+    n_rows: int | None = None
+    first_row: int | None = None
+
+    def __str__(self) -> str:
+        where = ""
+        if self.table:
+            where = f"{self.table}: "
+            if self.column:
+                where = f"{self.table}: column '{self.column}' "
+        count = ""
+        if self.n_rows:
+            rows = "row" if self.n_rows == 1 else "rows"
+            count = f" ({self.n_rows} {rows}"
+            count += f", first at row {self.first_row})" if self.first_row else ")"
+        return f"{where}{self.message}{count}"
+
+
+class KetaError(Exception):
+    """Base of every error that `ketaoutcomes` raises on purpose.
+
+    Parameters
+    ----------
+    problems : str, Problem or sequence of Problem
+        All problems found, so that one run shows them all.
+    """
+
+    exit_code = 1
+
+    def __init__(self, problems: str | Problem | Sequence[Problem]):
+        if isinstance(problems, str):
+            problems = [Problem(problems)]
+        elif isinstance(problems, Problem):
+            problems = [problems]
+        self.problems: tuple[Problem, ...] = tuple(problems)
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        if len(self.problems) == 1:
+            return str(self.problems[0])
+        lines = [f"{len(self.problems)} problems:"]
+        lines += [f"  {number}. {problem}" for number, problem in enumerate(self.problems, 1)]
+        return "\n".join(lines)
+
+    def __reduce__(self):
+        # Exceptions are rebuilt from `args`, which hold the joined text; the problems must survive.
+        return type(self), (self.problems,)
+
+
+class DataError(KetaError):
+    """The data cannot be used as they are."""
+
+    exit_code = 10
+
+
+class ConfigError(DataError):
+    """A configuration file or an argument holds a key or value that is not known."""
+
+    exit_code = 2
+
+
+class PrivacyError(KetaError):
+    """The data look as if they identify people."""
+
+    exit_code = 11
+
+
+class FormulaError(KetaError):
+    """A model formula cannot be read or cannot be fitted to these data."""
+
+    exit_code = 12
+
+
+class ConvergenceError(KetaError):
+    """An estimate was not reached; no number is given instead."""
+
+    exit_code = 20

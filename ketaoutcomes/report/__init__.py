@@ -1,0 +1,1 @@
+"""Reports: results arranged, passed through one gate, and written."""

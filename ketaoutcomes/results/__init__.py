@@ -1,0 +1,1 @@
+"""What analyses give back: frozen, with table, notes and picture."""

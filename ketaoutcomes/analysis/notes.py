@@ -1,0 +1,67 @@
+"""Sentences that several analyses add to their results, with counts and no cell values."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from ketaoutcomes.catalog.definitions import BaselineRule, Outcome, Window
+from ketaoutcomes.cohort.cohort import Cohort
+from ketaoutcomes.derive.groups import Groups
+from ketaoutcomes.errors import DataError
+from ketaoutcomes.results.text import patients
+
+__all__ = ["check_level", "cited", "dropped_notes", "group_notes", "same_time_note", "selection_notes"]
+
+
+def cited(definition: Outcome | Window | BaselineRule) -> tuple[str, str, str]:
+    """Name, text and source of a definition; an unverified source is marked."""
+    source = definition.source
+    if source and not definition.verified:
+        source += " (not verified)"
+    return definition.name, definition.text, source
+
+
+def check_level(level: float) -> None:
+    """Refuse a confidence level outside (0, 1)."""
+    if not 0 < level < 1:
+        raise DataError("level must lie between 0 and 1, e.g. 0.95")
+
+
+def dropped_notes(dropped: pd.DataFrame, n_starters: int) -> list[str]:
+    """How many of the treated patients were left out, by reason."""
+    total = int(dropped["n_patients"].sum())
+    if not total:
+        return [f"All {patients(n_starters)} with a session are in."]
+    reasons = "; ".join(f"{row.reason} {row.n_patients}" for row in dropped.itertuples())
+    return [f"{total} of {patients(n_starters)} with a session left out: {reasons}."]
+
+
+def group_notes(groups: Groups, n_missing: int, n_small: int, n_in_small: int) -> list[str]:
+    """What became of missing levels and of groups with a single patient."""
+    notes = []
+    if groups.by is None:
+        return notes
+    if groups.source == "sessions":
+        notes.append(f"Groups: '{groups.by}' at session 1.")
+    if n_missing:
+        notes.append(f"{patients(n_missing)} left out: '{groups.by}' is missing.")
+    if n_small:
+        noun = "1 group" if n_small == 1 else f"{n_small} groups"
+        notes.append(f"{noun} of '{groups.by}' with fewer than 2 patients left out ({patients(n_in_small)}).")
+    return notes
+
+
+def same_time_note(cohort: Cohort) -> str:
+    """How a score at a session's own time was placed."""
+    if cohort.settings.same_time == "after":
+        side, unless = "after", 'its timing is "pre"'
+    else:
+        side, unless = "before", "its timing says otherwise"
+    return (
+        f"A score at a session's own time, or on its day without a time, counts as {side} it unless {unless}."
+    )
+
+
+def selection_notes(cohort: Cohort) -> list[str]:
+    """What the cohort was narrowed to."""
+    return [f"Selection: {words}." for words in cohort.selection]

@@ -1,0 +1,245 @@
+"""How fast patients respond."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from ketaoutcomes.analysis.notes import (
+    check_level,
+    cited,
+    dropped_notes,
+    group_notes,
+    same_time_note,
+    selection_notes,
+)
+from ketaoutcomes.analysis.turnbull import Settings, curves
+from ketaoutcomes.catalog.definitions import outcomes_for
+from ketaoutcomes.catalog.instruments import INSTRUMENTS, Instrument, find_instrument
+from ketaoutcomes.cohort.cohort import Cohort
+from ketaoutcomes.derive.arrays import patient_codes
+from ketaoutcomes.derive.events import EventSet, event_set
+from ketaoutcomes.derive.groups import groups
+from ketaoutcomes.derive.scores import HOURS_PER_DAY
+from ketaoutcomes.errors import DataError
+from ketaoutcomes.results.base import UNCONTROLLED, provenance_of
+from ketaoutcomes.results.curve import CurveResult
+from ketaoutcomes.results.text import patients, time_point
+
+__all__ = ["time_to_response"]
+
+_LANDMARKS = {"hours": (1.0, 2.0, 4.0, 24.0, 72.0), "days": (7.0, 14.0, 21.0, 28.0, 42.0)}
+_LONGEST_RECALL_FOR_HOURS = 1.0
+_TURNBULL = (
+    "Turnbull estimate",
+    "The nonparametric maximum likelihood curve of a time that is known only to lie between two assessments, "
+    "(last without response, first with response]; undetermined in between",
+    "Turnbull 1976, J. R. Stat. Soc. B 38, 290",
+)
+_SMALLEST_GROUP = 2
+
+
+def time_to_response(
+    cohort: Cohort,
+    instrument: str,
+    *,
+    by: str | None = None,
+    origin: str = "first_session",
+    unit: str = "days",
+    definition: str | None = None,
+    level: float = 0.95,
+    n_replicates: int = 400,
+    seed: int = 20260101,
+    horizon: float | None = None,
+    at: tuple[float, ...] | None = None,
+) -> CurveResult:
+    """Share of patients who have responded for the first time, against time.
+
+    A patient responds at the first assessment after session 1 that meets the
+    definition. Response is known only to lie between two assessments, so the
+    curve is the interval-censored (Turnbull) estimate; where the assessments do
+    not determine it, both bounds are given. The band is a bootstrap over
+    patients: its lower limit is that of the lower bound, its upper limit that
+    of the upper bound.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    instrument : str
+        A name in `INSTRUMENTS`, e.g. "PHQ-9".
+    by : str, optional
+        Column of `patients`, or of `sessions` (the value at session 1); one
+        curve per level.
+    origin : {"first_session"}
+    unit : {"hours", "days"}
+        Unit of every time in and out.
+    definition : str, optional
+        Name of a definition; the instrument's response by default.
+    level : float
+        Confidence level.
+    n_replicates : int
+        Bootstrap replicates; 0 for no band.
+    seed : int
+        Same seed, same band, whatever the order of rows and the names of patients.
+    horizon : float, optional
+        Assessments after it (in `unit`) are not looked at.
+    at : tuple of float, optional
+        Times of the landmarks; by default 1, 2, 4, 24 and 72 hours, or 7, 14,
+        21, 28 and 42 days, as far as the follow-up goes.
+
+    Returns
+    -------
+    CurveResult
+        `.table`, `.landmarks`, `.medians`, `.masses`, `.naive`, `.fits`.
+
+    Raises
+    ------
+    DataError
+        If no patient has a valid baseline and a later score, or the outcome is
+        asked for in hours from an instrument whose recall is longer than a day.
+
+    Source
+    ------
+    Turnbull (1976), J. R. Stat. Soc. B 38, 290; Wellner and Zhan (1997), J. Am.
+    Stat. Assoc. 92, 945.
+    """
+    check_level(level)
+    known = find_instrument(instrument)
+    _check_unit(unit, known, cohort)
+    hours = 1.0 if unit == "hours" else HOURS_PER_DAY
+    events = event_set(
+        cohort,
+        instrument,
+        definition=definition,
+        origin=origin,
+        horizon_hours=None if horizon is None else horizon * hours,
+    )
+    grouped = groups(cohort, by)
+    codes = patient_codes(events.frame)
+    level_of = grouped.code[codes]
+    left = events.frame["left"].to_numpy(float) / hours
+    right = events.frame["right"].to_numpy(float) / hours
+    sizes = np.bincount(level_of[level_of >= 0], minlength=len(grouped.levels))
+    end = _last_time(left, right, horizon)
+    marks = np.array(sorted(_LANDMARKS[unit] if at is None else at), dtype=float)
+    how = Settings(marks[marks <= end], end, level, n_replicates, seed)
+    shown = sizes >= (_SMALLEST_GROUP if by is not None else 1)
+    if not shown.any():
+        raise DataError(
+            f"by='{by}' leaves no group of at least {_SMALLEST_GROUP} patients with a baseline and a later "
+            "score"
+        )
+    tables = curves(left, right, level_of, grouped, shown, how)
+    small = ~shown & (sizes > 0)
+    notes = _notes(cohort, events, unit, end, tables, n_replicates)
+    notes += group_notes(grouped, int((level_of < 0).sum()), int(small.sum()), int(sizes[small].sum()))
+    return CurveResult(
+        title=f"Time to first response, {known.name} ({unit} since session 1)",
+        notes=(*notes, *selection_notes(cohort), UNCONTROLLED),
+        definitions=(cited(events.definition), cited(events.baseline), _TURNBULL),
+        provenance=provenance_of(
+            "time_to_response",
+            cohort.fingerprint,
+            {
+                "instrument": known.name,
+                "by": by,
+                "origin": origin,
+                "unit": unit,
+                "definition": events.definition.name,
+                "level": level,
+                "n_replicates": n_replicates,
+                "seed": seed,
+                "horizon": horizon,
+                "at": tuple(how.marks.tolist()),
+            },
+        ),
+        unit=unit,
+        by=by,
+        level=level,
+        recall_days=known.recall_days,
+        **tables,
+    )
+
+
+def _check_unit(unit: str, instrument: Instrument, cohort: Cohort) -> None:
+    """Refuse hours from an instrument whose question looks back further than a day."""
+    if unit not in _LANDMARKS:
+        raise DataError(f'unit="{unit}" is not known; choose "hours" or "days"')
+    if unit == "days" or instrument.recall_days <= _LONGEST_RECALL_FOR_HOURS:
+        return
+    recorded = {str(name) for name in cohort.scores["instrument"].unique()}
+    short = [
+        name
+        for name in sorted(recorded)
+        if INSTRUMENTS[name].recall_days <= _LONGEST_RECALL_FOR_HOURS and outcomes_for(name, "response")
+    ]
+    recorded_here = f" (this cohort has {', '.join(short)})" if short else ""
+    raise DataError(
+        f"{instrument.name} asks about the past {instrument.recall_days:g} days, so a change within hours "
+        'cannot be seen with it; use unit="days", or an instrument with a recall of hours such as '
+        f"Mood-NRS{recorded_here}"
+    )
+
+
+def _last_time(left: np.ndarray, right: np.ndarray, horizon: float | None) -> float:
+    """The last time at which anything is known; the horizon if it comes first."""
+    last = max(left.max(initial=0.0), right[np.isfinite(right)].max(initial=0.0))
+    return last if horizon is None else min(last, horizon)
+
+
+def _notes(cohort, events: EventSet, unit, end, tables, n_replicates) -> list[str]:
+    """What was dropped, assumed and compared."""
+    known = events.instrument
+    notes = [f"{patients(len(events.frame))} analysed.", *dropped_notes(events.dropped, events.n_starters)]
+    notes.append(same_time_note(cohort))
+    notes.append(
+        "First response, not necessarily kept. Patients who were no longer assessed are taken to respond "
+        "later as those still assessed."
+    )
+    if unit == "days" and known.recall_days > 0:
+        days = min(known.recall_days, end)
+        notes.append(
+            f"{known.name} asks about the past {known.recall_days:g} days: in the first {days:g} days of "
+            "the curve a score still looks back to before session 1."
+        )
+    elif unit == "hours" and known.recall_days > 0:
+        notes.append(
+            f"{known.name} asks about the past {known.recall_days * HOURS_PER_DAY:g} hours: a score within "
+            "that time still looks back to before session 1."
+        )
+    if events.n_origin_uncertain:
+        notes.append(
+            f"For {patients(events.n_origin_uncertain)} only the day of session 1 is known; their times "
+            "count from the hour that stands for it, and each assessment's interval is a day wide."
+        )
+    if n_replicates:
+        notes.append(
+            f"Band: percentiles of {n_replicates} bootstrap samples of patients, pointwise; approximate "
+            "where assessment times differ from patient to patient."
+        )
+        if tables["fits"]["n_failed"].any():
+            notes.append(
+                f"{int(tables['fits']['n_failed'].sum())} bootstrap fits failed and are not in the band."
+            )
+    notes.append(_naive_note(tables["medians"], unit))
+    gap = f"{tables['fits']['gap'].max():.0e}"
+    if tables["fits"]["converged"].all():
+        notes.append(f"The log-likelihood is at most {gap} below its maximum.")
+    else:
+        notes.append(f"The maximum was not reached: the log-likelihood may be {gap} below it.")
+    if not tables["fits"]["unique"].all():
+        notes.append("Other curves have the same likelihood: the masses are not unique.")
+    return notes
+
+
+def _naive_note(medians: pd.DataFrame, unit: str) -> str:
+    text = (
+        "Kaplan–Meier at detection is shown for comparison only: it dates each response at the assessment "
+        "that found it, which is late by up to the gap between assessments"
+    )
+    if len(medians) == 1 and np.isfinite(medians["naive"].iloc[0]) and np.isfinite(medians["high"].iloc[0]):
+        row = medians.iloc[0]
+        low, high = time_point(row["low"], unit), time_point(row["high"], unit)
+        turnbull = low if low == high else f"{low} to {high}"
+        text += f" (median {time_point(row['naive'], unit)}; Turnbull {turnbull})"
+    return text + "."

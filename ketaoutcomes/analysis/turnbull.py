@@ -1,0 +1,142 @@
+"""From the ends of patients' intervals to the tables of one Turnbull curve per group."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from ketaoutcomes.derive.groups import Groups
+from ketaoutcomes.engine.bootstrap import npmle_bootstrap
+from ketaoutcomes.engine.interval import Npmle, cumulative, npmle, quantile_interval
+from ketaoutcomes.engine.survival import kaplan_meier
+
+__all__ = ["Settings", "curves"]
+
+TABLES = ("table", "landmarks", "medians", "masses", "naive", "fits")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the curves are made.
+
+    Attributes
+    ----------
+    marks : (k,) float array
+        Times of the landmarks.
+    end : float
+        Last time of the table.
+    level : float
+    n_replicates : int
+        Bootstrap replicates; 0 for no band.
+    seed : int
+    """
+
+    marks: np.ndarray
+    end: float
+    level: float
+    n_replicates: int
+    seed: int
+
+
+def curves(
+    left: np.ndarray,
+    right: np.ndarray,
+    level_of: np.ndarray,
+    grouped: Groups,
+    shown: np.ndarray,
+    how: Settings,
+) -> dict[str, pd.DataFrame]:
+    """Tables of all curves, one after the other, labelled with their group.
+
+    Parameters
+    ----------
+    left, right : (n,) float
+        Ends of (left, right]; right is inf without an event.
+    level_of : (n,) int
+        Group of each patient; -1 is left out.
+    grouped : Groups
+    shown : (g,) bool
+        Groups to estimate.
+    how : Settings
+
+    Returns
+    -------
+    dict
+        The frames of a `CurveResult` by name.
+    """
+    parts: dict[str, list[pd.DataFrame]] = {name: [] for name in TABLES}
+    for number in np.flatnonzero(shown):
+        rows = level_of == number
+        for name, frame in _curve(left[rows], right[rows], how).items():
+            if grouped.by is not None:
+                frame.insert(0, grouped.by, [grouped.levels[number]] * len(frame))
+            parts[name].append(frame)
+    return {name: pd.concat(frames, ignore_index=True) for name, frames in parts.items()}
+
+
+def _curve(left: np.ndarray, right: np.ndarray, how: Settings) -> dict[str, pd.DataFrame]:
+    """The tables of one curve."""
+    fit = npmle(left, right)
+    times, inside = _steps(fit, how.end)
+    bounds, median_conf, n_failed = _bounds(fit, left, right, np.concatenate([inside, how.marks]), how)
+    steps = bounds.iloc[: times.size].reset_index(drop=True)
+    steps.insert(0, "time", times)
+    steps.insert(3, "determined", steps["estimate_high"] - steps["estimate"] < 1e-12)
+
+    event = np.isfinite(right)
+    naive = kaplan_meier(np.where(event, right, left), event, level=how.level)
+    low, high = quantile_interval(fit, 0.5)
+    sizes = {"n_patients": left.size, "n_events": int(event.sum())}
+    median = {"estimate": (low + high) / 2 if np.isfinite(high) else np.inf, "low": low, "high": high}
+    median |= {"conf_low": median_conf[0], "conf_high": median_conf[1], "naive": naive.median}
+    quality = {"log_likelihood": fit.log_likelihood, "gap": fit.gap, "converged": fit.converged}
+    quality |= {"unique": fit.unique, "n_replicates": how.n_replicates, "n_failed": n_failed}
+    used = fit.mass > 0
+    return {
+        "table": steps,
+        "landmarks": _landmarks(left, right, how.marks, bounds.iloc[times.size :].reset_index(drop=True)),
+        "medians": pd.DataFrame([median | sizes]),
+        "masses": pd.DataFrame({"left": fit.left[used], "right": fit.right[used], "mass": fit.mass[used]}),
+        "naive": pd.DataFrame(
+            {
+                "time": naive.time,
+                "estimate": 1.0 - naive.survival,
+                "n_at_risk": np.rint(naive.n_at_risk).astype(np.int64),
+            }
+        ),
+        "fits": pd.DataFrame([sizes | quality]),
+    }
+
+
+def _bounds(fit: Npmle, left, right, wanted: np.ndarray, how: Settings):
+    """Bounds of the share at the wanted times with their limits; those of the median; failed replicates."""
+    low, high = cumulative(fit, wanted)
+    if not how.n_replicates:
+        nothing = np.full(wanted.size, np.nan)
+        columns = {"estimate": low, "estimate_high": high, "conf_low": nothing, "conf_high": nothing}
+        return pd.DataFrame(columns), (np.nan, np.nan), 0
+    band = npmle_bootstrap(left, right, wanted, n_replicates=how.n_replicates, seed=how.seed, level=how.level)
+    columns = {"estimate": low, "estimate_high": high, "conf_low": band.conf_low, "conf_high": band.conf_high}
+    return pd.DataFrame(columns), (band.median_low, band.median_high), band.n_failed
+
+
+def _landmarks(left, right, marks: np.ndarray, bounds: pd.DataFrame) -> pd.DataFrame:
+    """The curve at the landmarks, and how much is known of how many patients by then."""
+    responded = (right[:, None] <= marks).sum(axis=0)
+    not_yet = ((left[:, None] >= marks) & (right[:, None] > marks)).sum(axis=0)
+    bounds.insert(0, "time", marks)
+    return bounds.assign(
+        n=left.size, n_responded=responded, n_unknown=left.size - responded - not_yet, n_not_yet=not_yet
+    )
+
+
+def _steps(fit: Npmle, end: float) -> tuple[np.ndarray, np.ndarray]:
+    """Times at which the curve may change, and a time inside the piece that each of them begins."""
+    used = fit.mass > 0
+    ends = np.concatenate([[0.0], fit.left[used], fit.right[used]])
+    times = np.unique(ends[np.isfinite(ends) & (ends <= end)])
+    # The last piece has no length when the curve ends on a jump; the curve is known at the jump.
+    until = np.append(times[1:], max(end, times[-1]))
+    return times, (times + until) / 2

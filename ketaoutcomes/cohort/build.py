@@ -1,0 +1,236 @@
+"""Drafts of all tables to a cohort: the order in which tables are checked against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from ketaoutcomes.cohort.cohort import Cohort
+from ketaoutcomes.cohort.columns import prepare, scanned
+from ketaoutcomes.cohort.csv_text import RawTable
+from ketaoutcomes.cohort.draft import Draft
+from ketaoutcomes.cohort.events import place_disposition, place_side_effects, place_vitals, recorded
+from ketaoutcomes.cohort.fingerprint import fingerprint, set_aside_digest
+from ketaoutcomes.cohort.rules import RULES
+from ketaoutcomes.cohort.schema import TABLES
+from ketaoutcomes.cohort.scores import place_scores
+from ketaoutcomes.cohort.sessions import Clock, link_patients, place_patients, place_sessions
+from ketaoutcomes.cohort.settings import Settings
+from ketaoutcomes.errors import Problem
+
+__all__ = ["Build", "build"]
+
+SEVERITIES = ("mild", "moderate", "severe")
+
+
+@dataclass(frozen=True)
+class Build:
+    """What came of a set of tables.
+
+    Parameters
+    ----------
+    cohort : Cohort or None
+        None if there are problems.
+    problems, notes : tuple of Problem
+        For which the cohort is refused, and which change nothing.
+    counts, quarantine, blanked : DataFrame
+        As in `Cohort`; of the tables that could be read.
+    settings : Settings
+    """
+
+    cohort: Cohort | None
+    problems: tuple[Problem, ...]
+    notes: tuple[Problem, ...]
+    counts: pd.DataFrame
+    quarantine: pd.DataFrame
+    blanked: pd.DataFrame
+    settings: Settings
+
+
+def build(
+    raws: Mapping[str, RawTable],
+    settings: Settings,
+    *,
+    source: str,
+    covariates: Collection[str] | None = None,
+    problems: Iterable[Problem] = (),
+    notes: Iterable[Problem] = (),
+    present: frozenset[str] | None = None,
+) -> Build:
+    """Check tables one by one and against each other, and make a cohort if nothing forbids it."""
+    drafts = {name: prepare(TABLES[name], raws[name], settings, covariates) for name in TABLES if name in raws}
+    problems = list(problems)
+    tables: dict[str, pd.DataFrame] = {}
+    # Tables are held against each other only if each is sound by itself: otherwise every row would be an orphan.
+    if not problems and not any(draft.problems for draft in drafts.values()):
+        tables = _linked(drafts, settings)
+    problems += [problem for draft in drafts.values() for problem in draft.problems]
+    notes = [*notes, *(note for draft in drafts.values() for note in draft.notes)]
+    counts, quarantine, blanked = _tallies(drafts)
+    for name in ("patients", "sessions"):
+        if tables and tables[name].empty:
+            problems.append(Problem(_nothing_left(quarantine, name), name, rule="nothing_left"))
+    cohort = None
+    if not problems:
+        made_of = [f"deidentification {settings.deidentification}", f"same_time {settings.same_time}"]
+        cohort = Cohort(
+            tables=tables,
+            present=frozenset(drafts) if present is None else present,
+            settings=settings,
+            counts=counts,
+            quarantine=quarantine,
+            blanked=blanked,
+            fingerprint=fingerprint(tables, [*made_of, *_set_aside(drafts)]),
+            source=source,
+            notes=tuple(str(note) for note in notes),
+        )
+    return Build(cohort, tuple(problems), tuple(notes), counts, quarantine, blanked, settings)
+
+
+def _linked(drafts: dict[str, Draft], settings: Settings) -> dict[str, pd.DataFrame]:
+    """Return all tables, each row on its patient's clock. Drafts may gain problems on the way."""
+    patients = drafts["patients"]
+    ids, patient_rows = place_patients(patients, settings)
+    kind = pd.CategoricalDtype(ids)
+    linked = {name: link_patients(draft, ids) for name, draft in drafts.items() if name != "patients"}
+    for name, codes in linked.items():
+        # Ids that are not among the patients were not looked at there.
+        if (codes == -1).any():
+            drafts[name].problems += scanned(drafts[name], ["patient_id"], settings)
+    session_rows, clock = place_sessions(drafts["sessions"], linked["sessions"], ids, settings)
+    tables = {name: _empty(name, kind) for name in TABLES}
+    tables["patients"] = _frame(patients, patient_rows, {"patient_id": pd.Series(ids, name=None)})
+    with_effects = unsure = None
+    if "scores" in drafts:
+        tables["scores"] = _scores(drafts["scores"], linked["scores"], clock, kind, settings)
+    if "side_effects" in drafts:
+        draft, codes = drafts["side_effects"], linked["side_effects"]
+        rows, session, unsure = place_side_effects(draft, codes, clock, settings)
+        with_effects = np.bincount(session[rows], minlength=session_rows.size) > 0
+        tables["side_effects"] = _of_sessions(draft, rows, codes, session, clock, kind)
+    if "vitals" in drafts:
+        draft, codes = drafts["vitals"], linked["vitals"]
+        rows, session = place_vitals(draft, codes, clock, settings)
+        tables["vitals"] = _of_sessions(draft, rows, codes, session, clock, kind)
+    if "disposition" in drafts:
+        draft, codes = drafts["disposition"], linked["disposition"]
+        rows, placed = place_disposition(draft, codes, clock, settings)
+        lead = {"patient_id": _ids(codes[rows], kind), **_clocked(placed, rows)}
+        tables["disposition"] = _frame(draft, rows, lead)
+    tables["sessions"] = _sessions(drafts["sessions"], session_rows, linked["sessions"], clock, kind)
+    tables["sessions"]["side_effects_recorded"] = recorded(drafts["sessions"], session_rows, with_effects, unsure)
+    return tables
+
+
+def _sessions(draft: Draft, rows, codes, clock: Clock, kind) -> pd.DataFrame:
+    owner = codes[rows]
+    lead = {
+        "patient_id": _ids(owner, kind),
+        "session": pd.Series(np.arange(rows.size) - clock.starts[owner] + 1, dtype="int64"),
+        "hour": pd.Series(clock.hour, copy=False),
+        "hour_low": pd.Series(clock.low, copy=False),
+        "hour_high": pd.Series(clock.high, copy=False),
+    }
+    draft.numbers.setdefault("dose_mg_per_kg", np.full(draft.n, np.nan))
+    draft.numbers.setdefault("duration_minutes", np.full(draft.n, np.nan))
+    return _frame(draft, rows, lead)
+
+
+def _scores(draft: Draft, codes, clock: Clock, kind, settings: Settings) -> pd.DataFrame:
+    rows, placed = place_scores(draft, codes, clock, settings)
+    found = draft.words["instrument"].take(rows)
+    names = pd.CategoricalDtype(pd.Index(found.levels, dtype="str"))
+    lead = {
+        "patient_id": _ids(codes[rows], kind),
+        "instrument": pd.Series(pd.Categorical.from_codes(found.codes, dtype=names)),
+        **_clocked(placed, rows),
+    }
+    return _frame(draft, rows, lead)
+
+
+def _of_sessions(draft: Draft, rows, codes, session, clock: Clock, kind) -> pd.DataFrame:
+    """Return a table whose rows belong to sessions, under the cohort's own session numbers."""
+    number = session[rows] - clock.starts[codes[rows]] + 1
+    lead = {"patient_id": _ids(codes[rows], kind), "session": pd.Series(number, dtype="int64")}
+    frame = _frame(draft, rows, lead)
+    if "severity" in frame.columns:
+        frame["severity"] = frame["severity"].astype(pd.CategoricalDtype(list(SEVERITIES), ordered=True))
+    return frame
+
+
+def _ids(codes: np.ndarray, kind: pd.CategoricalDtype) -> pd.Series:
+    return pd.Series(pd.Categorical.from_codes(codes, dtype=kind), copy=False)
+
+
+def _clocked(placed, rows: np.ndarray) -> dict[str, pd.Series]:
+    names = {"hour": placed.hour, "hour_low": placed.low, "hour_high": placed.high}
+    return {name: pd.Series(values[rows], copy=False) for name, values in names.items()}
+
+
+def _frame(draft: Draft, rows: np.ndarray, lead: dict[str, pd.Series]) -> pd.DataFrame:
+    """Return the table's final frame: key and clock first, then the columns as the data dictionary orders them."""
+    return pd.DataFrame({**lead, **draft.finish(rows, leave=tuple(lead))}, copy=False)
+
+
+def _empty(name: str, kind: pd.CategoricalDtype) -> pd.DataFrame:
+    """Return a table that was not supplied: its columns without rows."""
+    columns = {"patient_id": pd.Series(pd.Categorical([], dtype=kind))}
+    for column in TABLES[name].columns:
+        if column.kind in ("hour", "day"):
+            columns |= {clock: pd.Series([], dtype=float) for clock in ("hour", "hour_low", "hour_high")}
+        elif column.name == "instrument":
+            columns["instrument"] = pd.Series(pd.Categorical([], dtype=pd.CategoricalDtype(pd.Index([], dtype="str"))))
+        elif column.name == "severity":
+            columns["severity"] = pd.Series(pd.Categorical([], categories=list(SEVERITIES), ordered=True))
+        elif column.kind != "date" and column.name != "patient_id":
+            kinds = {"integer": "int64", "number": "float64", "flag": "boolean"}
+            columns[column.name] = pd.Series([], dtype=kinds.get(column.kind, "str"))
+    return pd.DataFrame(columns)
+
+
+def _tallies(drafts: dict[str, Draft]) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Return what was read, kept, set aside and set to missing. Read is kept and set aside, always."""
+    counts, aside, blanked = [], [], []
+    for name, draft in drafts.items():
+        rules = draft.quarantined()
+        n_aside = sum(n for _, n, _ in rules)
+        n_kept = int(draft.kept.sum())
+        if draft.n_read != n_kept + n_aside:
+            raise AssertionError(f"{name}: {draft.n_read} rows read, {n_kept} kept, {n_aside} set aside")
+        counts.append((name, draft.n_read, n_kept, n_aside))
+        aside += [(name, rule, RULES[rule].reason, n, first) for rule, n, first in rules]
+        blanked += [(name, column, rule, RULES[rule].reason, n, first) for column, rule, n, first in draft.blanked()]
+    return (
+        _table(counts, {"table": "str", "n_read": "int64", "n_kept": "int64", "n_quarantined": "int64"}),
+        _table(aside, {"table": "str", "rule": "str", "reason": "str", "n_rows": "int64", "first_row": "int64"}),
+        _table(blanked, {"table": "str", "column": "str", "rule": "str", "reason": "str", "n_cells": "int64", "first_row": "int64"}),
+    )
+
+
+def _table(rows: list[tuple], kinds: dict[str, str]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=list(kinds)).astype(kinds)
+
+
+def _nothing_left(quarantine: pd.DataFrame, name: str) -> str:
+    rules = quarantine[quarantine["table"] == name]
+    if rules.empty:
+        return "the table has no rows"
+    why = "; ".join(f"{n:,} rows: {reason}" for n, reason in zip(rules["n_rows"], rules["reason"], strict=True))
+    return f"no row is left after rows that break a rule were set aside: {why}"
+
+
+def _set_aside(drafts: dict[str, Draft]) -> list[str]:
+    """Return digests of what was set aside, so that a change there changes the fingerprint too."""
+    out = []
+    for name, draft in drafts.items():
+        rows = np.flatnonzero(~draft.kept)
+        if rows.size:
+            out.append(f"set aside {name} {set_aside_digest(draft.frame.iloc[rows])}")
+        for column, positions in sorted(draft.blanked_positions(), key=lambda entry: entry[0]):
+            if column in draft.frame.columns:
+                out.append(f"blanked {name} {column} {set_aside_digest(draft.frame[[column]].iloc[positions])}")
+        out += [f"unplaced {name} {rule} {rows.size}" for rule, rows in draft.unplaced]
+    return sorted(out)

@@ -1,0 +1,249 @@
+"""One file's raw cells to a draft: normal names, typed columns, and what breaks a rule by itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import replace
+
+import numpy as np
+
+from ketaoutcomes.cohort.clock import Times, read_dates, read_days, read_hours
+from ketaoutcomes.cohort.csv_text import RawTable
+from ketaoutcomes.cohort.draft import Draft
+from ketaoutcomes.cohort.privacy import scan_columns, scan_values
+from ketaoutcomes.cohort.rules import RULES
+from ketaoutcomes.cohort.schema import ITEM, Column, Table
+from ketaoutcomes.cohort.settings import Settings
+from ketaoutcomes.cohort.values import Numbers, flags, numbers, typed, words
+from ketaoutcomes.errors import Problem
+
+__all__ = ["normal_name", "prepare", "scanned", "wants"]
+
+NUMERIC = frozenset({"number", "integer", "hour", "day"})
+MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
+# Above this, a dose in mg/kg is a dose in mg that stands in the wrong column.
+MOST_MG_PER_KG = 10.0
+
+
+def normal_name(name: str) -> str:
+    """Return a header in its normal form: "Patient ID " is patient_id."""
+    return re.sub(r"[\s\-.]+", "_", str(name).strip().lower()).strip("_")
+
+
+def wants(name: str, table: Table, covariates: Collection[str] | None) -> bool:
+    """Whether a column is read: those of the data dictionary, items, and the covariates asked for."""
+    normal = normal_name(name)
+    known = normal in table.names or (table.name == "scores" and ITEM.fullmatch(normal) is not None)
+    return known or covariates is None or normal in covariates
+
+
+def prepare(table: Table, raw: RawTable, settings: Settings, covariates: Collection[str] | None) -> Draft:
+    """Return a draft of a table with everything decided that needs no other table.
+
+    Problems for which the cohort is refused are in `draft.problems`.
+    """
+    headers = [str(name) for name in raw.frame.columns]
+    frame, problems, notes = _named(table, raw, headers, covariates)
+    draft = Draft(table, frame, raw.row_numbers, raw.unplaced)
+    draft.problems += problems
+    draft.notes += notes
+    draft.problems += _header_problems(table, headers, settings)
+    _needed(draft)
+    for column in table.columns:
+        if column.name in frame.columns:
+            _read(draft, column, settings, raw.separator)
+    for name in frame.columns:
+        if name not in table.names:
+            _read_further(draft, name, settings, raw.separator)
+    draft.problems += _value_problems(draft, settings)
+    if raw.n_blank:
+        draft.note("blank_lines", message=f"{RULES['blank_lines'].reason}: {raw.n_blank}")
+    return draft
+
+
+def _named(table: Table, raw: RawTable, headers: list[str], covariates):
+    """Return the frame under normal names, without the columns that are not wanted."""
+    names = [normal_name(name) for name in headers]
+    problems, notes, keep = [], [], []
+    for place, name in enumerate(names):
+        if name == "":
+            cells = raw.frame.iloc[:, place]
+            empty = bool((cells.isna() | (cells.astype("str").str.strip() == "")).all())
+            rule = RULES["unnamed_column"]
+            if empty:
+                notes.append(Problem(f"column number {place + 1} has no name and no cells, and was passed over", table.name, None, rule.name))
+            else:
+                problems.append(Problem(f"column number {place + 1} has cells and no name; name it or remove it", table.name, None, rule.name))
+        elif name in names[:place]:
+            shown = name if name in table.names else None
+            where = "" if shown else f" (column number {place + 1})"
+            problems.append(Problem(f"{RULES['duplicate_header'].reason}{where}", table.name, shown, "duplicate_header"))
+        elif wants(name, table, covariates):
+            keep.append(place)
+    frame = raw.frame.iloc[:, keep].set_axis([names[place] for place in keep], axis=1)
+    return frame.reset_index(drop=True), problems, notes
+
+
+def _header_problems(table: Table, headers: list[str], settings: Settings) -> list[Problem]:
+    """Return what the names of all columns, wanted or not, say about people."""
+    known = [*table.names, *(name for name in map(normal_name, headers) if table.name == "scores" and ITEM.fullmatch(name))]
+    shown = [normal_name(name) if normal_name(name) in known else name for name in headers if name.strip()]
+    problems = scan_columns(table.name, shown, level=settings.deidentification, allowed=known)
+    if not settings.dates_allowed and "month" in shown and "month" in table.names:
+        message = 'is a part of a date, which safe-harbor does not allow; remove it, or declare deidentification = "limited-data-set"'
+        problems.append(Problem(message, table.name, "month", "identifier:C"))
+    return problems
+
+
+def _needed(draft: Draft) -> None:
+    """Note columns that a table cannot do without."""
+    table, names = draft.table, set(draft.frame.columns)
+    for column in table.columns:
+        if column.required and column.name not in names:
+            draft.fail("missing_column", column.name)
+    clocks = [name for name in table.times if name in names]
+    if len(clocks) > 1:
+        draft.fail("two_clocks", message=f"{RULES['two_clocks'].reason}: {', '.join(clocks)}")
+    if table.times and not clocks and table.name != "disposition":
+        draft.fail("no_clock", message=f"{RULES['no_clock'].reason}: {', '.join(table.times)}")
+    if table.name == "scores" and "score" not in names and not any(ITEM.fullmatch(name) for name in names):
+        draft.fail("missing_column", "score", message="is needed, or the items i1, i2, ... from which it is computed")
+
+
+def _read(draft: Draft, column: Column, settings: Settings, separator: str | None) -> None:
+    """Type one column of the data dictionary and hold its cells against their own rules."""
+    cells = draft.frame[column.name]
+    if column.name == "patient_id":
+        return
+    if column.kind == "date":
+        if settings.dates_allowed:
+            _place(draft, column, read_dates(cells, settings))
+    elif column.kind in NUMERIC:
+        found = _numbers(draft, column.name, settings, separator)
+        if column.kind == "hour":
+            _place(draft, column, read_hours(found))
+        elif column.kind == "day":
+            _place(draft, column, read_days(found))
+        else:
+            draft.numbers[column.name] = found.values
+            _set_aside(draft, column, found.comma, "decimal_comma")
+            _set_aside(draft, column, found.bad & ~found.comma, "not_a_number")
+            _hold_to_range(draft, column)
+    elif column.kind == "flag":
+        codes, neither = flags(cells)
+        draft.flags[column.name] = codes
+        draft.blank(column.name, neither, "not_yes_or_no")
+    elif column.kind == "month":
+        if settings.dates_allowed:
+            _read_month(draft, column)
+    elif column.kind == "any":
+        draft.further[column.name] = typed(cells)
+    else:
+        _read_words(draft, column)
+
+
+def _numbers(draft: Draft, name: str, settings: Settings, separator: str | None) -> Numbers:
+    """Return a column as numbers, and remember if some cells are none."""
+    found = numbers(draft.frame[name], decimal=settings.decimal, separator=separator)
+    if found.bad.any():
+        draft.unread.add(name)
+    return found
+
+
+def _read_words(draft: Draft, column: Column) -> None:
+    found = words(draft.frame[column.name], keep_missing_words=column.name == "effect")
+    draft.words[column.name] = found
+    if column.words:
+        draft.words[column.name] = found.map(lambda level: level.lower() if level.lower() in column.words else None)
+        draft.blank(column.name, found.where(lambda level: level.lower() not in column.words), "unknown_word")
+    if column.required:
+        draft.quarantine(found.codes < 0, "missing_required")
+
+
+def _read_month(draft: Draft, column: Column) -> None:
+    found = words(draft.frame[column.name])
+    draft.words[column.name] = found.map(lambda level: level if MONTH.fullmatch(level) else None)
+    draft.blank(column.name, found.where(lambda level: not MONTH.fullmatch(level)), "month_form")
+
+
+def _place(draft: Draft, column: Column, times: Times) -> None:
+    """Keep the times of a column and set aside rows without one."""
+    for rule, rows in times.failures.items():
+        draft.fail(rule, column.name, rows=rows)
+    for rule, rows in times.bad.items():
+        if rule != "missing_required" or draft.name != "disposition":
+            draft.quarantine(rows, rule)
+    draft.times = times
+    if times.month is not None:
+        draft.words["month"] = times.month
+
+
+def _set_aside(draft: Draft, column: Column, rows: np.ndarray, rule: str) -> None:
+    """Set aside the rows if the column is needed, the cells otherwise."""
+    if column.required or column.name == "score":
+        draft.quarantine(rows, rule)
+    else:
+        draft.blank(column.name, rows, rule)
+
+
+def _hold_to_range(draft: Draft, column: Column) -> None:
+    values = draft.numbers[column.name]
+    with np.errstate(invalid="ignore"):
+        if column.kind == "integer":
+            broken = values != np.floor(values)
+            _set_aside(draft, column, broken & ~np.isnan(values), "not_a_whole_number")
+        outside = np.zeros(len(values), dtype=bool)
+        if column.low is not None:
+            outside |= values < column.low
+        if column.high is not None:
+            outside |= values > column.high
+        if column.rule == "duration":
+            outside |= values == 0
+        if column.name == "dose_mg_per_kg":
+            unit = values > MOST_MG_PER_KG
+            draft.blank(column.name, unit, "dose_unit")
+            outside &= ~unit
+    _set_aside(draft, column, outside, column.rule)
+    if column.required:
+        draft.quarantine(np.isnan(values), "missing_required")
+
+
+def _read_further(draft: Draft, name: str, settings: Settings, separator: str | None) -> None:
+    """Type a column that is not in the data dictionary: an item, or a covariate."""
+    if draft.name == "scores" and ITEM.fullmatch(name):
+        found = _numbers(draft, name, settings, separator)
+        draft.numbers[name] = found.values
+        draft.blank(name, found.bad, "not_a_number")
+        return
+    draft.further[name] = typed(draft.frame[name])
+    draft.note("unknown_column", name)
+
+
+def _value_problems(draft: Draft, settings: Settings) -> list[Problem]:
+    """Return what the cells say about people. Cells that were read as plain numbers say nothing.
+
+    Ids of other tables than `patients` are looked at only when some are not among the patients.
+    """
+    frame, table = draft.frame, draft.table
+    chosen = []
+    for name in frame.columns:
+        kind = table[name].kind if name in table.names else "further"
+        if ITEM.fullmatch(name) and draft.name == "scores" or kind in NUMERIC and name != "age":
+            if name in draft.unread:
+                chosen.append(name)
+        elif kind != "date" and (name != "patient_id" or draft.name == "patients"):
+            chosen.append(name)
+    if any(name not in table.names for name in chosen) and "patient_id" in frame.columns and "patient_id" not in chosen:
+        chosen.insert(0, "patient_id")
+    return scanned(draft, chosen, settings)
+
+
+def scanned(draft: Draft, names: list[str], settings: Settings) -> list[Problem]:
+    """Return the privacy problems of some columns, with row numbers of the file."""
+    known = [*draft.table.names, *(name for name in names if ITEM.fullmatch(name))]
+    found = scan_values(draft.name, draft.frame[names], level=settings.deidentification, allowed=known)
+    return [
+        replace(problem, first_row=draft.row_number(problem.first_row - 2)) if problem.first_row else problem
+        for problem in found
+    ]

@@ -1,0 +1,70 @@
+"""Rows that share a key: copies, and rows that contradict each other."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from ketaoutcomes.cohort.draft import Draft
+
+__all__ = ["neighbours", "set_aside_duplicates"]
+
+
+def neighbours(order: np.ndarray, *keys: np.ndarray) -> np.ndarray:
+    """Return the rows that share all keys with the row before or after them in the order; (m,) int64.
+
+    Parameters
+    ----------
+    order : (k,) int array
+        Rows in an order in which equal keys stand together.
+    *keys : (n,) arrays
+    """
+    if order.size < 2:
+        return order[:0]
+    same = np.ones(order.size - 1, dtype=bool)
+    for key in keys:
+        places = np.flatnonzero(same)
+        same[places] = key[order[places + 1]] == key[order[places]]
+    shared = np.zeros(order.size, dtype=bool)
+    shared[1:] |= same
+    shared[:-1] |= same
+    return order[shared]
+
+
+def set_aside_duplicates(draft: Draft, rows: np.ndarray, keys: list[np.ndarray], policy: str, *, average: str | None = None) -> None:
+    """Set aside copies but the first, and of rows that disagree what the policy says.
+
+    Parameters
+    ----------
+    draft : Draft
+    rows : (m,) int array
+        Rows that share their key with another row.
+    keys : list of (n,) arrays
+    policy : {"quarantine", "first", "last", "mean"}
+    average : str, optional
+        The column that "mean" averages; without one "mean" sets aside all.
+    """
+    if rows.size == 0:
+        return
+    rows = np.sort(rows)
+    content = draft.rows(rows)
+    group = pd.DataFrame({number: key[rows] for number, key in enumerate(keys)}).groupby(list(range(len(keys))), dropna=False).ngroup().to_numpy()
+    copy = content.assign(group=group).duplicated(keep="first").to_numpy()
+    aside = np.zeros(draft.n, dtype=bool)
+    aside[rows[copy]] = True
+    draft.quarantine(aside, "duplicate_copy")
+    rows, group = rows[~copy], group[~copy]
+    again = pd.Series(group).duplicated(keep=False).to_numpy()
+    rows, group = rows[again], group[again]
+    if rows.size == 0:
+        return
+    drop = np.ones(rows.size, dtype=bool)
+    if policy in ("first", "last"):
+        drop = pd.Series(group).duplicated(keep=policy).to_numpy()
+    elif policy == "mean" and average is not None:
+        drop = pd.Series(group).duplicated(keep="first").to_numpy()
+        mean = pd.Series(draft.numbers[average][rows]).groupby(group).transform("mean").to_numpy()
+        draft.numbers[average][rows] = mean
+    aside[:] = False
+    aside[rows[drop]] = True
+    draft.quarantine(aside, "duplicate_conflict")

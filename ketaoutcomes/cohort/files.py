@@ -1,0 +1,178 @@
+"""A cohort's folder: which tables are in it, and their cells as they stand in the files."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from ketaoutcomes.cohort.csv_text import RawTable, read_csv
+from ketaoutcomes.cohort.privacy import scan_name
+from ketaoutcomes.cohort.rules import RULES
+from ketaoutcomes.cohort.schema import TABLES
+from ketaoutcomes.cohort.settings import FILE_NAME, Settings
+from ketaoutcomes.errors import DataError, Problem
+
+__all__ = ["Contents", "find_tables", "read_table"]
+
+ENDINGS = (".csv", ".tsv", ".parquet")
+UNSAFE = (".pkl", ".pickle", ".joblib", ".npy", ".npz", ".rds", ".rdata")
+SPREADSHEETS = (".xlsx", ".xls", ".xlsm", ".ods")
+# Files that may stand beside the tables and are nothing to wonder about.
+BESIDE = (FILE_NAME, "readme", "readme.md", "readme.txt", "licence", "license", "truth.json")
+MOST_ROWS = 500_000_000
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a folder holds.
+
+    Parameters
+    ----------
+    paths : mapping of str to Path
+        The file of each table.
+    problems, notes : tuple of Problem
+    """
+
+    paths: Mapping[str, Path]
+    problems: tuple[Problem, ...]
+    notes: tuple[Problem, ...]
+
+
+def find_tables(folder: Path) -> Contents:
+    """Return the files of the tables in a folder. Names come from the fixed list of tables only."""
+    if not folder.is_dir():
+        return Contents({}, (_problem("no_folder"),), ())
+    paths: dict[str, Path] = {}
+    problems, others = [], []
+    try:
+        entries = sorted(folder.iterdir(), key=lambda path: path.name)
+    except OSError:
+        return Contents({}, (_problem("unreadable"),), ())
+    for path in entries:
+        name, ending = path.stem.lower(), path.suffix.lower()
+        if name in TABLES and ending in UNSAFE:
+            problems.append(_problem("unsafe_file", name))
+        elif name in TABLES and ending in SPREADSHEETS:
+            problems.append(_problem("spreadsheet_file", name))
+        elif name in TABLES and ending in ENDINGS:
+            if not stat.S_ISREG(path.lstat().st_mode):
+                problems.append(_problem("not_regular_file", name))
+            elif name in paths:
+                problems.append(_problem("two_files", name))
+            else:
+                paths[name] = path
+        elif path.name.lower() not in BESIDE and not path.name.startswith("."):
+            others.append(path)
+    told = {problem.table for problem in problems}
+    for table in TABLES.values():
+        if table.required and table.name not in paths and table.name not in told:
+            problems.append(_problem("missing_table", table.name, f"the table '{table.name}' is needed: no {table.name}.csv and no {table.name}.parquet in the folder"))
+    return Contents(paths, tuple(problems), _about_others(others))
+
+
+def read_table(path: Path, table: str, settings: Settings, *, columns=None) -> RawTable:
+    """Return a file's cells: CSV as text, Parquet as stored.
+
+    Parameters
+    ----------
+    columns : callable, optional
+        Told a column's name, says whether to read it; for Parquet only.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read as what its name says. No cell is told.
+    """
+    try:
+        # Opened once, without following a link, and looked at through the descriptor.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
+    except OSError:
+        raise DataError(_problem("unreadable", table)) from None
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise DataError(_problem("not_regular_file", table))
+        try:
+            if path.suffix.lower() == ".parquet":
+                return _parquet(file, table, columns)
+            data = file.read()
+        except OSError:
+            raise DataError(_problem("unreadable", table)) from None
+    if not data.strip():
+        raise DataError(_problem("empty_file", table))
+    return read_csv(data, settings, table=table)
+
+
+def _parquet(file, table: str, columns) -> RawTable:
+    """Return the cells of a Parquet file; integers that may be codes become text without loss."""
+    try:
+        source = pq.ParquetFile(file)
+        if source.metadata.num_rows > MOST_ROWS:
+            raise DataError(_problem("too_large", table))
+        names = [name for name in source.schema_arrow.names if not name.startswith("__index_level_")]
+        wanted = [name for name in names if columns is None or columns(name)]
+        found = source.read(columns=list(dict.fromkeys(wanted)))
+    except (pa.ArrowException, OSError, ValueError, OverflowError):
+        raise DataError(_problem("bad_parquet", table)) from None
+    wrong = [name for name, kind in zip(found.column_names, found.schema.types, strict=True) if _not_plain(kind)]
+    if wrong:
+        raise DataError([_problem("column_type", table, column=name) for name in wrong])
+    series = {place: _series(found.column(place)) for place in range(found.num_columns)}
+    frame = pd.DataFrame(series, copy=False).set_axis(found.column_names, axis=1)
+    return RawTable(frame)
+
+
+def _not_plain(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        return _not_plain(kind.value_type)
+    return pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)
+
+
+def _series(column: pa.ChunkedArray) -> pd.Series:
+    """Return an Arrow column as a series; times of day, lengths of time and decimals become text."""
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        column = column.unify_dictionaries()
+        return column.to_pandas() if column.num_chunks else pd.Series([], dtype="str")
+    if pa.types.is_null(kind):
+        return pd.Series(pd.array([None] * len(column), dtype="str"))
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return pd.Series(pd.array(column, dtype="str"), copy=False)
+    if pa.types.is_date(kind):
+        return pd.Series(pd.array(pc.strftime(column, format="%Y-%m-%d"), dtype="str"))
+    if pa.types.is_timestamp(kind):
+        return column.cast(pa.timestamp("us", tz=kind.tz), safe=False).to_pandas()
+    if pa.types.is_integer(kind) and column.null_count:
+        # As floats, whole numbers above 2**53 would change; as text none does.
+        return pd.Series(pd.array(column.cast(pa.large_string()), dtype="str"))
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
+        return column.to_pandas(types_mapper={pa.bool_(): pd.BooleanDtype()}.get)
+    return pd.Series(pd.array(column.cast(pa.large_string()), dtype="str"))
+
+
+def _about_others(others: list[Path]) -> tuple[Problem, ...]:
+    """Tell of files that are no table: by name only if it is nearly a table's, since a name may name a person."""
+    notes, rest = [], 0
+    for path in others:
+        near = difflib.get_close_matches(path.stem.lower(), list(TABLES), n=1, cutoff=0.75)
+        if near and path.suffix.lower() in ENDINGS + SPREADSHEETS and not scan_name("file", path.name):
+            message = f"a file whose name is like '{near[0]}' was not read; did you mean '{near[0]}{path.suffix.lower()}'?"
+            notes.append(Problem(message, near[0], rule="unknown_file"))
+        else:
+            rest += 1
+    if rest:
+        files = "file or folder that is" if rest == 1 else "files or folders that are"
+        notes.append(Problem(f"{rest} {files} not one of the tables ({', '.join(TABLES)}) and not read", rule="unknown_file"))
+    return tuple(notes)
+
+
+def _problem(rule: str, table: str | None = None, message: str | None = None, *, column: str | None = None) -> Problem:
+    return Problem(message or RULES[rule].reason, table, column, rule)

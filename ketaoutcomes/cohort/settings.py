@@ -1,0 +1,170 @@
+"""What `cohort.toml` may say, checked and frozen."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+import zoneinfo
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import date
+from pathlib import Path
+
+from ketaoutcomes.errors import ConfigError, Problem
+
+__all__ = ["FILE_NAME", "Settings", "make_settings", "read_settings"]
+
+FILE_NAME = "cohort.toml"
+CHOICES = {
+    "deidentification": ("safe-harbor", "limited-data-set"),
+    "same_time": ("before", "after"),
+    "duplicates": ("quarantine", "first", "last", "mean"),
+    "decimal": (".", ","),
+    "separator": (",", ";", "\t", "|"),
+    "encoding": ("utf-8", "cp1252", "latin-1", "iso-8859-15", "cp1250", "mac-roman"),
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a clinic's files are to be read.
+
+    Parameters
+    ----------
+    name : str, optional
+        Name of the clinic or cohort, for the head of a report.
+    deidentification : {"safe-harbor", "limited-data-set"}
+        Whether dates are refused, or turned into hours at the door.
+    timezone : str, optional
+        IANA name of the zone in which clock times are written. Needed as soon
+        as a time is written without its offset from UTC.
+    date_format : str, optional
+        Format of all dates when they are not YYYY-MM-DD, in the codes of
+        `datetime.strptime`, e.g. "%d/%m/%Y" or "%m/%d/%Y %H:%M".
+    same_time : {"before", "after"}
+        Whether a score at a session's own time counts as before or after it.
+    duplicates : {"quarantine", "first", "last", "mean"}
+        What is kept of rows that share a key and disagree. "mean" averages
+        scores; in the other tables it sets all of them aside.
+    synthetic : bool
+        The data are simulated, so that small counts hide nobody.
+    data_cut : str, optional
+        Last day of the export, YYYY-MM-DD; later rows are set aside. Only for
+        a limited data set.
+    decimal : {".", ","}, optional
+    separator : {",", ";", "\\t", "|"}, optional
+        Found from the header when absent.
+    encoding : str, optional
+        UTF-8 when absent.
+    covariates : tuple of str, optional
+        Which further columns to keep; all when absent.
+    """
+
+    name: str | None = None
+    deidentification: str = "safe-harbor"
+    timezone: str | None = None
+    date_format: str | None = None
+    same_time: str = "before"
+    duplicates: str = "quarantine"
+    synthetic: bool = False
+    data_cut: str | None = None
+    decimal: str | None = None
+    separator: str | None = None
+    encoding: str | None = None
+    covariates: tuple[str, ...] | None = None
+
+    @property
+    def dates_allowed(self) -> bool:
+        """Whether the cohort is a limited data set, in which dates may stand."""
+        return self.deidentification == "limited-data-set"
+
+
+def read_settings(folder: Path) -> Settings:
+    """Return the settings in a folder's `cohort.toml`, or the defaults without one.
+
+    Raises
+    ------
+    ConfigError
+        If the file is not TOML, or holds a key or value that is not known.
+    """
+    path = folder / FILE_NAME
+    if not path.exists() and not path.is_symlink():
+        return Settings()
+    if path.is_symlink() or not path.is_file():
+        raise ConfigError(_problem("cohort.toml is a link or not a file; put the file itself into the folder"))
+    try:
+        content = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        raise ConfigError(_problem("cohort.toml is not UTF-8 text")) from None
+    except OSError:
+        raise ConfigError(_problem("cohort.toml cannot be opened")) from None
+    except tomllib.TOMLDecodeError as error:
+        # The parser's message ends in "(at line 3, column 5)" and holds nothing of the line before that.
+        where = str(error).rpartition("(")[2].rstrip(")")
+        raise ConfigError(_problem(f"cohort.toml is not valid TOML ({where})")) from None
+    return make_settings(content)
+
+
+def make_settings(content: Mapping[str, object] | Settings) -> Settings:
+    """Return checked settings from a mapping of keys and values.
+
+    Raises
+    ------
+    ConfigError
+        All unknown keys and unusable values together.
+    """
+    if isinstance(content, Settings):
+        content = {field.name: getattr(content, field.name) for field in fields(Settings)}
+    known = [field.name for field in fields(Settings)]
+    problems, values = [], {}
+    for key, value in content.items():
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, n=1)
+            hint = f"did you mean '{near[0]}'?" if near else f"known keys: {', '.join(known)}"
+            problems.append(_problem(f"cohort.toml: unknown key '{key}'; {hint}"))
+        elif value is not None:
+            complaint = _complaint(key, value)
+            if complaint:
+                problems.append(_problem(f"cohort.toml: '{key}' {complaint}"))
+            values[key] = tuple(value) if isinstance(value, list) else value
+    if isinstance(values.get("data_cut"), date):
+        values["data_cut"] = values["data_cut"].isoformat()
+    if not problems and values.get("data_cut") and values.get("deidentification") != "limited-data-set":
+        problems.append(_problem("cohort.toml: 'data_cut' is a date, and needs deidentification = \"limited-data-set\""))
+    if problems:
+        raise ConfigError(problems)
+    return Settings(**values)
+
+
+def _complaint(key: str, value: object) -> str | None:
+    """Return what is wrong with one value, or None."""
+    if key == "synthetic":
+        return None if isinstance(value, bool) else "must be true or false"
+    if key == "covariates":
+        good = isinstance(value, list | tuple) and all(isinstance(name, str) for name in value)
+        return None if good else "must be a list of column names"
+    if key == "data_cut" and isinstance(value, date):
+        return None
+    if not isinstance(value, str):
+        return "must be text in quotes"
+    if key in CHOICES and value not in CHOICES[key]:
+        near = difflib.get_close_matches(value, CHOICES[key], n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        return f"must be one of {', '.join(repr(choice) for choice in CHOICES[key])}. {hint}".strip()
+    if key == "timezone":
+        try:
+            zoneinfo.ZoneInfo(value)
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+            return "is not an IANA time zone, e.g. \"America/New_York\""
+    if key == "data_cut":
+        try:
+            date.fromisoformat(value)
+        except ValueError:
+            return "must be a date, YYYY-MM-DD"
+    if key == "date_format" and not all(code in value for code in ("%d", "%m")):
+        return 'must hold %d, %m and %Y, e.g. "%d/%m/%Y"'
+    return None
+
+
+def _problem(message: str) -> Problem:
+    return Problem(message, rule="config")

@@ -1,0 +1,217 @@
+"""A simulated clinic whose truth is known.
+
+The model is mechanistic: severity falls after each session and rises again,
+patients come back because they relapse, and what is written down has gaps. The
+parts are in `ketaoutcomes.cohort.simulation`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+
+import pandas as pd
+
+from ketaoutcomes.cohort.cohort import Cohort
+from ketaoutcomes.cohort.read import assemble
+from ketaoutcomes.cohort.simulation.calendar import draw_calendar
+from ketaoutcomes.cohort.simulation.latent import draw_latent
+from ketaoutcomes.cohort.simulation.ledger import BOOKINGS, DROPOUTS, Options
+from ketaoutcomes.cohort.simulation.messy import make_messy
+from ketaoutcomes.cohort.simulation.observed import INSTRUMENTS, draw_scores
+from ketaoutcomes.cohort.simulation.parameters import Parameters, preset_parameters
+from ketaoutcomes.cohort.simulation.population import PopulationTruth, population_truth
+from ketaoutcomes.cohort.simulation.schedule import run_course
+from ketaoutcomes.cohort.simulation.streams import streams
+from ketaoutcomes.cohort.simulation.tables import TIMEZONE, Writer, draw_people, make_tables
+from ketaoutcomes.cohort.simulation.truth import CohortTruth
+from ketaoutcomes.errors import DataError
+
+__all__ = ["PopulationTruth", "Simulation", "population_truth", "simulate_cohort", "write_sample"]
+
+SEED = 20260101
+_LEVELS = ("safe-harbor", "limited-data-set")
+_SAMPLE_NAME = "Example clinics (synthetic)"
+# With the preset's .65 the sample would respond more often than McInnes 2022 (.536 at the end of induction).
+_SAMPLE_RESPONDERS = 0.58
+_HEAD = "# Written by `ketaoutcomes simulate`. Every patient is invented.\n"
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """A simulated cohort, the files it would come from and what is true of it.
+
+    Parameters
+    ----------
+    tables : mapping of str to DataFrame
+        The raw tables, as they would be written to files.
+    settings : mapping of str to str or bool
+        Keys of `cohort.toml`.
+    truth : CohortTruth
+        `.parameters`, `.patients` and `.sessions`: what is true of these patients.
+    """
+
+    tables: Mapping[str, pd.DataFrame]
+    settings: Mapping[str, str | bool]
+    truth: CohortTruth
+
+    @cached_property
+    def cohort(self) -> Cohort:
+        """The cohort, read and checked by the same door as a clinic's files."""
+        return assemble(dict(self.tables), dict(self.settings), source="simulation")
+
+    def __repr__(self) -> str:
+        rows = ", ".join(f"{name} {len(frame):,}" for name, frame in self.tables.items())
+        return f"Simulation(seed={self.truth.seed}; rows: {rows})"
+
+    def save(self, folder: str | Path) -> Path:
+        """Write one CSV file per table and `cohort.toml`; returns the folder."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, frame in self.tables.items():
+            frame.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", encoding="utf-8")
+        lines = [f"{key} = {str(value).lower() if isinstance(value, bool) else _quoted(value)}" for key, value in self.settings.items()]
+        (folder / "cohort.toml").write_text(_HEAD + "\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+        return folder
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def simulate_cohort(
+    preset: str = "community",
+    n_patients: int = 240,
+    *,
+    seed: int = SEED,
+    n_clinics: int = 4,
+    months: int = 18,
+    last_month: str = "2026-09",
+    booking: str = "informative",
+    dropout: str = "mar",
+    score_triggered: bool = True,
+    indications: Mapping[str, float] | None = None,
+    instruments: tuple[str, ...] = INSTRUMENTS,
+    responder_share: float | None = None,
+    messy: bool = False,
+    deidentification: str = "safe-harbor",
+    name: str = "Simulated clinics",
+    parameters: Parameters | None = None,
+) -> Simulation:
+    """Simulate clinics whose truth is known.
+
+    Parts of the model draw from streams of their own, so two simulations that
+    differ in one option have the same patients with the same severity.
+
+    Parameters
+    ----------
+    preset : {"community", "trial"}
+        "community" keeps response for months and has maintenance sessions;
+        "trial" loses it within weeks and has six sessions.
+    n_patients : int
+    seed : int
+    n_clinics : int
+    months : int
+        Length of the period in which patients start.
+    last_month : str
+        Last month of that period, "YYYY-MM". The export is made on the 8th of the next.
+    booking : {"informative", "random", "fixed"}
+        Maintenance sessions are booked sooner after worse scores; or at a hazard that
+        does not depend on scores; or at gaps that grow from 14 to 28 days.
+    dropout : {"mar", "mcar", "mnar", "none"}
+        Patients stop depending on their last score, on nothing, or on their present
+        unseen severity; or nobody stops before the end of follow-up.
+    score_triggered : bool
+        Extra assessments happen more often after worse scores.
+    indications : mapping of str to float, optional
+        Share of each diagnosis; those of the preset when absent.
+    instruments : tuple of str
+        Among "MADRS", "PHQ-9", "Mood-NRS", "GAD-7", "PCL-5", "NRS-pain", "CADSS".
+    responder_share : float, optional
+        Share of patients who can respond; that of the preset when absent.
+    messy : bool
+        Put in a clinic's gaps and slips, and one bad row of each kind.
+    deidentification : {"safe-harbor", "limited-data-set"}
+        Hours since the first session, or dates.
+    name : str
+        Name of the cohort.
+    parameters : Parameters, optional
+        Used instead of the preset's.
+
+    Returns
+    -------
+    Simulation
+
+    Raises
+    ------
+    DataError
+        If an option is not known or a number cannot be used.
+    """
+    _check(n_patients, n_clinics, booking, dropout, instruments, deidentification, indications, responder_share)
+    parameters = parameters or preset_parameters(preset)
+    if indications is not None:
+        parameters = dataclasses.replace(parameters, indications=MappingProxyType(dict(indications)))
+    if responder_share is not None:
+        parameters = dataclasses.replace(parameters, responder_share=responder_share)
+    options = Options(booking=booking, dropout=dropout, score_triggered=score_triggered)
+    dated = deidentification == "limited-data-set"
+
+    random = streams(seed)
+    latent = draw_latent(n_patients, parameters, random, n_clinics=n_clinics)
+    calendar = draw_calendar(n_patients, random, months=months, last_month=last_month)
+    course = run_course(latent, calendar, options, random)
+    people = draw_people(latent, random)
+    scores = draw_scores(latent, calendar, course, random, diagnosis=people.diagnosis, instruments=instruments)
+    width = max(4, len(str(n_patients)))
+    ids = pd.array([f"P{number:0{width}d}" for number in range(1, n_patients + 1)], dtype="str")
+    tables = make_tables(latent, people, course, scores, Writer(ids, calendar, dated), random)
+    if messy:
+        tables = make_messy(tables, random["mess"], last_day=calendar.data_cut if dated else None)
+    settings: dict[str, str | bool] = {"name": name, "deidentification": deidentification, "synthetic": True}
+    if dated:
+        settings |= {"timezone": TIMEZONE, "data_cut": str(calendar.data_cut)}
+    truth = CohortTruth(parameters, options, seed, latent, course, ids)
+    return Simulation(MappingProxyType(tables), MappingProxyType(settings), truth)
+
+
+def _check(n_patients, n_clinics, booking, dropout, instruments, deidentification, indications, responder_share) -> None:
+    """Refuse what cannot be simulated, all problems at once."""
+    problems = []
+    for what, value, choices in (
+        ("booking", booking, BOOKINGS),
+        ("dropout", dropout, DROPOUTS),
+        ("deidentification", deidentification, _LEVELS),
+        *(("instruments", instrument, INSTRUMENTS) for instrument in instruments),
+    ):
+        if value not in choices:
+            problems.append(f"{what} is not one of {', '.join(choices)}")
+    if n_patients < 1 or n_clinics < 1:
+        problems.append("n_patients and n_clinics must be at least 1")
+    if indications is not None and (not indications or min(indications.values()) < 0 or sum(indications.values()) <= 0):
+        problems.append("indications must be shares that are not negative and not all zero")
+    if responder_share is not None and not 0 < responder_share < 1:
+        problems.append("responder_share must lie between 0 and 1")
+    if problems:
+        raise DataError("simulate: " + "; ".join(problems))
+
+
+def write_sample(folder: str | Path) -> Path:
+    """Write the example clinics: 240 patients, 4 clinics, 18 months, all tables.
+
+    A limited data set with gaps and one bad row of each kind. The bytes are the
+    same on every run.
+    """
+    simulation = simulate_cohort(
+        responder_share=_SAMPLE_RESPONDERS, messy=True, deidentification="limited-data-set", name=_SAMPLE_NAME
+    )
+    return simulation.save(folder)
+
+
+if __name__ == "__main__":
+    print(write_sample(sys.argv[1] if len(sys.argv) > 1 else "data/sample"))

@@ -1,0 +1,1 @@
+"""The parts of the simulated clinic; `ketaoutcomes.cohort.simulate` puts them together."""

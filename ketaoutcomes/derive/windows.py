@@ -1,0 +1,101 @@
+"""One score per patient in a named window, and why a patient has none."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from ketaoutcomes.catalog.definitions import Window
+from ketaoutcomes.catalog.definitions import window as window_named
+from ketaoutcomes.cohort.cohort import Cohort
+from ketaoutcomes.derive.arrays import first_of_segment, patient_codes
+from ketaoutcomes.derive.followup import follow_up
+from ketaoutcomes.derive.scores import HOURS_PER_DAY, scores, starters
+from ketaoutcomes.derive.sessions import induction
+
+__all__ = ["INCOMPLETE", "NOT_DUE", "NO_SCORE_IN_WINDOW", "SCORED", "nearest", "windowed", "windowed_of"]
+
+SCORED = "scored"
+NOT_DUE = "window not closed at the data cut"
+NO_SCORE_IN_WINDOW = "no score in the window"
+INCOMPLETE = "induction not complete"
+
+
+def windowed(cohort: Cohort, instrument: str, window: str) -> pd.DataFrame:
+    """The score nearest to a window's target, one row per treated patient.
+
+    Of two scores equally near the earlier is taken; never the best. Only scores
+    after session 1 count. A window after induction belongs only to patients
+    whose induction was complete by the phase rule.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    instrument : str
+        A name in `INSTRUMENTS`.
+    window : str
+        Name of a window, e.g. "end_of_induction".
+
+    Returns
+    -------
+    DataFrame
+        `patient_id`, `hour` and `score` (missing if none), `hours_from_anchor`,
+        `status` ("scored", "window not closed at the data cut", "no score in the
+        window", "induction not complete").
+    """
+    return windowed_of(cohort, scores(cohort, instrument), window_named(window))
+
+
+def windowed_of(cohort: Cohort, placed: pd.DataFrame, window: Window) -> pd.DataFrame:
+    """As `windowed`, from scores that are already placed among the sessions."""
+    n_patients = len(cohort.patients)
+    anchor, has_anchor, latest_anchor = _anchors(cohort, window, n_patients)
+    codes = patient_codes(placed)
+    hour = placed["hour"].to_numpy(float)
+    from_anchor = hour - anchor[codes]
+    after = placed["session"].to_numpy() > 0
+    with np.errstate(invalid="ignore"):
+        inside = after & (from_anchor >= window.low_hours) & (from_anchor < window.high_hours)
+    chosen = nearest(codes, from_anchor, np.flatnonzero(inside), window.target_hours)
+
+    score, taken = np.full(n_patients, np.nan), np.full(n_patients, np.nan)
+    score[codes[chosen]] = placed["score"].to_numpy(float)[chosen]
+    taken[codes[chosen]] = hour[chosen]
+
+    open_still = follow_up(cohort).still_open(latest_anchor + window.high_hours)
+    status = np.full(n_patients, NO_SCORE_IN_WINDOW, dtype=object)
+    status[~has_anchor] = INCOMPLETE
+    status[open_still] = NOT_DUE
+    status[codes[chosen]] = SCORED
+    treated = starters(cohort)
+    return pd.DataFrame(
+        {
+            "patient_id": pd.Categorical.from_codes(
+                np.flatnonzero(treated), dtype=placed["patient_id"].dtype
+            ),
+            "hour": taken[treated],
+            "score": score[treated],
+            "hours_from_anchor": (taken - anchor)[treated],
+            "status": pd.array(status[treated], dtype="str"),
+        }
+    )
+
+
+def nearest(codes: np.ndarray, time: np.ndarray, rows: np.ndarray, target: float) -> np.ndarray:
+    """Of `rows`, the one row per code whose time is nearest to `target`; ties to the earlier row."""
+    distance = np.abs(time[rows] - target)
+    order = np.lexsort((rows, distance, codes[rows]))
+    ranked = rows[order]
+    return ranked[first_of_segment(codes[ranked])]
+
+
+def _anchors(cohort: Cohort, window: Window, n_patients: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Hour that the window counts from, whether there is one, and the latest hour it may still get."""
+    if window.anchor == "first_session":
+        anchor = np.where(starters(cohort), 0.0, np.nan)
+        return anchor, np.isfinite(anchor), anchor
+    found = induction(cohort)
+    anchor = np.where(found.complete, found.last_hour, np.nan)
+    # An induction that is under way at the data cut may yet be completed within the rule's days.
+    longest = (found.rule.max_days or 0.0) * HOURS_PER_DAY
+    return anchor, found.complete, np.where(found.complete, found.last_hour, longest)

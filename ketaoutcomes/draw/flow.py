@@ -1,0 +1,113 @@
+"""Attrition: bars to scale from those who started to those with a result."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+
+from ketaoutcomes.draw import theme
+from ketaoutcomes.draw.labels import HIDDEN_ESTIMATE, clean, count, missing, percent, shorten, text_width, wrap
+from ketaoutcomes.draw.panels import floats
+from ketaoutcomes.draw.sheet import Sheet
+from ketaoutcomes.draw.theme import BASE, NOTE, PALETTE, Layout
+
+__all__ = ["flow"]
+
+BAR, LINE, GAP = 26.0, 13.0, 8.0
+
+
+def flow(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """A bar per step, hatched where it lost since the step before, with the reason between.
+
+    Parameters
+    ----------
+    table : DataFrame
+        step, n, and perhaps n_lost, reason (why fewer than in the step before) and suppressed. A
+        step without n prints "not shown" and has no bar.
+    ax : Axes, optional
+        From `theme.new_figure` for a page; without it pyplot makes a figure.
+
+    Returns
+    -------
+    Axes
+        x counts patients; each bar is 1 high, its middle at the step's place in px / 26.
+    """
+    sizes = floats(table, "n")
+    with theme.context():
+        reasons = [_reason_lines(cells) for cells in table.to_dict("records")]
+        # The first step has lost nobody yet.
+        tops = np.cumsum([0.0] + [BAR + 2 * GAP - 4 + LINE * len(lines) for lines in reasons[1:]])[: len(table)]
+        height = float(tops[-1] + BAR) if len(table) else BAR
+        ax = theme.prepare(ax, Layout(height + 12, left=1.0, right=1.0, top=6.0, bottom=6.0))
+        sheet = Sheet(ax)
+        largest = np.nanmax(sizes) if np.isfinite(sizes).any() else 1.0
+        ax.set_xlim(0.0, max(largest, 1.0))
+        ax.set_ylim(height / BAR, 0.0)
+        ax.set_axis_off()
+        before = np.nan
+        for number, cells in enumerate(table.to_dict("records")):
+            is_last = number == len(table) - 1 and number > 0
+            _draw_step(sheet, cells, sizes[number], before, sizes[0], tops[number], is_last=is_last)
+            if number:
+                first = tops[number] - GAP - LINE * (len(reasons[number]) - 1)
+                for line_number, line in enumerate(reasons[number]):
+                    sheet.write(
+                        line, ("left", 6), ("top", -(first + LINE * line_number)), size=NOTE,
+                        color=PALETTE["secondary"], gid="reason",
+                    )  # fmt: skip
+            before = sizes[number] if np.isfinite(sizes[number]) else before
+        return ax
+
+
+def _reason_lines(cells: dict) -> list[str]:
+    """Why the step has fewer than the one before, in at most two lines."""
+    reason = cells.get("reason")
+    reason = "" if not isinstance(reason, str) else clean(reason)
+    n_lost = cells.get("n_lost")
+    if not missing(n_lost) and not reason[:1].isdigit():
+        reason = f"{count(n_lost)} {reason}".strip() if float(n_lost) else reason
+    return wrap(f"− {reason}", 386, NOTE) if reason else []
+
+
+def _draw_step(sheet: Sheet, cells: dict, size: float, before: float, first: float, top: float, *, is_last: bool):
+    """One bar with its name and number, and what was lost beside it."""
+    ax = sheet.ax
+    name = clean(cells["step"])
+    up = ("top", -(top + BAR / 2 + 3.8))
+    width, _ = sheet.size
+    if not np.isfinite(size):
+        sheet.write(shorten(name, width - 80, BASE, bold=True), ("left", 6), up, size=BASE, bold=True, gid="step")
+        text = HIDDEN_ESTIMATE if missing(cells["n"]) else clean(cells["n"])
+        sheet.write(text, ("right", -6), up, size=BASE, color=PALETTE["secondary"], align="right", gid="size")
+        return
+    y = top / BAR
+    color = PALETTE["main" if is_last else "box"]
+    ax.add_patch(Rectangle((0.0, y), size, 1.0, facecolor=color, edgecolor="none", gid="bar"))
+    if np.isfinite(before) and before > size:
+        ax.add_patch(
+            Rectangle(
+                (size, y), before - size, 1.0, facecolor="none", edgecolor=PALETTE["axis"], hatch="////",
+                linewidth=0.5, gid="lost",
+            )
+        )  # fmt: skip
+    text = count(size)
+    if first > 0 and np.isfinite(first) and size != first:
+        text += f" ({percent(size / first)})"
+    end = sheet.pixels(size, y)[0, 0]
+    needed = text_width(text, BASE) + text_width(name, BASE, bold=True) + 8
+    if end >= needed + 18:
+        ink = PALETTE["paper"] if is_last else PALETTE["text"]
+        sheet.write(name, ("left", 6), up, size=BASE, bold=True, color=ink, gid="step")
+        sheet.write(text, ("left", end - 6), up, size=BASE, color=ink, align="right", gid="size")
+        return
+    # Too short for its words: they stand right of it, on a ground of paper where it is hatched.
+    left = min(end + 9, max(width - needed - 4, 4.0))
+    across = np.array([left - 4, left + needed + 4]) / width * ax.get_xlim()[1]
+    ground = Rectangle((across[0], y + 0.1), np.diff(across)[0], 0.8, facecolor=PALETTE["paper"], edgecolor="none",
+                       gid="words-ground")  # fmt: skip
+    ax.add_patch(ground)
+    name = shorten(name, width - left - text_width(text, BASE) - 10, BASE, bold=True)
+    sheet.write(name, ("left", left), up, size=BASE, bold=True, gid="step")
+    sheet.write(text, ("left", left + text_width(name, BASE, bold=True) + 8), up, size=BASE, gid="size")

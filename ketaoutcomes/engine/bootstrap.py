@@ -1,0 +1,282 @@
+"""Bootstrap of patients, and the band it gives to an interval-censored curve."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ketaoutcomes.engine.interior import maximise_replicates
+from ketaoutcomes.engine.interval import cumulative, npmle, quantile_interval
+from ketaoutcomes.engine.rates import clopper_pearson
+from ketaoutcomes.engine.support import Support, checked_intervals, innermost_intervals
+from ketaoutcomes.errors import DataError
+
+__all__ = ["BootstrapBand", "npmle_bootstrap", "patient_weights"]
+
+# Up to this many innermost intervals all replicates are solved together; above, one by one is faster.
+LARGEST_TOGETHER = 75
+# A replicate whose log-likelihood may be further than this below its maximum has failed.
+LARGEST_GAP = 1e-4
+MOST_FAILURES = 0.05
+# Numbers in the arrays of one block of replicates: small enough to stay in the processor's cache.
+BLOCK_SIZE = 400_000
+# Masses of a replicate are good to about this.
+MASS_ROUNDING = 1e-6
+
+
+@dataclass(frozen=True)
+class BootstrapBand:
+    """Pointwise percentile limits of a curve, and of its median.
+
+    Parameters
+    ----------
+    times : (t,) float
+    conf_low, conf_high : (t,) float
+        Limits of F: the lower from the lower bounds of the replicates' curves,
+        the upper from the upper bounds. NaN if too many replicates failed.
+    median_low, median_high : float
+        Limits of the median; inf where it is not reached, NaN if too many failed.
+    level : float
+    n_replicates, n_failed : int
+    """
+
+    times: NDArray[np.float64]
+    conf_low: NDArray[np.float64]
+    conf_high: NDArray[np.float64]
+    median_low: float
+    median_high: float
+    level: float
+    n_replicates: int
+    n_failed: int
+
+
+def patient_weights(n: int, n_replicates: int, seed: int, *, first: int = 0) -> NDArray[np.int64]:
+    """How often each patient is drawn in each bootstrap replicate.
+
+    Replicate number b has a random stream of its own, made from `seed` and b, so
+    that any part of the replicates can be made anywhere, in any order.
+
+    Parameters
+    ----------
+    n : int
+        Patients (or clusters).
+    n_replicates : int
+    seed : int
+    first : int
+        Number of the first replicate to make.
+
+    Returns
+    -------
+    (n_replicates, n) ndarray of int
+        Each row sums to `n`.
+    """
+    weights = np.empty((n_replicates, n), np.int64)
+    for row in range(n_replicates):
+        stream = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(first + row,)))
+        weights[row] = np.bincount(stream.integers(0, n, n), minlength=n)
+    return weights
+
+
+def npmle_bootstrap(
+    left: ArrayLike,
+    right: ArrayLike,
+    times: ArrayLike,
+    *,
+    n_replicates: int = 400,
+    seed: int = 20260101,
+    level: float = 0.95,
+    clusters: ArrayLike | None = None,
+) -> BootstrapBand:
+    """Percentile band of the interval-censored curve, resampling patients.
+
+    Where the estimate is 0 or 1 every replicate agrees and the percentiles say
+    nothing; the limit is then the exact (Clopper-Pearson) one of the patients whose
+    state at that time is known.
+
+    The band is consistent when assessments lie on a fixed schedule. When they are
+    spread over continuous time the curve converges at the cube root of n, and the
+    band is a guide only.
+
+    Parameters
+    ----------
+    left, right : (n,) array_like of float
+        Intervals (left, right] as for `npmle`.
+    times : (t,) array_like of float
+        Where to give limits.
+    n_replicates, seed : int
+        The result does not depend on the order of the rows.
+    level : float
+        Confidence level, between 0 and 1.
+    clusters : (n,) array_like, optional
+        Patient of each row, when patients have several rows.
+
+    Returns
+    -------
+    BootstrapBand
+
+    Raises
+    ------
+    DataError
+        If an interval is malformed, or fewer than 1 replicate is asked for.
+
+    Source
+    ------
+    Efron and Tibshirani (1993), ch. 13.
+    """
+    left, right, _ = checked_intervals(left, right)
+    times = np.atleast_1d(np.asarray(times, float))
+    if n_replicates < 1:
+        raise DataError("the bootstrap needs at least 1 replicate; 400 is usual")
+    if not 0 < level < 1:
+        raise DataError(f"level must lie between 0 and 1, not {level!r}; 0.95 is usual")
+    rows = _sorted_rows(left, right, clusters)
+    low, high, medians = _replicate_curves(rows, times, n_replicates, seed)
+    failed = np.isnan(medians).any(axis=1)
+    n_failed = int(failed.sum())
+    if n_failed > MOST_FAILURES * n_replicates:
+        nothing = np.full(len(times), np.nan)
+        return BootstrapBand(times, nothing, nothing, np.nan, np.nan, level, n_replicates, n_failed)
+    low, high, medians = low[~failed], high[~failed], np.sort(medians[~failed], axis=0)
+    tail = (1 - level) / 2
+    conf_low, conf_high = np.quantile(low, tail, axis=0), np.quantile(high, 1 - tail, axis=0)
+    conf_low, conf_high = _widened_at_the_ends(rows, times, conf_low, conf_high, level)
+    last = len(medians) - 1
+    return BootstrapBand(
+        times=times,
+        conf_low=conf_low,
+        conf_high=conf_high,
+        # Medians may be infinite, so an order statistic is taken, never a mean of two.
+        median_low=float(medians[int(np.floor(last * tail)), 0]),
+        median_high=float(medians[int(np.ceil(last * (1 - tail))), 1]),
+        level=level,
+        n_replicates=n_replicates,
+        n_failed=n_failed,
+    )
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Intervals in a fixed order, their distinct pairs, and the cluster of each row."""
+
+    left: NDArray[np.float64]
+    right: NDArray[np.float64]
+    starts: NDArray[np.int64]
+    cluster: NDArray[np.int64]
+    n_clusters: int
+
+
+def _sorted_rows(left, right, clusters) -> _Rows:
+    order = np.lexsort((right, left))
+    left, right = left[order], right[order]
+    changes = (left[1:] != left[:-1]) | (right[1:] != right[:-1])
+    starts = np.concatenate(([0], np.flatnonzero(changes) + 1))
+    if clusters is None:
+        return _Rows(left, right, starts, np.arange(len(left)), len(left))
+    names, code = np.unique(np.asarray(clusters), return_inverse=True)
+    if len(code) != len(left):
+        raise DataError("clusters must be one value per interval")
+    return _Rows(left, right, starts, code[order], len(names))
+
+
+def _replicate_curves(rows: _Rows, times, n_replicates, seed):
+    """Bounds of F at the times, (B, t) each, and the ends of the median's interval, (B, 2)."""
+    left, right = rows.left[rows.starts], rows.right[rows.starts]
+    support = innermost_intervals(left, right)
+    m = len(support.left)
+    together = m <= LARGEST_TOGETHER
+    start = npmle(rows.left, rows.right).mass if together else None
+    size = max(1, BLOCK_SIZE // max((m + 1) ** 2 if together else m, len(times), len(rows.left) // 10))
+    parts = []
+    for first in range(0, n_replicates, size):
+        drawn = patient_weights(rows.n_clusters, min(size, n_replicates - first), seed, first=first)
+        weights = np.add.reduceat(drawn[:, rows.cluster], rows.starts, axis=1).astype(float)
+        if together:
+            parts.append(_curves_together(left, right, support, weights, start, times))
+        else:
+            parts.append(_curves_singly(left, right, weights, times))
+    return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
+
+
+def _curves_together(left, right, support: Support, weights, start, times):
+    if len(start) == 1:
+        mass, gap = np.ones((len(weights), 1)), np.zeros(len(weights))
+    else:
+        mass, gap = maximise_replicates(support.first, support.stop, weights, start)
+    opens, closes = _own_ends(left, right, support, weights)
+    values, limits = _opening_codes(left, right, times)
+    low = np.einsum("bm,bmt->bt", mass, closes[:, :, None] <= times)
+    high = np.einsum("bm,bmt->bt", mass, opens[:, :, None] <= limits)
+    half = (np.cumsum(mass, axis=1) >= 0.5 - MASS_ROUNDING).argmax(axis=1)
+    row = np.arange(len(mass))
+    medians = np.column_stack([values[opens[row, half] // 2], closes[row, half]])
+    late = np.flatnonzero(gap > LARGEST_GAP)
+    if len(late):
+        low[late], high[late], medians[late] = _curves_singly(left, right, weights[late], times)
+    return np.clip(low, 0.0, 1.0), np.clip(high, 0.0, 1.0), medians
+
+
+def _own_ends(left, right, support: Support, weights):
+    """Ends of each replicate's own innermost interval around each column that may hold mass.
+
+    A replicate lacks some rows, so its innermost intervals are wider than the
+    sample's: each reaches back to the last drawn left end and on to the first drawn
+    right end.
+
+    Returns
+    -------
+    opens : (B, m) int
+        Code of the left end, see `_opening_codes`.
+    closes : (B, m) float
+    """
+    n_replicates, m = len(weights), len(support.left)
+    _, rank = np.unique(left, return_inverse=True)
+    code = 2 * rank + (left < right)
+    opens = np.zeros((n_replicates, m), np.int64)
+    order = np.argsort(support.first, kind="stable")
+    places, starts = np.unique(support.first[order], return_index=True)
+    drawn = np.where(weights[:, order] > 0, code[order], 0)
+    opens[:, places] = np.maximum.reduceat(drawn, starts, axis=1)
+    closes = np.full((n_replicates, m), np.inf)
+    order = np.argsort(support.stop, kind="stable")
+    places, starts = np.unique(support.stop[order], return_index=True)
+    drawn = np.where(weights[:, order] > 0, right[order], np.inf)
+    closes[:, places - 1] = np.minimum.reduceat(drawn, starts, axis=1)
+    return np.maximum.accumulate(opens, axis=1), np.minimum.accumulate(closes[:, ::-1], axis=1)[:, ::-1]
+
+
+def _opening_codes(left, right, times):
+    """Distinct left ends, and for each time the largest code that has opened by then.
+
+    Code 2r stands for the closed and 2r + 1 for the open left end at the r-th value:
+    mass behind an open end can only be later than it.
+    """
+    values = np.unique(left)
+    before = np.searchsorted(values, times, side="left")
+    equal = np.searchsorted(values, times, side="right") > before
+    return values, 2 * before - 1 + equal
+
+
+def _curves_singly(left, right, weights, times):
+    low, high = np.full((2, len(weights), len(times)), np.nan)
+    medians = np.full((len(weights), 2), np.nan)
+    for row, weight in enumerate(weights):
+        fit = npmle(left, right, weights=weight, tolerance=MASS_ROUNDING)
+        if fit.gap <= LARGEST_GAP:
+            low[row], high[row] = cumulative(fit, times)
+            medians[row] = quantile_interval(fit, 0.5)
+    return low, high, medians
+
+
+def _widened_at_the_ends(rows: _Rows, times, conf_low, conf_high, level):
+    """Exact limits where all replicates say 0, or all say 1."""
+    # Counting patients, not rows: a patient with several rows is one witness.
+    free = np.array([len(np.unique(rows.cluster[rows.left >= time])) for time in times])
+    past = np.array([len(np.unique(rows.cluster[rows.right <= time])) for time in times])
+    _, upper = clopper_pearson(np.zeros(len(times)), free, level=level)
+    lower, _ = clopper_pearson(past, past, level=level)
+    # Nothing can happen before time 0, and the time itself is the origin.
+    conf_high = np.where((conf_high == 0) & (times > 0) & (free > 0), upper, conf_high)
+    conf_low = np.where((conf_low == 1) & (past > 0), lower, conf_low)
+    return conf_low, conf_high

@@ -1,0 +1,121 @@
+"""Maximum likelihood masses of many weightings of the same ranges at once.
+
+A bootstrap refits one small problem hundreds of times. Here all replicates take
+the same primal-dual interior-point step together, as whole arrays.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["maximise_replicates"]
+
+# The path to the solution: how fast the barrier shrinks, how close to the wall a step may go,
+# and how much of the starting point is spread evenly. Chosen by trial on 240 patients, 10 to 90 columns.
+BARRIER_SHRINKS_TO = 0.05
+WALL = 0.99
+EVENLY_SPREAD = 0.1
+FIRST_BARRIER = 0.01
+
+
+def maximise_replicates(
+    first: NDArray[np.int64],
+    stop: NDArray[np.int64],
+    weights: NDArray[np.float64],
+    start: NDArray[np.float64],
+    *,
+    tolerance: float = 1e-6,
+    max_iterations: int = 60,
+):
+    """Masses of largest likelihood for each row of weights.
+
+    Parameters
+    ----------
+    first, stop : (u,) int
+        Range i covers the columns first_i .. stop_i - 1.
+    weights : (B, u) float
+        One row per replicate; 0 leaves a range out, at least one is above 0.
+    start : (m,) float
+        Masses to begin from, e.g. those of the whole sample.
+    tolerance : float
+        A replicate is done when its certificate is below it.
+    max_iterations : int
+
+    Returns
+    -------
+    mass : (B, m) float
+        Each row sums to 1. Mass on columns that no weighted range tells apart
+        is split between them at will.
+    gap : (B,) float
+        Upper bound of what each log-likelihood is below its maximum.
+
+    Source
+    ------
+    Wright (1997), Primal-Dual Interior-Point Methods, ch. 5, for the concave
+    maximum over the simplex; in cumulative masses the Newton matrix is a graph Laplacian.
+    """
+    n_replicates, m = len(weights), len(start)
+    total = weights.sum(axis=1)
+    mass = np.tile((1 - EVENLY_SPREAD) * start + EVENLY_SPREAD / m, (n_replicates, 1))
+    slack = (FIRST_BARRIER * total / m)[:, None] / mass
+    todo = np.arange(n_replicates)
+    best, best_gap = mass.copy(), np.full(n_replicates, np.inf)
+    for _ in range(max_iterations):
+        pull, edge = _pulls(first, stop, weights[todo], mass)
+        net = _at_nodes(first, pull, m) - _at_nodes(stop, pull, m)
+        gap = np.cumsum(net, axis=1)[:, :m].max(axis=1) - total[todo]
+        better = gap < best_gap[todo]
+        best[todo[better]], best_gap[todo[better]] = mass[better], gap[better]
+        open_ = ~(gap <= tolerance)
+        if not open_.any():
+            break
+        todo, mass, slack, edge, net = todo[open_], mass[open_], slack[open_], edge[open_], net[open_]
+        mass, slack = _step(first, stop, edge, net, mass, slack)
+    return best, np.maximum(best_gap, 0.0)
+
+
+def _pulls(first, stop, weights, mass):
+    """w/d and w/d^2, each (B, u); 0 where the weight is 0, whatever d is."""
+    level = np.zeros((len(mass), mass.shape[1] + 1))
+    np.cumsum(mass, axis=1, out=level[:, 1:])
+    d = np.maximum(level[:, stop] - level[:, first], 1e-18)
+    pull = weights / d
+    return pull, pull / d
+
+
+def _at_nodes(node, values, m):
+    """Sums of the values at each node 0..m, (B, m + 1)."""
+    n_replicates = len(values)
+    place = np.arange(n_replicates)[:, None] * (m + 1) + node
+    return np.bincount(place.ravel(), values.ravel(), n_replicates * (m + 1)).reshape(n_replicates, m + 1)
+
+
+def _step(first, stop, edge, net, mass, slack):
+    """One step towards mass * slack = barrier, as far as mass and slack stay above 0."""
+    n_replicates, m = mass.shape
+    barrier = BARRIER_SHRINKS_TO * (mass * slack).mean(axis=1)[:, None]
+    beside = slack / mass
+    degree = _at_nodes(first, edge, m) + _at_nodes(stop, edge, m)
+    degree[:, :-1] += beside
+    degree[:, 1:] += beside
+    joint = _at_nodes(first * (m + 1) + stop, -edge, (m + 1) ** 2 - 1).reshape(n_replicates, m + 1, m + 1)
+    column = np.arange(m)
+    joint[:, column, column + 1] -= beside
+    joint = joint[:, 1:m, 1:m]
+    matrix = joint + joint.transpose(0, 2, 1)
+    inner = np.arange(m - 1)
+    matrix[:, inner, inner] = degree[:, 1:m]
+    aim = barrier / mass
+    load = aim[:, :-1] - aim[:, 1:] - net[:, 1:m]
+    level = np.zeros((n_replicates, m + 1))
+    level[:, 1:m] = np.linalg.solve(matrix, load[:, :, None])[:, :, 0]
+    change = np.diff(level, axis=1)
+    slack_change = aim - slack - beside * change
+    return mass + _share(change, mass) * change, slack + _share(slack_change, slack) * slack_change
+
+
+def _share(change, value):
+    """Largest part of the step, up to 1, that keeps `value` above 0, per replicate."""
+    worst = np.maximum((-change / value).max(axis=1), WALL)
+    return (WALL / worst)[:, None]

@@ -1,0 +1,215 @@
+"""Outcomes and safety month by month, made by the same estimators as the sections.
+
+Every function returns a tidy table with a column `month`; without months it has one row, "all".
+Outcomes belong to the month in which a patient's induction ended, safety to that of the session.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from ketaoutcomes.analysis.response import response_rates
+from ketaoutcomes.analysis.safety import side_effect_rates
+from ketaoutcomes.cohort.cohort import Cohort
+from ketaoutcomes.derive.arrays import patient_codes
+from ketaoutcomes.derive.baseline import VALID, baseline
+from ketaoutcomes.derive.sessions import session_table
+from ketaoutcomes.derive.side_effects import recorded_side_effects
+from ketaoutcomes.derive.windows import SCORED, windowed
+from ketaoutcomes.engine.means import mean_interval
+from ketaoutcomes.engine.rates import cluster_ratio_by, wilson
+from ketaoutcomes.report.scope import WINDOW, with_column
+
+__all__ = ["ALL", "follow_up_by_month", "mean_change_by_month", "outcome_by_month", "session_measures", "side_effects_by_month", "with_months"]
+
+ALL = "all"
+KEY = "report_month"
+SYSTOLIC, DIASTOLIC = 165.0, 100.0
+
+
+def with_months(cohort: Cohort, months: tuple[str, ...] | None) -> Cohort:
+    """`cohort` with `report_month`: of each session its own, of each patient that of the end of induction.
+
+    Sessions and patients of other months have none; without months all have "all".
+    """
+    sessions = session_table(cohort)
+    codes = patient_codes(sessions)
+    ended = sessions["last_induction"].to_numpy(bool)
+    of_session = _wanted(sessions, months)
+    of_patient = np.full(len(cohort.patients), None, dtype=object)
+    of_patient[codes[ended]] = of_session[ended]
+    marked = with_column(cohort, "sessions", KEY, pd.array(of_session, dtype="str"))
+    return with_column(marked, "patients", KEY, pd.array(of_patient, dtype="str"))
+
+
+def _wanted(sessions: pd.DataFrame, months: tuple[str, ...] | None) -> np.ndarray:
+    if months is None:
+        return np.full(len(sessions), ALL, dtype=object)
+    return sessions["month"].where(sessions["month"].isin(months)).astype("object").to_numpy()
+
+
+def outcome_by_month(cohort: Cohort, instrument: str, outcome: str, *, level: float) -> pd.DataFrame:
+    """Those who met the definition, of those scored after induction: `month`, `n_events`, `n`, `n_missing`."""
+    if not cohort.patients[KEY].notna().any():
+        return _nothing(["n_events", "n", "n_missing"])
+    rates = response_rates(cohort, instrument, at=WINDOW, outcome=outcome, by=KEY, level=level).table
+    wide = rates[rates["denominator"] == "scored"].drop(columns=["denominator", "n_not_due", "n_missing"])
+    eligible = rates[rates["denominator"] == "baseline_eligible"].set_index(KEY)["n_missing"]
+    wide = wide.assign(n_missing=wide[KEY].map(eligible).astype("int64"))
+    return wide.rename(columns={KEY: "month"}).reset_index(drop=True)
+
+
+def follow_up_by_month(cohort: Cohort, instrument: str, *, level: float) -> pd.DataFrame:
+    """Those scored in the window after induction, of those with a valid baseline whose window has closed."""
+    people = _people(cohort, instrument)
+    rows = people[people["eligible"]]
+    table = _counted(rows["month"], rows["scored"])
+    low, high = wilson(table["n_events"], table["n"], level=level)
+    return table.assign(estimate=table["n_events"] / table["n"], conf_low=low, conf_high=high)
+
+
+def mean_change_by_month(cohort: Cohort, instrument: str, *, level: float) -> pd.DataFrame:
+    """Mean change from baseline to the window after induction, points: `month`, `n`, `n_missing`, `estimate`."""
+    people = _people(cohort, instrument)
+    rows = people[people["eligible"]]
+    code, months = pd.factorize(rows["month"], sort=True)
+    means = mean_interval(rows["change"].to_numpy(float)[rows["scored"]], codes=code[rows["scored"]], n_groups=len(months), level=level)
+    total = np.bincount(code, minlength=len(months))
+    return pd.DataFrame(
+        {
+            "month": pd.array(months, dtype="str"),
+            "n": means.n,
+            "n_missing": total - means.n,
+            "estimate": means.mean,
+            "conf_low": means.conf_low,
+            "conf_high": means.conf_high,
+            "sd": means.sd,
+        }
+    )
+
+
+def _people(cohort: Cohort, instrument: str) -> pd.DataFrame:
+    """One row per patient whose induction ended in a month of the report; it stays in this module."""
+    seen, start = windowed(cohort, instrument, WINDOW), baseline(cohort, instrument)
+    month = cohort.patients[KEY].to_numpy(dtype=object)[patient_codes(start)]
+    due = seen["status"].isin([SCORED, "no score in the window"])
+    people = pd.DataFrame(
+        {
+            "month": pd.array(month, dtype="str"),
+            "eligible": (due & (start["reason"] == VALID)).to_numpy(),
+            "scored": (seen["status"] == SCORED).to_numpy(),
+            "change": (seen["score"] - start["baseline"]).to_numpy(float),
+        }
+    )
+    return people[people["month"].notna()].reset_index(drop=True)
+
+
+def side_effects_by_month(cohort: Cohort, *, level: float) -> pd.DataFrame:
+    """Any side effect per session and way of asking: `ascertainment`, `month`, `n_events`, `n`, `n_patients`.
+
+    `n_sessions` are the month's sessions, `n_no_record` those without any record; the rest of what
+    is not in `n` was asked in another way.
+    """
+    table = side_effect_rates(cohort, by=KEY, effects=[], level=level).table
+    table = table.drop(columns=["effect"]).rename(columns={KEY: "month"}).reset_index(drop=True)
+    month = cohort.sessions[KEY]
+    recorded = np.zeros(len(month), bool)
+    recorded[recorded_side_effects(cohort).session_row] = True
+    sizes = month.value_counts()
+    silent = month[~recorded].value_counts()
+    return table.assign(
+        n_sessions=table["month"].map(sizes).fillna(0).astype("int64"),
+        n_no_record=table["month"].map(silent).fillna(0).astype("int64"),
+    )
+
+
+def session_measures(cohort: Cohort, *, level: float) -> dict[str, pd.DataFrame]:
+    """Blood pressure, early stops and serious effects per session, by name; those not recorded are left out.
+
+    Each table has `month`, `n_events`, `n` (sessions known), `n_sessions`, `n_patients` and the
+    interval that allows for several sessions per patient.
+    """
+    sessions = cohort.sessions
+    found: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    if {"sbp", "dbp"} & set(cohort.vitals.columns) and len(cohort.vitals):
+        found["blood_pressure"] = _blood_pressure(cohort)
+    if "stopped_early" in sessions.columns and sessions["stopped_early"].notna().any():
+        known = sessions["stopped_early"].notna().to_numpy(bool)
+        found["stopped_early"] = (sessions["stopped_early"].fillna(False).to_numpy(bool), known)
+    if "serious" in cohort.side_effects.columns and len(cohort.side_effects):
+        found["serious"] = _serious(cohort)
+    return {name: _per_session(cohort, *flags, level=level) for name, flags in found.items()}
+
+
+def _blood_pressure(cohort: Cohort) -> tuple[np.ndarray, np.ndarray]:
+    """Sessions with a reading at or above 165 systolic or 100 diastolic, and sessions with a reading."""
+    vitals = cohort.vitals
+    missing = pd.Series(np.nan, index=vitals.index)
+    systolic = vitals.get("sbp", missing).to_numpy(float)
+    diastolic = vitals.get("dbp", missing).to_numpy(float)
+    row = _session_rows(cohort, vitals)
+    reached, known = np.zeros(len(cohort.sessions), bool), np.zeros(len(cohort.sessions), bool)
+    known[row[np.isfinite(systolic) | np.isfinite(diastolic)]] = True
+    reached[row[(systolic >= SYSTOLIC) | (diastolic >= DIASTOLIC)]] = True
+    return reached, known
+
+
+def _serious(cohort: Cohort) -> tuple[np.ndarray, np.ndarray]:
+    """Sessions with a serious effect, and sessions whose side effects were recorded."""
+    table = cohort.side_effects
+    known = np.zeros(len(cohort.sessions), bool)
+    known[recorded_side_effects(cohort).session_row] = True
+    serious = np.zeros(len(cohort.sessions), bool)
+    serious[_session_rows(cohort, table)[table["serious"].fillna(False).to_numpy(bool)]] = True
+    return serious, known
+
+
+def _session_rows(cohort: Cohort, table: pd.DataFrame) -> np.ndarray:
+    """Row of `cohort.sessions` of each row of `table`; sessions are numbered 1, 2, … per patient."""
+    owner = patient_codes(cohort.sessions)
+    first = np.searchsorted(owner, np.arange(len(cohort.patients)))
+    return first[patient_codes(table)] + table["session"].to_numpy(dtype=np.int64) - 1
+
+
+def _per_session(cohort: Cohort, events: np.ndarray, known: np.ndarray, *, level: float) -> pd.DataFrame:
+    """Rates by month of sessions with the event, of sessions where it is known."""
+    code, months = pd.factorize(cohort.sessions[KEY], sort=True)
+    owner, n_patients, n_months = patient_codes(cohort.sessions), len(cohort.patients), len(months)
+    inside = code >= 0
+
+    def cells(mask: np.ndarray) -> np.ndarray:
+        place = owner[mask & inside] * n_months + code[mask & inside]
+        return np.bincount(place, minlength=n_patients * n_months).reshape(n_patients, n_months)
+
+    rate = cluster_ratio_by(cells(events & known), cells(known), level=level)
+    return pd.DataFrame(
+        {
+            "month": pd.array(months, dtype="str"),
+            "n_events": rate.n_events,
+            "n": rate.n_trials,
+            "n_sessions": np.bincount(code[inside], minlength=n_months),
+            "n_patients": rate.n_clusters,
+            "n_patients_with_event": (cells(events & known) > 0).sum(axis=0),
+            "estimate": rate.estimate,
+            "conf_low": rate.conf_low,
+            "conf_high": rate.conf_high,
+        }
+    )
+
+
+def _counted(month: pd.Series, event: pd.Series) -> pd.DataFrame:
+    code, months = pd.factorize(month, sort=True)
+    return pd.DataFrame(
+        {
+            "month": pd.array(months, dtype="str"),
+            "n_events": np.bincount(code[event.to_numpy(bool)], minlength=len(months)),
+            "n": np.bincount(code, minlength=len(months)),
+        }
+    )
+
+
+def _nothing(counts: list[str]) -> pd.DataFrame:
+    columns = {"month": "str", **dict.fromkeys(counts, "int64")}
+    columns |= dict.fromkeys(("estimate", "conf_low", "conf_high"), "float64")
+    return pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in columns.items()})

@@ -1,0 +1,149 @@
+"""What one report is about: the cohort, the period, the instruments, the gate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+import numpy as np
+import pandas as pd
+
+from ketaoutcomes.catalog.instruments import INSTRUMENTS, Instrument, find_instrument
+from ketaoutcomes.cohort.cohort import Cohort
+from ketaoutcomes.derive.arrays import first_of_segment, patient_codes
+from ketaoutcomes.report.calendar import Calendar, calendar_of
+from ketaoutcomes.report.disclosure import Gate
+from ketaoutcomes.report.words import month_name
+
+__all__ = ["PERIOD", "WINDOW", "Scope", "make_scope", "with_column"]
+
+WINDOW = "end_of_induction"
+PERIOD = "report_period"
+# Symptom instruments that ask about now or the past day; with no others can a change be seen within hours.
+MOMENTARY = ("Mood-NRS", "MADRS-24h", "NRS-pain", "VAS-pain")
+NEARLY_ALL = 0.9
+INSIDE = "inside"
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a report is about.
+
+    Attributes
+    ----------
+    cohort : Cohort
+        All patients; with months, `sessions` has a column `report_period`, "inside" for sessions of
+        the twelve months and missing for others.
+    recent : Cohort
+        The patients whose first session lies in the twelve months; all of them without months.
+    calendar : Calendar or None
+        None when no months are kept.
+    instrument : Instrument or None
+        The main one; None when there are no scores.
+    momentary : Instrument or None
+        One with a recall of hours, on which onset in hours can be seen.
+    gate : Gate
+    level : float
+    """
+
+    cohort: Cohort
+    recent: Cohort
+    calendar: Calendar | None
+    instrument: Instrument | None
+    momentary: Instrument | None
+    gate: Gate
+    level: float
+
+    @property
+    def period(self) -> str:
+        """The period of the sections, in words."""
+        if self.calendar is None:
+            return "all patients"
+        return f"12 months to {month_name(self.calendar.month)}"
+
+    @property
+    def starters(self) -> str:
+        """Whom the sections describe, in words."""
+        if self.calendar is None:
+            return "all patients with a session"
+        return f"patients whose first session was in the {self.period}"
+
+
+def make_scope(cohort: Cohort, *, month: str | None, instrument: str | None, gate: Gate, level: float) -> Scope:
+    """The scope of a report on `cohort`.
+
+    Raises
+    ------
+    DataError
+        If `instrument` is not known.
+    ConfigError
+        If `month` is not a month of the data.
+    """
+    calendar = calendar_of(cohort, month, window=WINDOW)
+    whole, recent = cohort, cohort
+    if calendar is not None:
+        whole = with_column(cohort, "sessions", PERIOD, _sessions_inside(cohort, calendar))
+        recent = _started_inside(cohort, calendar)
+    sizes = _patients_scored(cohort)
+    name = _main(sizes) if instrument is None else find_instrument(instrument).name
+    momentary = next((known for known in MOMENTARY if sizes.get(known)), None)
+    return Scope(
+        cohort=whole,
+        recent=recent,
+        calendar=calendar,
+        instrument=None if name is None else INSTRUMENTS[name],
+        momentary=None if momentary is None else INSTRUMENTS[momentary],
+        gate=gate,
+        level=level,
+    )
+
+
+def with_column(cohort: Cohort, table: str, column: str, values) -> Cohort:
+    """`cohort` with one more column in one table, for an analysis to be split by; it has the same fingerprint."""
+    return replace(cohort, tables=_changed(cohort, {table: cohort.tables[table].assign(**{column: values})}))
+
+
+def _changed(cohort: Cohort, frames: Mapping[str, pd.DataFrame]) -> Mapping[str, pd.DataFrame]:
+    return MappingProxyType({**cohort.tables, **frames})
+
+
+def _sessions_inside(cohort: Cohort, calendar: Calendar) -> pd.Series:
+    inside = cohort.sessions["month"].isin(calendar.year)
+    return pd.Series(np.where(inside, INSIDE, None), index=inside.index, dtype="str")
+
+
+def _started_inside(cohort: Cohort, calendar: Calendar) -> Cohort:
+    """The patients whose first session lies in the twelve months."""
+    sessions = cohort.sessions
+    codes = patient_codes(sessions)
+    first = first_of_segment(codes)
+    inside = np.zeros(len(cohort.patients), dtype=bool)
+    inside[codes[first]] = sessions["month"].isin(calendar.year).to_numpy()[first]
+    marked = with_column(cohort, "patients", PERIOD, np.where(inside, INSIDE, "outside"))
+    chosen = marked.select(**{PERIOD: INSIDE})
+    patients = chosen.patients.drop(columns=PERIOD)
+    return replace(chosen, tables=_changed(chosen, {"patients": patients}))
+
+
+def _main(sizes: Mapping[str, int]) -> str | None:
+    """The instrument that outcomes are reported on, from the patients that each has scores of.
+
+    Nearly all patients often have several; then the catalogue's order decides, depression first,
+    rather than one patient more or less.
+    """
+    usable = {name: n for name, n in sizes.items() if _counts_days(INSTRUMENTS[name])}
+    most = max(usable.values(), default=0)
+    return next((name for name in INSTRUMENTS if usable.get(name, 0) >= max(1.0, NEARLY_ALL * most)), None)
+
+
+def _counts_days(instrument: Instrument) -> bool:
+    return instrument.higher_is == "worse" and instrument.recall_days > 1.0
+
+
+def _patients_scored(cohort: Cohort) -> dict[str, int]:
+    """Patients with a score, by instrument."""
+    if not len(cohort.scores):
+        return {}
+    sizes = cohort.scores.groupby("instrument", observed=True)["patient_id"].nunique()
+    return {str(name): int(size) for name, size in sizes.items()}

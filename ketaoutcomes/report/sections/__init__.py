@@ -1,0 +1,1 @@
+"""The sections of a report, one file each: a scope in, a section with its released tables out."""

@@ -1,0 +1,120 @@
+"""Section 5: what was read, kept, set aside and missing, and who is not scored."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from ketaoutcomes.analysis.quality import data_quality
+from ketaoutcomes.draw.flow import flow
+from ketaoutcomes.draw.labels import count, missing, percent
+from ketaoutcomes.draw.missing import missing as draw_missing
+from ketaoutcomes.report.disclosure import Released
+from ketaoutcomes.report.parts import Column, Figure, Section, Table
+from ketaoutcomes.report.scope import WINDOW, Scope
+from ketaoutcomes.report.sections.part import Part, drawn, gathered
+
+__all__ = ["completeness"]
+
+MOST_COLUMNS = 12
+
+
+def completeness(scope: Scope) -> Part:
+    """Attrition of the period's patients, missing cells, rows by table and rule."""
+    name = None if scope.instrument is None else scope.instrument.name
+    followed = data_quality(scope.recent, name, at=WINDOW)
+    whole = data_quality(scope.cohort, name, at=WINDOW)
+    gate = scope.gate
+    released = {
+        "rows": gate.plain("rows_by_table", whole.rows),
+        "rules": gate.plain("rows_set_aside", whole.rules),
+        "blanked": gate.plain("cells_set_to_missing", whole.blanked),
+        "missing": gate.plain("missing_cells", whole.missing),
+        "recording": gate.plain("recording", followed.recording),
+    }
+    figures, notes = [], []
+    if len(followed.flow):
+        released["flow"] = gate.flow("attrition", _without_counts(followed.flow, gate.suppresses), place="Section 5, attrition")
+        figures.append(_flow_figure(scope, released["flow"], "a"))
+    else:
+        notes.append("Attrition: not recorded, since no instrument has scores.")
+    gaps = released["missing"].frame
+    if (gaps["n_missing"] > 0).any():
+        figures.append(_missing_figure(gaps, "ab"[len(figures)]))
+    else:
+        notes.append("No cell of the columns supplied is missing.")
+    found, hidden = gathered(list(released.values()))
+    section = Section(
+        number=5,
+        question="How complete are the data?",
+        reading=("The share of starters with a known result bounds everything above.",),
+        terms=(("Set aside:", "a row that breaks a rule is kept apart and counted; read = kept + set aside, always."),),
+        figures=tuple(figures),
+        tables=tuple(table for table in (_rows_table(found), _recording_table(found["recording"])) if table.rows),
+        notes=tuple(notes),
+    )
+    return Part(section, found, hidden, (followed,))
+
+
+def _without_counts(steps: pd.DataFrame, suppresses: bool) -> pd.DataFrame:
+    """Reasons without their counts where small counts are hidden: they add up to the loss."""
+    if not suppresses:
+        return steps
+    reason = steps["reason"].astype("str").str.replace(r"\s*[\d,]+(?=;|$)", "", regex=True)
+    return steps.assign(reason=reason)
+
+
+def _flow_figure(scope: Scope, given: Released, letter: str) -> Figure:
+    frame = given.frame
+    first, last = frame.iloc[0], frame.iloc[-1]
+    title = "From session 1 to a score after induction"
+    if not missing(first["n"]) and not missing(last["n"]) and first["n"] > 0:
+        title = f"{percent(last['n'] / first['n'])} of those who started have a score after induction"
+    told = []
+    for row in frame.to_dict("records"):
+        size = "not shown" if missing(row["n"]) else count(row["n"])
+        told.append(f"{str(row['step']).capitalize()}: {size}.")
+    svg = drawn(flow, frame, prefix=f"figure-5{letter}", title=title, description=" ".join(told))
+    population = f"{scope.starters[0].upper()}{scope.starters[1:]}; {scope.instrument.name}"
+    return Figure(f"Fig. 5{letter}", title, population, svg, ("% of starters. Hatched: lost at that step.",))
+
+
+def _missing_figure(gaps: pd.DataFrame, letter: str) -> Figure:
+    worst = gaps[gaps["n_missing"] > 0].sort_values(["share", "table", "column"], ascending=[False, True, True])
+    shown = worst.head(MOST_COLUMNS).reset_index(drop=True)
+    top = shown.iloc[0]
+    title = f"Most often missing: {top['column']} of {top['table']}, {percent(top['share'])}"
+    told = " ".join(
+        f"{row['table']}, {row['column']}: {percent(row['share'])} ({count(row['n_missing'])} of {count(row['n_rows'])})."
+        for row in shown.to_dict("records")
+    )
+    svg = drawn(draw_missing, shown, prefix=f"figure-5{letter}", title=title, description=told)
+    rest = len(worst) - len(shown)
+    notes = (f"{rest} further columns with missing cells are in the table file.",) if rest else ()
+    return Figure(f"Fig. 5{letter}", title, "Share of rows without a value, by table and column; whole data set", svg, notes)
+
+
+def _rows_table(found: dict[str, pd.DataFrame]) -> Table:
+    """Rows read, kept and set aside, with the commonest reason."""
+    rules = found["rows_set_aside"]
+    rows = []
+    for row in found["rows_by_table"].to_dict("records"):
+        here = rules[rules["table"] == row["table"]] if len(rules) else rules
+        reason = "–"
+        if len(here):
+            largest = here.sort_values("n_rows", ascending=False, kind="stable").iloc[0]
+            reason = f"{largest['reason']} ({count(largest['n_rows'])})"
+        numbers = (count(row["n_read"]), count(row["n_kept"]), count(row["n_quarantined"]))
+        rows.append((str(row["table"]), *numbers, reason))
+    columns = (Column("Table", True), Column("Read"), Column("Kept"), Column("Set aside"), Column("Commonest reason", True))
+    blanked = found["cells_set_to_missing"]
+    cells = int(blanked["n_cells"].sum()) if len(blanked) else 0
+    notes = (f"{count(cells)} implausible cells were set to missing; their rows are kept.",) if cells else ()
+    return Table("Rows read, kept and set aside, whole data set", columns, tuple(rows), notes, is_wide=True)
+
+
+def _recording_table(recording: pd.DataFrame) -> Table:
+    rows = tuple(
+        (str(row["measure"]), percent(row["estimate"]), f"{count(row['n_events'])}/{count(row['n'])}")
+        for row in recording.to_dict("records")
+    )
+    return Table("Sessions with a record", (Column("Record", True), Column("Share"), Column("n/N")), rows)

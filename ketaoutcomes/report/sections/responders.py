@@ -1,0 +1,156 @@
+"""Section 2: who responded after induction, over three denominators and by group."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from ketaoutcomes.analysis.response import response_rates
+from ketaoutcomes.catalog.definitions import WINDOWS, Outcome, baseline_rule
+from ketaoutcomes.draw.labels import count, missing, percent
+from ketaoutcomes.draw.rates import rates
+from ketaoutcomes.errors import DataError
+from ketaoutcomes.report.disclosure import Released
+from ketaoutcomes.report.parts import Column, Figure, Section, Table
+from ketaoutcomes.report.scope import WINDOW, Scope
+from ketaoutcomes.report.sections.part import Part, drawn, gathered
+from ketaoutcomes.report.wording import baseline_words, defined, outcome_words, window_words
+from ketaoutcomes.report.words import ci, rate_words
+from ketaoutcomes.results.rates import RateResult
+
+__all__ = ["responders"]
+
+BY = ("diagnosis", "route")
+MOST_GROUPS = 12
+BASELINE = "last_14_days"
+VERBS = {"response": "responded", "remission": "were in remission"}
+OF = {
+    "starters": "all who started",
+    "baseline_eligible": "with a valid baseline",
+    "scored": "scored in the window",
+}
+
+
+def responders(scope: Scope) -> Part:
+    """Response and remission in the window after induction."""
+    instrument = scope.instrument
+    if instrument is None:
+        return Part(_section(scope, notes=("Not recorded: no symptom instrument has scores.",)), {})
+    figures, released, results, notes, tables = [], [], [], [], []
+    for kind in VERBS:
+        definition = defined(instrument, kind)
+        if definition is None:
+            notes.append(f"{kind.capitalize()} has no default definition for {instrument.name}, so it is not given.")
+            continue
+        result = _rates(scope, definition)
+        given = scope.gate.denominators(f"{kind}_rates", result.table, place=f"Section 2, {kind}")
+        if not (given.frame["n"].fillna(1) > 0).any():
+            notes.append(f"{kind.capitalize()}: no patient's window after induction had closed.")
+            continue
+        figures.append(_figure(scope, kind, definition, given, "ab"[len(figures)]))
+        released.append(given)
+        results.append(result)
+    by = _split_by(scope)
+    if results and by is not None:
+        grouped, result = _by_group(scope, by)
+        if grouped is not None:
+            released.append(grouped)
+            results.append(result)
+            tables.append(_table(scope, by, grouped.frame))
+    found, hidden = gathered(released)
+    section = _section(scope, figures=tuple(figures), tables=tuple(tables), notes=tuple(notes))
+    return Part(section, found, hidden, tuple(results))
+
+
+def _section(scope: Scope, *, figures=(), tables=(), notes=()) -> Section:
+    terms = []
+    if scope.instrument is not None:
+        for kind in VERBS:
+            definition = defined(scope.instrument, kind)
+            if definition is not None:
+                terms.append((f"{kind.capitalize()}:", f"{outcome_words(definition, scope.instrument)}."))
+        terms.append(("Baseline:", f"{baseline_words(baseline_rule(BASELINE), scope.instrument)}."))
+        terms.append(("Window:", f"{window_words(WINDOWS[WINDOW])}."))
+    return Section(
+        number=2,
+        question="Who responded?",
+        reading=(
+            "The same patients over three denominators. Over those scored nothing is assumed; over the other two a "
+            "patient without a score counts as not responding, so these are lower bounds.",
+        ),
+        terms=tuple(terms),
+        figures=figures,
+        tables=tables,
+        notes=notes,
+    )
+
+
+def _rates(scope: Scope, definition: Outcome, by: str | None = None) -> RateResult:
+    return response_rates(
+        scope.recent, scope.instrument.name, at=WINDOW, outcome=definition.name, baseline=BASELINE, by=by, level=scope.level
+    )
+
+
+def _figure(scope: Scope, kind: str, definition: Outcome, given: Released, letter: str) -> Figure:
+    frame = given.frame
+    scored = frame[frame["denominator"] == "scored"].iloc[0]
+    title = f"{kind.capitalize()} after induction"
+    if not scored["suppressed"] and scored["n"] > 0:
+        title = f"{percent(scored['estimate'])} of those scored {VERBS[kind]}"
+    told = []
+    for row in frame.to_dict("records"):
+        estimate, of_total, interval = rate_words(row)
+        told.append(f"Of {OF[row['denominator']]}: {estimate} ({of_total}, {ci(scope.level)} {interval}).")
+    svg = drawn(rates, frame, prefix=f"figure-2{letter}", title=title, description=" ".join(told))
+    population = f"{outcome_words(definition, scope.instrument)}, {scope.period}"
+    return Figure(f"Fig. 2{letter}", title, population, svg, (f"Wilson intervals. Not known: {_not_known(frame)}.",))
+
+
+def _not_known(frame: pd.DataFrame) -> str:
+    """Patients without a score in the window, of the two wider denominators."""
+    words = []
+    for row in frame.to_dict("records"):
+        if row["denominator"] != "scored":
+            n_missing = "1–10 or not shown" if missing(row["n_missing"]) else count(row["n_missing"])
+            words.append(f"{n_missing} of {OF[row['denominator']]}")
+    return "; ".join(words)
+
+
+def _split_by(scope: Scope) -> str | None:
+    """The column that responders are split by: the first of `BY` with two or more levels."""
+    frames = (scope.recent.patients, scope.recent.sessions)
+    for name in BY:
+        for frame in frames:
+            if name in frame.columns and 2 <= frame[name].nunique() <= MOST_GROUPS:
+                return name
+    return None
+
+
+def _by_group(scope: Scope, by: str) -> tuple[Released | None, RateResult | None]:
+    definition = defined(scope.instrument, "response")
+    if definition is None:
+        return None, None
+    try:
+        result = _rates(scope, definition, by)
+    except DataError:
+        return None, None
+    scored = result.table[result.table["denominator"] == "scored"]
+    table = scored.drop(columns=["denominator", "n_missing", "n_not_due"])
+    table = table[table["n"] > 0].sort_values("n", ascending=False, kind="stable")
+    return scope.gate.parts(f"response_by_{by}", table, place=f"Section 2, by {by}"), result
+
+
+def _table(scope: Scope, by: str, frame: pd.DataFrame) -> Table:
+    rows = []
+    for row in frame.to_dict("records"):
+        estimate, of_total, interval = rate_words(row)
+        rows.append((str(row[by]), estimate, of_total, interval))
+    note = "Groups are in order of size and are not ranked. They differ in more than this column."
+    if by == "route":
+        note += " Route: that of session 1."
+    return Table(
+        caption=f"Response by {by}, of those scored",
+        columns=(Column(by.capitalize(), True), Column("Responded"), Column("n/N"), Column(ci(scope.level))),
+        rows=tuple(rows),
+        notes=(note,),
+    )
+

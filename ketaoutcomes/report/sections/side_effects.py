@@ -1,0 +1,147 @@
+"""Section 4: side effects per session and per patient, by the way they were asked for."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from ketaoutcomes.analysis.safety import side_effect_rates
+from ketaoutcomes.derive.side_effects import ANY
+from ketaoutcomes.draw.forest import forest
+from ketaoutcomes.draw.labels import count, missing, percent
+from ketaoutcomes.report.disclosure import Released
+from ketaoutcomes.report.parts import Column, Figure, Section, Table
+from ketaoutcomes.report.scope import PERIOD, Scope
+from ketaoutcomes.report.sections.part import Part, drawn, gathered
+from ketaoutcomes.report.words import ci, rate_words
+from ketaoutcomes.results.rates import RateResult
+
+__all__ = ["side_effects"]
+
+MOST_ROWS = 12
+WAYS = {"checklist": "asked by checklist", "spontaneous": "noted if mentioned"}
+TITLES = {
+    "session": "{way}, {share} of sessions had an effect",
+    "patient": "{way}, {share} of patients had at least one",
+}
+
+
+def side_effects(scope: Scope) -> Part:
+    """Forests per session and per patient, and the numbers behind them."""
+    results = {per: _rates(scope, per) for per in ("session", "patient")}
+    tables = {per: _within(result) for per, result in results.items()}
+    if tables["session"].empty:
+        note = "Not recorded: no session says whether there were side effects. This is not zero."
+        return Part(_section(notes=(note,)), {})
+    released = {
+        "session": _release(scope, "session", _with_people(tables["session"], tables["patient"])),
+        "patient": _release(scope, "patient", tables["patient"]),
+    }
+    figures = tuple(_figure(scope, per, given, letter) for (per, given), letter in zip(released.items(), "ab", strict=True))
+    found, hidden = gathered(list(released.values()))
+    section = _section(figures=figures, tables=(_table(released["session"].frame, scope),))
+    return Part(section, found, hidden, tuple(results.values()))
+
+
+def _section(*, figures=(), tables=(), notes=()) -> Section:
+    return Section(
+        number=4,
+        question="Which side effects?",
+        reading=(
+            "Per session and per patient answer different questions: “how often does it happen?” and “how many ever "
+            "have it?”.",
+        ),
+        terms=(
+            ("Checklist", "(filled): every effect asked for."),
+            ("Spontaneous", "(open): noted if mentioned."),
+            ("", "How one asks decides the rate, so the two are never pooled. Sessions without a record are left out, never counted as “none”."),
+        ),
+        figures=figures,
+        tables=tables,
+        notes=notes,
+        starts_page=True,
+    )
+
+
+def _rates(scope: Scope, per: str) -> RateResult:
+    """Sessions of the twelve months; per patient, of those who had a session in them."""
+    if scope.calendar is None:
+        return side_effect_rates(scope.cohort, per=per, level=scope.level)
+    if per == "session":
+        return side_effect_rates(scope.cohort, per=per, by=PERIOD, level=scope.level)
+    return side_effect_rates(scope.recent, per=per, level=scope.level)
+
+
+def _within(result: RateResult) -> pd.DataFrame:
+    """The table without the column that only marked the period."""
+    return result.table.drop(columns=PERIOD, errors="ignore")
+
+
+def _with_people(sessions: pd.DataFrame, people: pd.DataFrame) -> pd.DataFrame:
+    """Per session with how many patients of the period had the effect, which decides what is shown."""
+    keys = ["effect", "ascertainment"]
+    counts = people[[*keys, "n_events"]].rename(columns={"n_events": "n_patients_with_event"})
+    return sessions.merge(counts, on=keys, how="left", validate="one_to_one")
+
+
+def _release(scope: Scope, per: str, table: pd.DataFrame) -> Released:
+    also = ("n_patients_with_event",) if per == "session" else ()
+    return scope.gate.rates(f"side_effects_per_{per}", table, place=f"Section 4, per {per}", also=also)
+
+
+def _figure(scope: Scope, per: str, given: Released, letter: str) -> Figure:
+    frame = _top(given.frame)
+    ways = list(dict.fromkeys(frame["ascertainment"]))
+    totals = frame[frame["effect"] == ANY]
+    title = f"Side effects per {per}"
+    first = totals.iloc[0]
+    if not first["suppressed"]:
+        way = WAYS.get(first["ascertainment"], first["ascertainment"])
+        title = TITLES[per].format(way=way.capitalize(), share=percent(first["estimate"]))
+    sizes = [f"{row['ascertainment']} {_size(row, per)}" for row in totals.to_dict("records")]
+    svg = drawn(
+        forest, frame, prefix=f"figure-4{letter}", title=title, description=_told(frame, scope),
+        unit_line=f"% of {per}s", level=scope.level,
+    )  # fmt: skip
+    population = f"{'; '.join(sizes).capitalize()}, {scope.period}"
+    note = "The interval allows for several sessions per patient."
+    if per == "patient":
+        note = "Exact intervals. It grows with the number of sessions that a patient has."
+    left_out = given.frame["effect"].nunique() - frame["effect"].nunique()
+    more = f" {left_out} rarer effects are in the table file." if left_out else ""
+    return Figure(f"Fig. 4{letter}", title, population, svg, (note + more,) if ways else ())
+
+
+def _size(row, per: str) -> str:
+    return "1–10" if missing(row["n"]) else f"{count(row['n'])} {per}s"
+
+
+def _top(frame: pd.DataFrame) -> pd.DataFrame:
+    """"Any side effect" and the effects that follow it in order of size, as many as a figure holds."""
+    names = list(dict.fromkeys(frame["effect"]))[:MOST_ROWS]
+    return frame[frame["effect"].isin(names)].reset_index(drop=True)
+
+
+def _told(frame: pd.DataFrame, scope: Scope) -> str:
+    sentences = []
+    for row in frame.to_dict("records"):
+        estimate, of_total, interval = rate_words(row)
+        sentences.append(f"{row['effect']}, {row['ascertainment']}: {estimate} ({of_total}, {ci(scope.level)} {interval}).")
+    return " ".join(sentences)
+
+
+def _table(frame: pd.DataFrame, scope: Scope) -> Table:
+    """Per session: one row per effect, n/N for each way of asking."""
+    frame = _top(frame)
+    ways = list(dict.fromkeys(frame["ascertainment"]))
+    rows = []
+    for effect in dict.fromkeys(frame["effect"]):
+        cells = [effect]
+        for way in ways:
+            found = frame[(frame["effect"] == effect) & (frame["ascertainment"] == way)]
+            words = rate_words(found.iloc[0]) if len(found) else ("–", "–", "–")
+            cells += [words[0], words[1]]
+        rows.append(tuple(cells))
+    columns = [Column("Effect", True)]
+    for way in ways:
+        columns += [Column(f"{way.capitalize()}, % of sessions"), Column("n/N")]
+    return Table("Side effects per session", tuple(columns), tuple(rows), is_wide=len(columns) > 3)

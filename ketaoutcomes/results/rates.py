@@ -1,0 +1,80 @@
+"""Rates: n events of n, with interval."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from ketaoutcomes.draw.labels import count, percent, percent_range
+from ketaoutcomes.results.base import Result
+from ketaoutcomes.results.text import confidence, of_total
+
+__all__ = ["DENOMINATORS", "RateResult"]
+
+DENOMINATORS = {
+    "starters": "all who started (lower bound: not known counts as no)",
+    "baseline_eligible": "with a valid baseline (lower bound: not known counts as no)",
+    "scored": "scored in the window",
+}
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class RateResult(Result):
+    """Rates with their intervals.
+
+    Attributes
+    ----------
+    level : float
+        Confidence level of the intervals.
+    by : str or None
+        Column that the rows are split by.
+    per : {"patient", "session"}
+        What one trial is.
+    """
+
+    level: float
+    by: str | None
+    per: str
+
+    @property
+    def is_side_effects(self) -> bool:
+        """Whether the rows are side effects rather than denominators of one outcome."""
+        return "effect" in self.table.columns
+
+    def readable(self) -> tuple[pd.DataFrame, tuple[str, ...]]:
+        """Rate, n/N, interval and what is not known, as text."""
+        table = self.table
+        out: dict[str, list[str]] = {}
+        if self.by is not None:
+            out[self.by] = [str(value) for value in table[self.by]]
+        if self.is_side_effects:
+            out["side effect"] = [str(value) for value in table["effect"]]
+            out["asked by"] = [str(value) for value in table["ascertainment"]]
+        else:
+            out["of"] = [DENOMINATORS[value] for value in table["denominator"]]
+        words = tuple(out)
+        out["%"] = [percent(value) for value in table["estimate"]]
+        out["n/N"] = [of_total(x, n) for x, n in zip(table["n_events"], table["n"], strict=True)]
+        out[confidence(self.level)] = [
+            percent_range(low, high, like=estimate)
+            for low, high, estimate in zip(
+                table["conf_low"], table["conf_high"], table["estimate"], strict=True
+            )
+        ]
+        if self.is_side_effects:
+            if self.per == "session":
+                out["patients"] = [count(value) for value in table["n_patients"]]
+        else:
+            out["not known"] = [count(value) for value in table["n_missing"]]
+        return pd.DataFrame(out), words
+
+    def plot(self, ax=None):
+        """Dots with intervals: a forest of side effects, or the rate over its denominators."""
+        if self.is_side_effects:
+            from ketaoutcomes.draw.forest import forest
+
+            return forest(self.table, ax, by=self.by)
+        from ketaoutcomes.draw.rates import rates
+
+        return rates(self.table, ax, by=self.by)

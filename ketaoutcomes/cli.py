@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ketaoutcomes.errors import DataError, KetaError, PrivacyError
+from ketaoutcomes.errors import KetaError
 
 __all__ = ["main"]
 
@@ -129,14 +129,7 @@ def _check(options: argparse.Namespace) -> int:
             print(f"Next: ketaoutcomes report {options.folder}")
         else:
             print("Correct the rows named above and check again; docs/data.md describes every column.")
-    return 0 if result.ok else _check_code(result.problems)
-
-
-def _check_code(problems) -> int:
-    """The exit code that loading the same folder would end with."""
-    errors = problems[problems["severity"] == "error"]
-    is_private = errors["rule"].fillna("").str.startswith("identifier").any()
-    return PrivacyError.exit_code if is_private else DataError.exit_code
+    return result.exit_code
 
 
 def _report(options: argparse.Namespace) -> int:

@@ -17,7 +17,7 @@ from ketaoutcomes.derive.baseline import baseline_of
 from ketaoutcomes.derive.followup import follow_up
 from ketaoutcomes.derive.groups import Groups, groups
 from ketaoutcomes.derive.outcomes import find_outcome, ineligible_reason, met
-from ketaoutcomes.derive.scores import scores
+from ketaoutcomes.derive.scores import HOURS_PER_DAY, scores
 from ketaoutcomes.derive.sessions import induction
 from ketaoutcomes.derive.windows import NOT_DUE, SCORED, windowed_of
 from ketaoutcomes.engine.rates import wilson
@@ -115,7 +115,7 @@ def response_rates(
         title=f"{definition.label}, {known.name}, {window.label}",
         table=table,
         notes=(
-            *_notes(cohort, people, definition, window),
+            *_notes(cohort, people, known, definition, window),
             *group_notes(grouped, n_missing_level, 0, 0),
             *selection_notes(cohort),
             UNCONTROLLED,
@@ -190,7 +190,9 @@ def _table(people: _Patients, grouped: Groups, level_of: np.ndarray, level: floa
     return frame[used].reset_index(drop=True)
 
 
-def _notes(cohort: Cohort, people: _Patients, definition: Outcome, window: Window) -> list[str]:
+def _notes(
+    cohort: Cohort, people: _Patients, known: Instrument, definition: Outcome, window: Window
+) -> list[str]:
     """Who is in which denominator, and why."""
     n_due = int(people.due.sum())
     notes = [
@@ -210,6 +212,11 @@ def _notes(cohort: Cohort, people: _Patients, definition: Outcome, window: Windo
     notes += _tallied(without, np.where(eligible == SCORED, "", eligible))
     notes += _open_notes(cohort, people, window)
     notes.append(same_time_note(cohort))
+    if window.anchor == "first_session" and window.target_hours < known.recall_days * HOURS_PER_DAY:
+        notes.append(
+            f"{known.name} asks about the past {known.recall_days:g} days: in this window a score still looks "
+            "back to before session 1."
+        )
     if definition.kind == "remission":
         notes.append("Remission at one assessment, not sustained remission.")
     return notes

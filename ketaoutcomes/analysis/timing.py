@@ -207,6 +207,12 @@ def _notes(cohort, events: EventSet, unit, end, tables, n_replicates) -> list[st
             f"{known.name} asks about the past {known.recall_days * HOURS_PER_DAY:g} hours: a score within "
             "that time still looks back to before session 1."
         )
+    # The likelihood puts mass among times that nearly coincide, not into the gap between visits: at a visit's
+    # planned time this cancels out, beside it it does not (tests/analysis/test_analysis_timing.py).
+    notes.append(
+        "Where assessments cluster around planned times, read the curve at those times (the landmarks): just "
+        "before a cluster it is too low and just after it too high, and the band is approximate there."
+    )
     if events.n_origin_uncertain:
         notes.append(
             f"For {patients(events.n_origin_uncertain)} only the day of session 1 is known; their times "
@@ -214,8 +220,7 @@ def _notes(cohort, events: EventSet, unit, end, tables, n_replicates) -> list[st
         )
     if n_replicates:
         notes.append(
-            f"Band: percentiles of {n_replicates} bootstrap samples of patients, pointwise; approximate "
-            "where assessment times differ from patient to patient."
+            f"Band: percentiles of {n_replicates} bootstrap samples of patients, pointwise."
         )
         if tables["fits"]["n_failed"].any():
             notes.append(

@@ -163,7 +163,7 @@ def _faults(record: Benchmark) -> list[str]:
         faults.append("the range is upside down")
     if (record.conf_low is None) != (record.conf_high is None):
         faults.append("conf_low and conf_high go together")
-    if record.conf_low is not None and not record.conf_low <= record.estimate <= record.conf_high:
+    elif record.conf_low is not None and not record.conf_low <= record.estimate <= record.conf_high:
         faults.append("the estimate is outside its confidence limits")
     if record.n_events is not None and (record.n is None or record.n_events > record.n):
         faults.append("n_events needs an n that is not smaller")

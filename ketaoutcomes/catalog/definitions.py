@@ -216,9 +216,7 @@ def outcomes_for(instrument_name: str, kind: str | None = None) -> tuple[Outcome
     if kind is not None and kind not in KINDS:
         raise DataError(f"no outcome of kind '{kind}'; known kinds: {', '.join(KINDS)}.")
     fitting = [
-        known
-        for known in OUTCOMES.values()
-        if name in known.instruments and kind in (None, known.kind)
+        known for known in OUTCOMES.values() if name in known.instruments and kind in (None, known.kind)
     ]
     return tuple(sorted(fitting, key=lambda known: name not in known.default_for))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 
 from ketaoutcomes.catalog.entries import without_punctuation
@@ -106,7 +107,7 @@ def _band_faults(chosen: BandSet, instrument: Instrument) -> Iterator[str]:
     bands = chosen.bands
     if not bands or bands[0].low != instrument.minimum or bands[-1].high != instrument.maximum:
         yield f"band set '{chosen.name}' does not run from minimum to maximum"
-    for lower, upper in zip(bands, bands[1:], strict=False):
+    for lower, upper in itertools.pairwise(bands):
         if upper.low != lower.high + 1:
             yield f"band set '{chosen.name}' has a gap or overlap after '{lower.name}'"
     if any(band.low > band.high for band in bands):

@@ -73,9 +73,7 @@ def find_instrument(name: str) -> Instrument:
         return INSTRUMENTS[spellings[key]]
     near = closest(key, spellings)
     hint = f"did you mean {' or '.join(near)}? " if near else ""
-    raise DataError(
-        f"no instrument of that name is in the catalogue; {hint}Known: {', '.join(INSTRUMENTS)}."
-    )
+    raise DataError(f"no instrument of that name is in the catalogue; {hint}Known: {', '.join(INSTRUMENTS)}.")
 
 
 def instruments_from(content: Mapping[str, Any]) -> dict[str, Instrument]:
@@ -106,7 +104,8 @@ def _instrument(name: str, table: Mapping[str, Any], problems: list[Problem]) ->
     values["band_sets"] = [record for record in sets if record is not None]
     item_range = values.pop("item_range", None)
     if item_range is not None:
-        values["item_ranges"] = [item_range] * table.get("n_items", 0)
+        n_items = table.get("n_items")
+        values["item_ranges"] = [item_range] * (n_items if isinstance(n_items, int) else 0)
     for key, cls in (("safety_item", SafetyItem), ("parent", Parent)):
         if key in values:
             values[key] = make(cls, values[key], f"{name}, {key}", problems)

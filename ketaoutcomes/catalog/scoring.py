@@ -214,9 +214,7 @@ def _matrix(instrument: Instrument, items: ArrayLike) -> NDArray[np.float64]:
     return values
 
 
-def _prepared(
-    instrument: Instrument, items: ArrayLike
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def _prepared(instrument: Instrument, items: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Items after codes and skips, (n, k), and which are missing or a permitted code, (n, k)."""
     if instrument.scoring == "total":
         raise DataError(f"{instrument.name} is scored as a total only; give its score, not items.")
@@ -269,8 +267,7 @@ def _mean(instrument: Instrument, values: NDArray[np.float64]) -> _Scored:
 
 def _weighted_sum(instrument: Instrument, values: NDArray[np.float64]) -> _Scored:
     parts = [
-        values[:, np.array(items) - 1].sum(axis=1) / divisor
-        for items, divisor in instrument.rule.weights
+        values[:, np.array(items) - 1].sum(axis=1) / divisor for items, divisor in instrument.rule.weights
     ]
     used = values[:, _used_items(instrument)]
     return np.sum(parts, axis=0), np.isnan(used).sum(axis=1), used.shape[1]

@@ -219,7 +219,7 @@ def _combine(read: _Read, settings: Settings, bad: dict[str, np.ndarray]) -> Tim
 
 def _hours(moment: pd.Series) -> np.ndarray:
     """Return hours since 1970 of naive times, as differences and not by their stored unit."""
-    return ((moment - EPOCH) / HOUR).to_numpy(float)
+    return np.array((moment - EPOCH) / HOUR, dtype=float)
 
 
 def _local_hours(naive: pd.Series, timezone: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 
 from ketaoutcomes.cohort.clock import Times, read_dates, read_days, read_hours
 from ketaoutcomes.cohort.csv_text import RawTable
@@ -24,6 +24,8 @@ NUMERIC = frozenset({"number", "integer", "hour", "day"})
 MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 # Above this, a dose in mg/kg is a dose in mg that stands in the wrong column.
 MOST_MG_PER_KG = 10.0
+# Nobody is older, so a larger number is not an age.
+MOST_YEARS = 125
 
 
 def normal_name(name: str) -> str:
@@ -46,9 +48,10 @@ def prepare(table: Table, raw: RawTable, settings: Settings, covariates: Collect
     headers = [str(name) for name in raw.frame.columns]
     frame, problems, notes = _named(table, raw, headers, covariates)
     draft = Draft(table, frame, raw.row_numbers, raw.unplaced)
+    draft.lost_ids = _lost_ids(raw, headers)
     draft.problems += problems
     draft.notes += notes
-    draft.problems += _header_problems(table, headers, settings)
+    draft.problems += _header_problems(table, [*headers, *raw.unread], settings)
     _needed(draft)
     for column in table.columns:
         if column.name in frame.columns:
@@ -96,6 +99,16 @@ def _header_problems(table: Table, headers: list[str], settings: Settings) -> li
     return problems
 
 
+def _lost_ids(raw: RawTable, headers: list[str]) -> list[str]:
+    """Return whose rows could not be put into columns, as far as the cell in the place of the id tells."""
+    names = [normal_name(name) for name in headers]
+    if "patient_id" not in names or not raw.lost:
+        return []
+    place = names.index("patient_id")
+    rows = [line.split(raw.separator) for line in raw.lost]
+    return [row[place].strip().strip('"') for row in rows if len(row) > place]
+
+
 def _needed(draft: Draft) -> None:
     """Note columns that a table cannot do without."""
     table, names = draft.table, set(draft.frame.columns)
@@ -134,8 +147,11 @@ def _read(draft: Draft, column: Column, settings: Settings, separator: str | Non
         codes, neither = flags(cells)
         draft.flags[column.name] = codes
         draft.blank(column.name, neither, "not_yes_or_no")
+        if neither.any():
+            draft.unread.add(column.name)
     elif column.kind == "month":
-        if settings.dates_allowed:
+        # A month that comes with a date is the date's own.
+        if settings.dates_allowed and "month" not in draft.words:
             _read_month(draft, column)
     elif column.kind == "any":
         draft.further[column.name] = typed(cells)
@@ -155,8 +171,11 @@ def _read_words(draft: Draft, column: Column) -> None:
     found = words(draft.frame[column.name], keep_missing_words=column.name == "effect")
     draft.words[column.name] = found
     if column.words:
+        unknown = found.where(lambda level: level.lower() not in column.words)
         draft.words[column.name] = found.map(lambda level: level.lower() if level.lower() in column.words else None)
-        draft.blank(column.name, found.where(lambda level: level.lower() not in column.words), "unknown_word")
+        draft.blank(column.name, unknown, "unknown_word")
+        if unknown.any():
+            draft.unread.add(column.name)
     if column.required:
         draft.quarantine(found.codes < 0, "missing_required")
 
@@ -164,7 +183,10 @@ def _read_words(draft: Draft, column: Column) -> None:
 def _read_month(draft: Draft, column: Column) -> None:
     found = words(draft.frame[column.name])
     draft.words[column.name] = found.map(lambda level: level if MONTH.fullmatch(level) else None)
-    draft.blank(column.name, found.where(lambda level: not MONTH.fullmatch(level)), "month_form")
+    wrong = found.where(lambda level: not MONTH.fullmatch(level))
+    draft.blank(column.name, wrong, "month_form")
+    if wrong.any():
+        draft.unread.add(column.name)
 
 
 def _place(draft: Draft, column: Column, times: Times) -> None:
@@ -221,20 +243,25 @@ def _read_further(draft: Draft, name: str, settings: Settings, separator: str | 
 
 
 def _value_problems(draft: Draft, settings: Settings) -> list[Problem]:
-    """Return what the cells say about people. Cells that were read as plain numbers say nothing.
+    """Return what the cells say about people.
 
-    Ids of other tables than `patients` are looked at only when some are not among the patients.
+    Cells that were read as plain numbers, yes or no, or one of a few fixed words
+    say nothing. Ids of other tables than `patients` are looked at only when some
+    are not among the patients.
     """
-    frame, table = draft.frame, draft.table
+    table = draft.table
     chosen = []
-    for name in frame.columns:
-        kind = table[name].kind if name in table.names else "further"
-        if ITEM.fullmatch(name) and draft.name == "scores" or kind in NUMERIC and name != "age":
-            if name in draft.unread:
-                chosen.append(name)
-        elif kind != "date" and (name != "patient_id" or draft.name == "patients"):
-            chosen.append(name)
-    if any(name not in table.names for name in chosen) and "patient_id" in frame.columns and "patient_id" not in chosen:
+    for name in draft.frame.columns:
+        known = name in table.names
+        column = table[name] if known else None
+        plain = known and name != "age" and (column.kind in NUMERIC | {"flag", "month"} or bool(column.words))
+        plain = plain or (table.name == "scores" and ITEM.fullmatch(name) is not None)
+        if plain and name not in draft.unread:
+            continue
+        if known and (column.kind == "date" or (name == "patient_id" and table.name != "patients")):
+            continue
+        chosen.append(name)
+    if any(name not in table.names for name in chosen) and "patient_id" in draft.frame.columns and "patient_id" not in chosen:
         chosen.insert(0, "patient_id")
     return scanned(draft, chosen, settings)
 
@@ -242,8 +269,16 @@ def _value_problems(draft: Draft, settings: Settings) -> list[Problem]:
 def scanned(draft: Draft, names: list[str], settings: Settings) -> list[Problem]:
     """Return the privacy problems of some columns, with row numbers of the file."""
     known = [*draft.table.names, *(name for name in names if ITEM.fullmatch(name))]
-    found = scan_values(draft.name, draft.frame[names], level=settings.deidentification, allowed=known)
-    return [
-        replace(problem, first_row=draft.row_number(problem.first_row - 2)) if problem.first_row else problem
-        for problem in found
-    ]
+    # Words were told apart already; their levels are all there is to look at.
+    cells = {name: _levels(draft, name) if name in draft.words and name not in draft.unread else draft.frame[name] for name in names}
+    if "age" in cells and "age" in draft.numbers:
+        # Codes for "missing" such as 999 or -99 are no ages, and nobody's.
+        age = numbers(draft.frame["age"], decimal=settings.decimal).values
+        cells["age"] = draft.frame["age"].mask((age < 0) | (age > MOST_YEARS))
+    frame = pd.DataFrame(cells, index=draft.frame.index, copy=False)
+    return scan_values(draft.name, frame, level=settings.deidentification, allowed=known, row_numbers=draft.row_numbers)
+
+
+def _levels(draft: Draft, name: str) -> pd.Series:
+    found = draft.words[name]
+    return pd.Series(pd.Categorical.from_codes(found.codes, categories=pd.Index(found.levels, dtype="str")))

@@ -40,6 +40,10 @@ class RawTable:
     n_blank : int
         Blank lines passed over.
     separator : str, optional
+    lost : tuple of str
+        The text of the rows that could not be put into columns.
+    unread : tuple of str
+        Names of columns that the file has and that were not asked for.
     """
 
     frame: pd.DataFrame
@@ -47,6 +51,8 @@ class RawTable:
     unplaced: tuple[tuple[str, np.ndarray], ...] = field(default=())
     n_blank: int = 0
     separator: str | None = None
+    lost: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -85,14 +91,13 @@ def read_csv(data: bytes, settings: Settings, *, table: str) -> RawTable:
         for rule, rows in (("too_many_cells", n_cells > width), ("too_few_cells", n_cells < width))
         if rows.any()
     )
-    if not right.all() or head != 0:
+    lost = tuple(data[layout.starts[row] : layout.ends[row]].decode("utf-8") for row in body[~right])
+    if layout.blank.any() or not right.all():
         data = _only(data, layout, np.concatenate([[head], body[right]]))
     frame = _cells(data, separator, int(right.sum()), table)
-    plain = bool(right.all()) and int(layout.blank.sum()) == 0
-    row_numbers = None if plain else numbers[right]
-    # The line after the last newline is no line.
+    plain = bool(right.all()) and not layout.blank.any()
     n_blank = int(layout.blank[head:].sum())
-    return RawTable(frame, row_numbers, unplaced, n_blank, separator)
+    return RawTable(frame, None if plain else numbers[right], unplaced, n_blank, separator, lost)
 
 
 def _plain_text(data: bytes, settings: Settings, table: str) -> bytes:

@@ -38,8 +38,12 @@ class Draft:
     flags : dict of str to (n,) int8 array, 1 yes, 0 no, -1 missing
     further : dict of str to Series
     times : Times or None
+    instruments : dict of str to Instrument or None
+        What the catalogue knows of each instrument in the table of scores.
+    lost_ids : list of str
+        Patients some of whose rows could not be put into columns.
     unread : set of str
-        Columns of numbers in which some cells are none.
+        Columns in which some cells are not what the column holds: numbers, yes or no, fixed words.
     """
 
     def __init__(self, table: Table, frame: pd.DataFrame, row_numbers=None, unplaced=()):
@@ -53,6 +57,7 @@ class Draft:
         self.further: dict[str, pd.Series] = {}
         self.times: Times | None = None
         self.unread: set[str] = set()
+        self.lost_ids: list[str] = []
         self.instruments: dict[str, Instrument | None] = {}
         self.problems: list[Problem] = []
         self.notes: list[Problem] = []

@@ -118,8 +118,10 @@ def _parquet(file, table: str, columns) -> RawTable:
         if source.metadata.num_rows > MOST_ROWS:
             raise DataError(_problem("too_large", table))
         names = [name for name in source.schema_arrow.names if not name.startswith("__index_level_")]
+        if len(set(names)) < len(names):
+            raise DataError(_problem("duplicate_header", table))
         wanted = [name for name in names if columns is None or columns(name)]
-        found = source.read(columns=list(dict.fromkeys(wanted)))
+        found = source.read(columns=wanted)
     except (pa.ArrowException, OSError, ValueError, OverflowError):
         raise DataError(_problem("bad_parquet", table)) from None
     wrong = [name for name, kind in zip(found.column_names, found.schema.types, strict=True) if _not_plain(kind)]
@@ -127,7 +129,7 @@ def _parquet(file, table: str, columns) -> RawTable:
         raise DataError([_problem("column_type", table, column=name) for name in wrong])
     series = {place: _series(found.column(place)) for place in range(found.num_columns)}
     frame = pd.DataFrame(series, copy=False).set_axis(found.column_names, axis=1)
-    return RawTable(frame)
+    return RawTable(frame, unread=tuple(name for name in names if name not in wanted))
 
 
 def _not_plain(kind: pa.DataType) -> bool:

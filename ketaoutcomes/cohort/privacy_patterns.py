@@ -12,11 +12,15 @@ from functools import cache, lru_cache
 from importlib import resources
 from types import MappingProxyType
 
-__all__ = ["IdentifierClass", "Pattern", "Rules", "load_rules", "nanp_phone", "normalise", "passes", "social_security"]
+__all__ = ["LETTERS", "IdentifierClass", "Pattern", "Rules", "compiled", "load_rules", "nanp_phone", "normalise", "passes", "social_security"]
 
 # Words that exports put before and after the telling part of a name: pt_first_name, phone_number, ssn_2.
 BEFORE = "(?:pt|pat|patients?|subj|subjects?|participants?|clients?|members?|demo|dem|demographics?|cust|person|guardian|contact|home|work|business)_?"
 AFTER = "(?:_?(?:id|no|nr|num|number|nbr))?(?:_[0-9]+)?"
+
+
+# Letters of the scripts in which names are written, as a range for both RE2 and `re`.
+LETTERS = "A-Za-zªµºÀ-ÖØ-öø-ɏͰ-ԯ֐-׿ؠ-يऀ-ॿ぀-ヿ㐀-鿿가-힣"
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,12 @@ class Rules:
         return MappingProxyType({one.letter: one for one in self.classes})
 
 
+@cache
+def compiled(pattern: str) -> re.Pattern:
+    """Return the pattern compiled for `re`."""
+    return re.compile(pattern, re.ASCII if "(?i)" not in pattern else 0)
+
+
 @lru_cache(maxsize=4096)
 def normalise(name: str) -> str:
     """Return a column's name as "_words_joined_like_this_".
@@ -102,7 +112,7 @@ def load_rules() -> Rules:
         serial_header=_header_test([], content["dates"]["serial_headers"]),
         zip3_header=_header_test(content["zip3"]["headers"]),
         small_zip3=frozenset(content["zip3"]["small"]),
-        prose_words=r"(?i)(?:^|[^\pL])(?:" + "|".join(content["prose"]["words"]) + r")(?:[^\pL]|$)",
+        prose_words=rf"(?i)(?:^|[^{LETTERS}])(?:{'|'.join(content['prose']['words'])})(?:[^{LETTERS}]|$)",
         given_names=frozenset(content["names"]["given"].split()),
     )
 
@@ -227,5 +237,5 @@ def passes(pattern: Pattern, text: str) -> bool:
     """Whether a cell that the pattern found also passes the pattern's check."""
     if pattern.fits is None:
         return True
-    match = re.search(pattern.text, text)
+    match = compiled(pattern.text).search(text)
     return match is not None and CHECKS[pattern.fits](match.group())

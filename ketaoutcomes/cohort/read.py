@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +13,7 @@ from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.cohort.columns import wants
 from ketaoutcomes.cohort.csv_text import RawTable
 from ketaoutcomes.cohort.files import find_tables, read_table
+from ketaoutcomes.cohort.privacy import scan_name
 from ketaoutcomes.cohort.schema import TABLES
 from ketaoutcomes.cohort.settings import Settings, make_settings, read_settings
 from ketaoutcomes.errors import DataError, PrivacyError, Problem
@@ -97,11 +99,13 @@ def examine(folder: Path, columns: Collection[str] | None = None) -> Build:
     problems, raws = list(contents.problems), {}
     for name, path in contents.paths.items():
         try:
-            raws[name] = read_table(path, name, settings)
+            raws[name] = read_table(path, name, settings, columns=partial(wants, table=TABLES[name], covariates=covariates))
         except DataError as error:
             problems += error.problems
     found = frozenset(contents.paths)
-    return build(raws, settings, source=folder.resolve().name, covariates=covariates, problems=problems, notes=contents.notes, present=found)
+    source = folder.resolve().name
+    source = "folder" if scan_name("folder", source) else source
+    return build(raws, settings, source=source, covariates=covariates, problems=problems, notes=contents.notes, present=found)
 
 
 def raise_problems(made: Build) -> None:

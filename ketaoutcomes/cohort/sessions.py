@@ -102,7 +102,7 @@ def place_sessions(draft: Draft, codes: np.ndarray, ids: pd.Index, settings: Set
         draft.quarantine(times.hour < 0, "session_before_origin")
     _order_against_numbers(draft, rows[draft.kept[rows]], codes, number, settings)
     rows = rows[draft.kept[rows]]
-    origin, why = _origins(draft, rows, codes, times, given, len(ids))
+    origin, why = _origins(draft, rows, codes, given, ids)
     for rule in ("no_origin", "origin_unknown"):
         draft.quarantine((codes >= 0) & (why[codes] == rule), rule)
     rows = rows[draft.kept[rows]]
@@ -168,11 +168,12 @@ def _order_against_numbers(draft: Draft, rows, codes, number, settings: Settings
     draft.quarantine(broken, "session_order")
 
 
-def _origins(draft: Draft, rows, codes, times, given, n: int) -> tuple[np.ndarray, np.ndarray]:
+def _origins(draft: Draft, rows, codes, given, ids: pd.Index) -> tuple[np.ndarray, np.ndarray]:
     """Return when each patient's first session started, and why a patient has no clock.
 
     `rows` are the kept rows by patient and time.
     """
+    times, n = draft.times, len(ids)
     owner = codes[rows]
     first = rows[np.flatnonzero(np.diff(owner, prepend=-1))]
     earliest = np.full(n, np.inf)
@@ -192,6 +193,8 @@ def _origins(draft: Draft, rows, codes, times, given, n: int) -> tuple[np.ndarra
         maybe_first = lost[~(times.hour[lost] > earliest[codes[lost]])]
     unsure = np.zeros(n, dtype=bool)
     unsure[codes[maybe_first]] = True
+    torn = look_up(pd.Series(draft.lost_ids, dtype="str"), ids)
+    unsure[torn[torn >= 0]] = True
     unsure[codes[first[given[first] == 1]]] = False
     why[unsure] = "origin_unknown"
     return np.where(why == "", earliest, np.nan), why

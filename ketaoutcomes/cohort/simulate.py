@@ -75,7 +75,10 @@ class Simulation:
         folder.mkdir(parents=True, exist_ok=True)
         for name, frame in self.tables.items():
             frame.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", encoding="utf-8")
-        lines = [f"{key} = {str(value).lower() if isinstance(value, bool) else _quoted(value)}" for key, value in self.settings.items()]
+        lines = [
+            f"{key} = {str(value).lower() if isinstance(value, bool) else _quoted(value)}"
+            for key, value in self.settings.items()
+        ]
         (folder / "cohort.toml").write_text(_HEAD + "\n".join(lines) + "\n", encoding="utf-8", newline="\n")
         return folder
 
@@ -153,7 +156,9 @@ def simulate_cohort(
     DataError
         If an option is not known or a number cannot be used.
     """
-    _check(n_patients, n_clinics, booking, dropout, instruments, deidentification, indications, responder_share)
+    _check(
+        n_patients, n_clinics, booking, dropout, instruments, deidentification, indications, responder_share
+    )
     parameters = parameters or preset_parameters(preset)
     if indications is not None:
         parameters = dataclasses.replace(parameters, indications=MappingProxyType(dict(indications)))
@@ -167,7 +172,9 @@ def simulate_cohort(
     calendar = draw_calendar(n_patients, random, months=months, last_month=last_month)
     course = run_course(latent, calendar, options, random)
     people = draw_people(latent, random)
-    scores = draw_scores(latent, calendar, course, random, diagnosis=people.diagnosis, instruments=instruments)
+    scores = draw_scores(
+        latent, calendar, course, random, diagnosis=people.diagnosis, instruments=instruments
+    )
     width = max(4, len(str(n_patients)))
     ids = pd.array([f"P{number:0{width}d}" for number in range(1, n_patients + 1)], dtype="str")
     tables = make_tables(latent, people, course, scores, Writer(ids, calendar, dated), random)
@@ -180,7 +187,9 @@ def simulate_cohort(
     return Simulation(MappingProxyType(tables), MappingProxyType(settings), truth)
 
 
-def _check(n_patients, n_clinics, booking, dropout, instruments, deidentification, indications, responder_share) -> None:
+def _check(
+    n_patients, n_clinics, booking, dropout, instruments, deidentification, indications, responder_share
+) -> None:
     """Refuse what cannot be simulated, all problems at once."""
     problems = []
     for what, value, choices in (
@@ -193,7 +202,9 @@ def _check(n_patients, n_clinics, booking, dropout, instruments, deidentificatio
             problems.append(f"{what} is not one of {', '.join(choices)}")
     if n_patients < 1 or n_clinics < 1:
         problems.append("n_patients and n_clinics must be at least 1")
-    if indications is not None and (not indications or min(indications.values()) < 0 or sum(indications.values()) <= 0):
+    if indications is not None and (
+        not indications or min(indications.values()) < 0 or sum(indications.values()) <= 0
+    ):
         problems.append("indications must be shares that are not negative and not all zero")
     if responder_share is not None and not 0 < responder_share < 1:
         problems.append("responder_share must lie between 0 and 1")

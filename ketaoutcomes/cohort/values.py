@@ -110,7 +110,7 @@ def flags(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     """Return yes or no as codes (1, 0, -1 missing; int8) and which cells are neither (bool)."""
     if pd.api.types.is_bool_dtype(column.dtype):
         values = column.astype("boolean")
-        return values.astype("Int8").fillna(-1).to_numpy(np.int8), np.zeros(len(column), dtype=bool)
+        return np.array(values.astype("Int8").fillna(-1), dtype=np.int8), np.zeros(len(column), dtype=bool)
     found = words(column)
     code = np.array([1 if level in YES else 0 if level in NO else -1 for level in map(str.lower, found.levels)] + [-1], dtype=np.int8)
     codes = code[found.codes]

@@ -77,8 +77,10 @@ def met(definition: Outcome, instrument: Instrument, score: np.ndarray, baseline
             holds &= gain < definition.max_fraction * span + sign * _TOLERANCE
         if definition.min_points is not None:
             points = -gain if definition.kind == "deterioration" else gain
-            holds &= points >= definition.min_points - _TOLERANCE
-        # A bound written as "< 5" is the largest number below 5: no tolerance here.
+            # "More than 0" is written as the smallest number above 0, which a tolerance would undo.
+            slack = _TOLERANCE if definition.min_points > 2 * _TOLERANCE else 0.0
+            holds &= points >= definition.min_points - slack
+        # Likewise "< 5" is the largest number below 5.
         if definition.max_score is not None:
             holds &= score <= definition.max_score
         if definition.min_score is not None:

@@ -17,6 +17,7 @@ from ketaoutcomes.draw.panels import MOST_PER_PANEL, floats, levels, rows_of, sp
 from ketaoutcomes.draw.room import Room
 from ketaoutcomes.draw.sheet import Sheet
 from ketaoutcomes.draw.theme import BASE, GROUPS, PALETTE, TABLE, GroupStyle, Layout
+from ketaoutcomes.draw.ticks import y_ticks
 from ketaoutcomes.draw.timeaxis import set_time_axis
 
 __all__ = ["course"]
@@ -98,7 +99,9 @@ def course(
         else:
             _name_groups(sheet, table, by, groups, time, names_px)
         sheet.write(words, ("left", -left), ("top", 18), size=BASE, color=PALETTE["secondary"], gid="unit")
-        sheet.write(time_line, ("left", 0), ("bottom", -33), size=BASE, color=PALETTE["secondary"], gid="time")
+        sheet.write(
+            time_line, ("left", 0), ("bottom", -33), size=BASE, color=PALETTE["secondary"], gid="time"
+        )
         if lines:
             write_numbers(sheet, times, lines, left=left, top=BELOW)
         return ax
@@ -120,19 +123,16 @@ def _unit_words(instrument: str, span: tuple[float, float], higher_is: str | Non
     return f"{words} ({HIGHER[higher_is]})" if higher_is in HIGHER else words
 
 
-def _axes(sheet: Sheet, span: tuple[float, float], times: list[float], unit: str, *, small: bool = False) -> Room:
-    ax = sheet.ax
-    ax.set_ylim(*span)
+def _axes(
+    sheet: Sheet, span: tuple[float, float], times: list[float], unit: str, *, small: bool = False
+) -> Room:
+    sheet.ax.set_ylim(*span)
     ticks = _ticks(*span, most=3 if small else 6)
-    ax.set_yticks(ticks, labels=[number(tick, 0 if abs(tick - round(tick)) < 1e-9 else 1) for tick in ticks])
-    ax.tick_params(axis="y", length=0, pad=6)
-    ax.grid(True, axis="y", color=PALETTE["grid"], linewidth=0.5)
+    y_ticks(sheet, ticks, [number(tick, 0 if abs(tick - round(tick)) < 1e-9 else 1) for tick in ticks])
     start, end = (times[0], times[-1]) if times else (0.0, 1.0)
-    width, _ = sheet.size
-    set_time_axis(ax, unit=unit, start=min(start, 0.0), horizon=end if end > start else start + 1.0, width_px=width)
-    # Room for the first and the last bar inside the axes.
-    low, high = ax.get_xlim()
-    ax.set_xlim(low - 10.0 / width * (high - low), high + 10.0 / width * (high - low))
+    # A margin for the first and the last bar.
+    end = end if end > start else start + 1.0
+    set_time_axis(sheet, unit=unit, start=min(start, 0.0), horizon=end, margin_px=10.0)
     return Room(*sheet.size)
 
 
@@ -196,7 +196,9 @@ def _label_ends(sheet: Sheet, room: Room, rows: pd.DataFrame, time: str) -> None
         x, y = sheet.pixels(float(row[time]), float(row["estimate"]))[0]
         text = number(row["estimate"])
         up = min(y + 5, height - 10)
-        sheet.write(text, ("left", x + across), ("bottom", up), size=BASE, bold=True, align=align, gid="mean-text")
+        sheet.write(
+            text, ("left", x + across), ("bottom", up), size=BASE, bold=True, align=align, gid="mean-text"
+        )
         room.take(x + across, x + across + text_width(text, BASE, bold=True), up - 2, up + 10, words=True)
 
 
@@ -233,7 +235,9 @@ def _name_groups(sheet: Sheet, table, by: str, groups: list[Hashable], time: str
     for up, number_of, name, text in wanted:
         at = ("right", 10)
         name = shorten(name, names_px + 4, TABLE, bold=True)
-        sheet.write(name, at, ("bottom", up - too_high + 4), bold=True, color=GROUPS[number_of].color, gid="group")
+        sheet.write(
+            name, at, ("bottom", up - too_high + 4), bold=True, color=GROUPS[number_of].color, gid="group"
+        )
         sheet.write(text, at, ("bottom", up - too_high - 8), gid="mean-text")
 
 

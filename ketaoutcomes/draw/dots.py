@@ -7,7 +7,8 @@ from matplotlib.collections import LineCollection
 
 from ketaoutcomes.draw.labels import percent
 from ketaoutcomes.draw.sheet import Sheet
-from ketaoutcomes.draw.theme import PALETTE, GroupStyle
+from ketaoutcomes.draw.theme import GroupStyle
+from ketaoutcomes.draw.ticks import x_ticks
 
 __all__ = ["draw_dots", "set_rows", "set_share_axis", "share_ticks"]
 
@@ -45,16 +46,16 @@ def draw_dots(
     )  # fmt: skip
     shown = np.isfinite(estimate)
     sheet.ax.plot(
-        estimate[shown], rows[shown], linestyle="none", marker=style.marker, markersize=4.6, color=style.color,
-        markerfacecolor=style.fill, markeredgewidth=1.1, transform=transform, clip_on=False, zorder=4,
-        gid="estimate",
+        estimate[shown], rows[shown], linestyle="none", marker=style.marker, markersize=4.6,
+        color=style.color, markerfacecolor=style.fill, markeredgewidth=1.1, transform=transform,
+        clip_on=False, zorder=4, gid="estimate",
     )  # fmt: skip
 
 
 def set_rows(sheet: Sheet, n_rows: int) -> None:
     """Rows 0, 1, … from the top, without ticks."""
     sheet.ax.set_ylim(max(n_rows, 1) - 0.5, -0.5)
-    sheet.ax.set_yticks([])
+    sheet.ax.yaxis.set_visible(False)
 
 
 def set_share_axis(sheet: Sheet, largest: float) -> None:
@@ -69,11 +70,7 @@ def set_share_axis(sheet: Sheet, largest: float) -> None:
         ticks = ticks[[0, -1]]
     labels = [percent(tick, decimals=0, sign=number == len(ticks) - 1) for number, tick in enumerate(ticks)]
     sheet.ax.set_xlim(0.0, ticks[-1])
-    texts = sheet.ax.set_xticks(ticks, labels=labels)
-    if is_narrow:
-        for tick, align in zip(texts, ("left", "right"), strict=True):
-            tick.label1.set_horizontalalignment(align)
-    sheet.ax.grid(True, axis="x", color=PALETTE["grid"], linewidth=0.5)
+    x_ticks(sheet, ticks, labels, grid=True, ends_inwards=is_narrow)
 
 
 def share_ticks(largest: float, *, most: int = 5) -> np.ndarray:

@@ -8,7 +8,16 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from ketaoutcomes.draw import theme
-from ketaoutcomes.draw.labels import HIDDEN_ESTIMATE, clean, count, missing, percent, shorten, text_width, wrap
+from ketaoutcomes.draw.labels import (
+    HIDDEN_ESTIMATE,
+    clean,
+    count,
+    missing,
+    percent,
+    shorten,
+    text_width,
+    wrap,
+)
 from ketaoutcomes.draw.panels import floats
 from ketaoutcomes.draw.sheet import Sheet
 from ketaoutcomes.draw.theme import BASE, NOTE, PALETTE, Layout
@@ -38,7 +47,9 @@ def flow(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     with theme.context():
         reasons = [_reason_lines(cells) for cells in table.to_dict("records")]
         # The first step has lost nobody yet.
-        tops = np.cumsum([0.0] + [BAR + 2 * GAP - 4 + LINE * len(lines) for lines in reasons[1:]])[: len(table)]
+        tops = np.cumsum([0.0] + [BAR + 2 * GAP - 4 + LINE * len(lines) for lines in reasons[1:]])[
+            : len(table)
+        ]
         height = float(tops[-1] + BAR) if len(table) else BAR
         ax = theme.prepare(ax, Layout(height + 12, left=1.0, right=1.0, top=6.0, bottom=6.0))
         sheet = Sheet(ax)
@@ -71,14 +82,19 @@ def _reason_lines(cells: dict) -> list[str]:
     return wrap(f"− {reason}", 386, NOTE) if reason else []
 
 
-def _draw_step(sheet: Sheet, cells: dict, size: float, before: float, first: float, top: float, *, is_last: bool):
+def _draw_step(
+    sheet: Sheet, cells: dict, size: float, before: float, first: float, top: float, *, is_last: bool
+):
     """One bar with its name and number, and what was lost beside it."""
     ax = sheet.ax
     name = clean(cells["step"])
+    name = name[:1].upper() + name[1:]
     up = ("top", -(top + BAR / 2 + 3.8))
     width, _ = sheet.size
     if not np.isfinite(size):
-        sheet.write(shorten(name, width - 80, BASE, bold=True), ("left", 6), up, size=BASE, bold=True, gid="step")
+        sheet.write(
+            shorten(name, width - 80, BASE, bold=True), ("left", 6), up, size=BASE, bold=True, gid="step"
+        )
         text = HIDDEN_ESTIMATE if missing(cells["n"]) else clean(cells["n"])
         sheet.write(text, ("right", -6), up, size=BASE, color=PALETTE["secondary"], align="right", gid="size")
         return
@@ -95,19 +111,26 @@ def _draw_step(sheet: Sheet, cells: dict, size: float, before: float, first: flo
     text = count(size)
     if first > 0 and np.isfinite(first) and size != first:
         text += f" ({percent(size / first)})"
+    name = shorten(name, width - text_width(text, BASE) - 40, BASE, bold=True)
     end = sheet.pixels(size, y)[0, 0]
-    needed = text_width(text, BASE) + text_width(name, BASE, bold=True) + 8
-    if end >= needed + 18:
+    if end >= text_width(text, BASE) + text_width(name, BASE, bold=True) + 26:
         ink = PALETTE["paper"] if is_last else PALETTE["text"]
         sheet.write(name, ("left", 6), up, size=BASE, bold=True, color=ink, gid="step")
         sheet.write(text, ("left", end - 6), up, size=BASE, color=ink, align="right", gid="size")
-        return
-    # Too short for its words: they stand right of it, on a ground of paper where it is hatched.
-    left = min(end + 9, max(width - needed - 4, 4.0))
-    across = np.array([left - 4, left + needed + 4]) / width * ax.get_xlim()[1]
-    ground = Rectangle((across[0], y + 0.1), np.diff(across)[0], 0.8, facecolor=PALETTE["paper"], edgecolor="none",
-                       gid="words-ground")  # fmt: skip
-    ax.add_patch(ground)
-    name = shorten(name, width - left - text_width(text, BASE) - 10, BASE, bold=True)
+    else:
+        _write_beside(sheet, name, text, end, y, up)
+
+
+def _write_beside(sheet: Sheet, name: str, text: str, end: float, y: float, up: tuple[str, float]) -> None:
+    """The words of a bar too short for them: right of it, on a ground of paper where it is hatched."""
+    width, _ = sheet.size
+    offset = text_width(name, BASE, bold=True) + 10
+    needed = offset + text_width(text, BASE)
+    left = min(end + 9, width - needed - 6)
+    x0, x1 = (place / width * sheet.ax.get_xlim()[1] for place in (left - 4, left + needed + 4))
+    ground = Rectangle(
+        (x0, y + 0.1), x1 - x0, 0.8, facecolor=PALETTE["paper"], edgecolor="none", gid="ground"
+    )
+    sheet.ax.add_patch(ground)
     sheet.write(name, ("left", left), up, size=BASE, bold=True, gid="step")
-    sheet.write(text, ("left", left + text_width(name, BASE, bold=True) + 8), up, size=BASE, gid="size")
+    sheet.write(text, ("left", left + offset), up, size=BASE, gid="size")

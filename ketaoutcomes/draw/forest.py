@@ -94,7 +94,11 @@ def forest(
         set_rows(sheet, len(names))
         _name_rows(sheet, names, texts_px)
         several = len(panels) > 1
-        axes = split(ax, len(panels), columns=len(panels), across=26.0 if len(panels) < 4 else 16.0, up=0.0) if several else [ax]
+        axes = (
+            split(ax, len(panels), columns=len(panels), across=26.0 if len(panels) < 4 else 16.0, up=0.0)
+            if several
+            else [ax]
+        )
         for (name, series), panel_ax in zip(panels, axes, strict=True):
             panel = sheet
             if several:
@@ -113,7 +117,9 @@ def forest(
         else:
             _name_series(sheet, names, label, series)
             _write_numbers(sheet, names, label, series, level)
-        sheet.write(unit_line, ("left", 0), ("bottom", -34), size=BASE, color=PALETTE["secondary"], gid="unit")
+        sheet.write(
+            unit_line, ("left", 0), ("bottom", -34), size=BASE, color=PALETTE["secondary"], gid="unit"
+        )
         return ax
 
 
@@ -122,15 +128,21 @@ def _panels(table: pd.DataFrame, by: str | None) -> list[tuple[str, list[_Series
     asked = _ascertainments(table)
     groups = [] if by is None else list(dict.fromkeys(table[by].dropna()))
     if not groups:
-        return [("", [_Series(way, rows, _way_style(way, number)) for number, (way, rows) in enumerate(asked)])]
+        return [
+            ("", [_Series(way, rows, _way_style(way, number)) for number, (way, rows) in enumerate(asked)])
+        ]
     if len(groups) <= MOST_PER_PANEL:
         return [
-            (way, [_Series(clean(g), rows[rows[by] == g], GROUPS[n]) for n, g in enumerate(groups)]) for way, rows in asked
+            (way, [_Series(clean(g), rows[rows[by] == g], GROUPS[n]) for n, g in enumerate(groups)])
+            for way, rows in asked
         ]
     return [
         (
             clean(group),
-            [_Series(way, rows[rows[by] == group], _way_style(way, n)) for n, (way, rows) in enumerate(asked)],
+            [
+                _Series(way, rows[rows[by] == group], _way_style(way, n))
+                for n, (way, rows) in enumerate(asked)
+            ],
         )
         for group in groups
     ]
@@ -140,7 +152,9 @@ def _ascertainments(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """The ways of asking, checklist first, each with its rows."""
     if "ascertainment" not in table.columns:
         return [("", table)]
-    ways = table["ascertainment"].astype(object).where(table["ascertainment"].notna(), "not stated").astype(str)
+    ways = (
+        table["ascertainment"].astype(object).where(table["ascertainment"].notna(), "not stated").astype(str)
+    )
     known = [way for way in ASCERTAINMENT_ORDER if (ways == way).any()]
     others = [way for way in dict.fromkeys(ways) if way not in known]
     return [(way, table[(ways == way).to_numpy()]) for way in [*known, *others]] or [("", table)]
@@ -224,10 +238,14 @@ def _write_group_numbers(sheet: Sheet, names, label: str, series: list[_Series])
     for one, width in zip(series, _column_widths(series), strict=True):
         edge += width
         head = shorten(one.name, width - 14, NOTE)
-        sheet.write(head, ("right", edge), ("top", 10), size=NOTE, color=one.style.color, align="right", gid="series")
+        sheet.write(
+            head, ("right", edge), ("top", 10), size=NOTE, color=one.style.color, align="right", gid="series"
+        )
         sheet.mark(one.style, ("right", edge - text_width(head, NOTE) - 6), ("top", 13.5))
         for place, row in _row_of(one, names, label):
-            sheet.write(_texts(row)[0], ("right", edge), ("data", place), align="right", shift=(0, -3.5), gid="number")
+            sheet.write(
+                _texts(row)[0], ("right", edge), ("data", place), align="right", shift=(0, -3.5), gid="number"
+            )
 
 
 def _write_numbers(sheet: Sheet, names, label: str, series: list[_Series], level: float) -> None:

@@ -44,7 +44,7 @@ _NARROW = {
     **dict.fromkeys("+<=>−≥≤", 584), "%": 889, "W": 944, "…": 1000,
 }  # fmt: skip
 _DIGIT = 556
-_BOLD = 1.06
+_BOLD = 1.10
 
 
 def missing(value) -> bool:
@@ -144,7 +144,9 @@ def hidden(reason) -> tuple[str, str]:
 def is_hidden(cells: Mapping) -> bool:
     """Whether a row was hidden on its way out: it gives a reason, or words instead of a number."""
     reason = cells.get("suppressed")
-    return reason is True or (isinstance(reason, str) and reason != "") or isinstance(cells.get("n_events"), str)
+    return (
+        reason is True or (isinstance(reason, str) and reason != "") or isinstance(cells.get("n_events"), str)
+    )
 
 
 def clean(text) -> str:

@@ -20,7 +20,9 @@ __all__ = ["missing"]
 LEFT, RIGHT, TOP, BOTTOM, PITCH = 150.0, 120.0, 8.0, 42.0, 17.0
 
 
-def missing(table: pd.DataFrame, ax: Axes | None = None, *, unit_line: str = "% of rows without a value") -> Axes:
+def missing(
+    table: pd.DataFrame, ax: Axes | None = None, *, unit_line: str = "% of rows without a value"
+) -> Axes:
     """A bar per column with the share of its cells that are missing, under each table's name.
 
     Parameters
@@ -41,7 +43,9 @@ def missing(table: pd.DataFrame, ax: Axes | None = None, *, unit_line: str = "% 
     rows: list[tuple[str, int | None]] = []
     for name in dict.fromkeys(table["table"]):
         rows.append((str(name), None))
-        rows += [(str(cells["column"]), number) for number, cells in enumerate(records) if cells["table"] == name]
+        rows += [
+            (str(cells["column"]), number) for number, cells in enumerate(records) if cells["table"] == name
+        ]
     with theme.context():
         height = TOP + PITCH * max(len(rows), 1) + BOTTOM
         ax = theme.prepare(ax, Layout(height, left=LEFT, right=RIGHT, top=TOP, bottom=BOTTOM))
@@ -53,10 +57,14 @@ def missing(table: pd.DataFrame, ax: Axes | None = None, *, unit_line: str = "% 
             for place, (_, number) in enumerate(rows)
             if number is not None and np.isfinite(shares[number])
         ]
-        ax.add_collection(PatchCollection(bars, facecolor=PALETTE["band"], edgecolor="none", gid="share"), autolim=False)
+        ax.add_collection(
+            PatchCollection(bars, facecolor=PALETTE["band"], edgecolor="none", gid="share"), autolim=False
+        )
         for place, (name, number) in enumerate(rows):
             _write_row(sheet, place, name, None if number is None else records[number], number, shares)
-        sheet.write(unit_line, ("left", 0), ("bottom", -34), size=BASE, color=PALETTE["secondary"], gid="unit")
+        sheet.write(
+            unit_line, ("left", 0), ("bottom", -34), size=BASE, color=PALETTE["secondary"], gid="unit"
+        )
         return ax
 
 
@@ -79,4 +87,6 @@ def _write_row(sheet: Sheet, place: int, name: str, cells: dict | None, number: 
     if is_hidden(cells):
         share, ratio = hidden(cells.get("suppressed", True))
     sheet.write(share, ("right", 46), at, bold=True, align="right", shift=down, gid="number")
-    sheet.write(ratio, ("right", RIGHT), at, color=PALETTE["secondary"], align="right", shift=down, gid="ratio")
+    sheet.write(
+        ratio, ("right", RIGHT), at, color=PALETTE["secondary"], align="right", shift=down, gid="ratio"
+    )

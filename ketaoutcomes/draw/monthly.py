@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,7 @@ from ketaoutcomes.draw.labels import (
 from ketaoutcomes.draw.panels import floats
 from ketaoutcomes.draw.sheet import Sheet
 from ketaoutcomes.draw.theme import BASE, NOTE, PALETTE, Layout
+from ketaoutcomes.draw.ticks import x_ticks, y_ticks
 from ketaoutcomes.draw.timeaxis import spaced
 
 __all__ = ["monthly", "spark"]
@@ -89,14 +91,17 @@ def monthly(
             _draw_centre(sheet, centre, centre_label or _text(centre, as_percent))
         has_line = np.isfinite(months.estimate) & np.isfinite(months.low) & np.isfinite(months.high)
         ends = np.stack(
-            [np.column_stack([months.place, months.low]), np.column_stack([months.place, months.high])], axis=1
+            [np.column_stack([months.place, months.low]), np.column_stack([months.place, months.high])],
+            axis=1,
         )
         ax.add_artist(
             LineCollection(ends[has_line], colors=PALETTE["band"], linewidths=1.2, zorder=2.5, gid="interval")
         )
         _draw_joined(sheet, months, emphasis, size=4.4)
         _write_gaps(sheet, months)
-        sheet.write(unit_line, ("left", -LEFT), ("top", 16), size=BASE, color=PALETTE["secondary"], gid="unit")
+        sheet.write(
+            unit_line, ("left", -LEFT), ("top", 16), size=BASE, color=PALETTE["secondary"], gid="unit"
+        )
         return ax
 
 
@@ -144,8 +149,8 @@ def spark(
         ax.set_ylim(low, high)
         last = months.place[-1] if months.place.size else 1.0
         ax.set_xlim(-0.5, last + 0.5)
-        ax.set_xticks([])
-        ax.set_yticks([])
+        ax.xaxis.set_visible(False)
+        ax.yaxis.set_visible(False)
         ax.spines["bottom"].set_edgecolor(PALETTE["grid"])
         if centre is not None and np.isfinite(centre):
             ends = ("left", 0.0), ("right", 0.0)
@@ -190,9 +195,7 @@ def _value_axis(sheet: Sheet, months: _Months, as_percent: bool, centre: float |
         ticks = _plain_ticks(values)
         labels = [number(tick, 0 if ticks[1] - ticks[0] >= 1 else 1) for tick in ticks]
     ax.set_ylim(ticks[0], ticks[-1])
-    ax.set_yticks(ticks, labels=labels)
-    ax.tick_params(axis="y", length=0, pad=6)
-    ax.grid(True, axis="y", color=PALETTE["grid"], linewidth=0.5)
+    y_ticks(sheet, ticks, labels)
 
 
 def _plain_ticks(values: np.ndarray) -> np.ndarray:
@@ -201,7 +204,7 @@ def _plain_ticks(values: np.ndarray) -> np.ndarray:
     length = max(high - low, 1e-6)
     power = 10.0 ** np.floor(np.log10(length / 4))
     step = next(power * factor for factor in (1, 2, 5, 10) if length / (power * factor) <= 4)
-    return np.arange(np.floor(low / step), np.ceil(high / step) + 1.5) * step
+    return np.arange(np.floor(low / step), max(np.ceil(high / step), np.floor(low / step) + 1) + 0.5) * step
 
 
 def _month_axis(sheet: Sheet, months: _Months) -> None:
@@ -218,7 +221,7 @@ def _month_axis(sheet: Sheet, months: _Months) -> None:
     for i in kept:
         labels.append(month(months.names[i], year=months.names[i][:4] != year))
         year = months.names[i][:4]
-    ax.set_xticks([months.place[i] for i in kept], labels=labels)
+    x_ticks(sheet, [months.place[i] for i in kept], labels)
 
 
 def _draw_centre(sheet: Sheet, centre: float, label: str) -> None:
@@ -233,7 +236,7 @@ def _draw_joined(sheet: Sheet, months: _Months, emphasis: str | None, *, size: f
     ax = sheet.ax
     shown = np.flatnonzero(np.isfinite(months.estimate))
     joins: dict[str, list] = {"join": [], "join-provisional": [], "join-gap": []}
-    for start, end in zip(shown[:-1], shown[1:], strict=True):
+    for start, end in pairwise(shown):
         kind = "join"
         if months.place[end] - months.place[start] > 1:
             kind = "join-gap"
@@ -256,8 +259,9 @@ def _draw_joined(sheet: Sheet, months: _Months, emphasis: str | None, *, size: f
     ):
         if rows.any():
             ax.plot(
-                months.place[rows], months.estimate[rows], linestyle="none", marker="o", markersize=size * factor,
-                color=edge, markerfacecolor=face, markeredgewidth=0.9, zorder=4, clip_on=False, gid=kind,
+                months.place[rows], months.estimate[rows], linestyle="none", marker="o",
+                markersize=size * factor, color=edge, markerfacecolor=face, markeredgewidth=0.9, zorder=4,
+                clip_on=False, gid=kind,
             )  # fmt: skip
 
 
@@ -312,7 +316,7 @@ def _spark_months(sheet: Sheet, months: _Months, emphasis: str | None) -> None:
     wanted = [(0, True, -4.0)]
     if last:
         # The last label runs on to the right, so that the month before it has room for its own.
-        wanted.append((last, True, -6.0 if emphasis in months.names[1:last] else -26.0))
+        wanted.append((last, True, -3.0 if emphasis in months.names[1:last] else -26.0))
     if emphasis in months.names[1:last]:
         wanted.append((months.names.index(emphasis), False, None))
     taken: list[tuple[float, float]] = []
@@ -323,4 +327,6 @@ def _spark_months(sheet: Sheet, months: _Months, emphasis: str | None) -> None:
         left = x + 4 - length if shift is None else x + shift
         if all(left > end + 2 or left + length < start - 2 for start, end in taken):
             taken.append((left, left + length))
-            sheet.write(text, ("left", left), ("bottom", -12), size=NOTE, color=PALETTE["secondary"], gid="month-text")
+            sheet.write(
+                text, ("left", left), ("bottom", -12), size=NOTE, color=PALETTE["secondary"], gid="month-text"
+            )

@@ -31,7 +31,9 @@ def table_height(n_lines: int) -> float:
     return ABOVE + PITCH * n_lines if n_lines else 0.0
 
 
-def write_numbers(sheet: Sheet, times: Sequence[float], lines: Sequence[Line], *, left: float, top: float) -> None:
+def write_numbers(
+    sheet: Sheet, times: Sequence[float], lines: Sequence[Line], *, left: float, top: float
+) -> None:
     """Write the lines below the axes; columns that would touch are left out, the last one stays.
 
     Parameters

@@ -27,6 +27,7 @@ from ketaoutcomes.draw.room import Room
 from ketaoutcomes.draw.sheet import Sheet
 from ketaoutcomes.draw.steps import Steps, steps_from_bounds, steps_from_masses
 from ketaoutcomes.draw.theme import BASE, GROUPS, PALETTE, TABLE, Layout
+from ketaoutcomes.draw.ticks import y_ticks
 from ketaoutcomes.draw.timeaxis import set_time_axis
 
 __all__ = ["onset"]
@@ -120,26 +121,32 @@ def onset(
             return _small_multiples(frames, ax, groups, by, unit, end, steps, unit_line, origin)
         marks = _marks(frames)
         alone = len(groups) <= 1
-        names_px = 0.0 if alone else min(max(text_width(clean(g), TABLE, bold=True) for g in groups), 90.0) + 4
+        names_px = (
+            0.0 if alone else min(max(text_width(clean(g), TABLE, bold=True) for g in groups), 90.0) + 4
+        )
         lines = _number_lines(landmarks, by, groups, marks)
         ax = theme.prepare(ax, _layout(lines, names_px))
         sheet = Sheet(ax)
         breaks = _axes(sheet, unit, end, marks)
         room = Room(*sheet.size)
-        parts = [_draw_group(sheet, room, frames, end, by, groups, number, steps) for number in range(len(groups))]
+        parts = [
+            _draw_group(sheet, room, frames, end, by, groups, number, steps) for number in range(len(groups))
+        ]
         has_curve = alone and steps and len(parts) == 1
         if has_curve and len(naive):
             draw_naive(sheet, room, naive, end)
         if recall_days:
-            until = recall_days * (HOURS_PER_DAY if unit == "hours" else 1.0)
-            draw_recall(sheet, room, min(until, end), recall_days)
+            recall = recall_days * (HOURS_PER_DAY if unit == "hours" else 1.0)
+            draw_recall(sheet, room, min(recall, end), f"{recall:g} {unit}")
         if alone:
             label_landmarks(sheet, room, landmarks)
         else:
             label_ends(sheet, landmarks, by, groups, names_px)
         if has_curve:
             draw_notes(sheet, room, parts[0], naive, end)
-        sheet.write(unit_line, ("left", -LEFT), ("top", 20), size=BASE, color=PALETTE["secondary"], gid="unit")
+        sheet.write(
+            unit_line, ("left", -LEFT), ("top", 20), size=BASE, color=PALETTE["secondary"], gid="unit"
+        )
         _time_words(sheet, unit, breaks, origin)
         if lines:
             write_numbers(sheet, marks, lines, left=LEFT, top=BELOW)
@@ -177,15 +184,14 @@ def _draw_group(sheet, room, frames: _Frames, end, by, groups, number: int, step
     return parts
 
 
-def _axes(sheet: Sheet, unit: str, end: float, marks: list[float], *, small: bool = False) -> tuple[float, ...]:
+def _axes(
+    sheet: Sheet, unit: str, end: float, marks: list[float], *, small: bool = False
+) -> tuple[float, ...]:
     """Limits, ticks and grid; the places where the scale changes are dotted and returned."""
-    ax = sheet.ax
-    ax.set_ylim(0.0, 1.0)
+    sheet.ax.set_ylim(0.0, 1.0)
     ticks = (0.0, 0.5, 1.0) if small else (0.0, 0.25, 0.5, 0.75, 1.0)
-    ax.set_yticks(ticks, labels=[percent(tick, decimals=0, sign=tick == 1.0) for tick in ticks])
-    ax.tick_params(axis="y", length=0, pad=6)
-    ax.grid(True, axis="y", color=PALETTE["grid"], linewidth=0.5)
-    breaks = set_time_axis(ax, unit=unit, horizon=end, marks=marks, width_px=sheet.size[0])
+    y_ticks(sheet, ticks, [percent(tick, decimals=0, sign=tick == 1.0) for tick in ticks])
+    breaks = set_time_axis(sheet, unit=unit, horizon=end, marks=marks)
     for time in breaks:
         sheet.rule(
             (("data", time), ("data", time)), (("bottom", 0), ("top", 0)),

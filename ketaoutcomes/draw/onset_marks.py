@@ -19,8 +19,8 @@ from ketaoutcomes.draw.labels import (
     text_width,
     wrap,
 )
-from ketaoutcomes.draw.panels import floats, rows_of
 from ketaoutcomes.draw.notes import place_note
+from ketaoutcomes.draw.panels import floats, rows_of
 from ketaoutcomes.draw.room import Room
 from ketaoutcomes.draw.sheet import Sheet
 from ketaoutcomes.draw.steps import Steps
@@ -66,9 +66,11 @@ def draw_steps(sheet: Sheet, room: Room, parts: Steps, style: GroupStyle, *, alo
                 ),
                 autolim=False,
             )  # fmt: skip
-    corners = [((x0, y0), (x1, y1)) for x0, x1, y0, y1 in parts.boxes] + levels + jumps
-    for (x0, y0), (x1, y1) in corners:
-        (left, low), (right, high) = sheet.pixels((x0, x1), (y0, y1))
+    corners = np.array([((x0, y0), (x1, y1)) for x0, x1, y0, y1 in parts.boxes] + levels + jumps).reshape(
+        -1, 2
+    )
+    places = sheet.pixels(corners[:, 0], corners[:, 1]).reshape(-1, 2, 2)
+    for (left, low), (right, high) in places.tolist():
         room.take(left, right, low, high, margin=2)
 
 
@@ -86,7 +88,9 @@ def draw_landmarks(
     bounds = np.column_stack([low, high])
     drawn = {"interval": (np.isfinite(interval).all(axis=1), interval, 1.2), "bounds": (~exact, bounds, 4.0)}
     for what, (rows, ends, width) in drawn.items():
-        segments = np.stack([np.column_stack([time, ends[:, 0]]), np.column_stack([time, ends[:, 1]])], axis=1)
+        segments = np.stack(
+            [np.column_stack([time, ends[:, 0]]), np.column_stack([time, ends[:, 1]])], axis=1
+        )
         sheet.ax.add_artist(
             LineCollection(
                 segments[rows], colors=color, linewidths=width, transform=transform,
@@ -123,14 +127,21 @@ def _naive_path(naive: pd.DataFrame, end: float) -> np.ndarray:
     return np.column_stack([np.repeat(time, 2)[1:-1], np.repeat(share, 2)])
 
 
-def draw_recall(sheet: Sheet, room: Room, until: float, recall_days: float) -> None:
-    """Bracket up to `until` in which the question still looks back to before the first session."""
+def draw_recall(sheet: Sheet, room: Room, until: float, length: str) -> None:
+    """Bracket up to `until` in which the question still looks back to before the first session.
+
+    `length` is the recall in words, e.g. "14 days".
+    """
     width, height = sheet.size
     stop = sheet.pixels(until, 0.0)[0, 0]
     level = ("top", -9)
-    sheet.rule((("data", 0.0), ("data", until)), (level, level), color=PALETTE["axis"], width=0.9, gid="recall")
-    sheet.rule((("data", until), ("data", until)), (("top", -14), ("top", -4)), color=PALETTE["axis"], width=0.9)
-    words = f"first {recall_days:g} days: the question still looks back to before session 1"
+    sheet.rule(
+        (("data", 0.0), ("data", until)), (level, level), color=PALETTE["axis"], width=0.9, gid="recall"
+    )
+    sheet.rule(
+        (("data", until), ("data", until)), (("top", -14), ("top", -4)), color=PALETTE["axis"], width=0.9
+    )
+    words = f"first {length}: the question still looks back to before session 1"
     beside = width - stop > 130
     left, top = (stop + 6, -13) if beside else (2, -25)
     lines = wrap(words, width - left + 10, NOTE)
@@ -159,7 +170,7 @@ def label_landmarks(sheet: Sheet, room: Room, landmarks: pd.DataFrame) -> None:
         across = min(x, width + RIGHT - half)
         for up in (top + 5, bottom - 14):
             box = (across - half - 1, across + half + 1, up - 1, up + 9)
-            if up >= 2 and up + 9 <= height + 14 and labels.is_free(*box):
+            if up >= 2 and up + 9 <= height + 14 and labels.is_free(*box) and not room.has_words(*box):
                 labels.take(*box)
                 room.take(*box, margin=1, words=True)
                 sheet.write(
@@ -183,7 +194,9 @@ def _landmark_text(row) -> tuple[str, float, float]:
     return text, min(ends), max(ends)
 
 
-def label_ends(sheet: Sheet, landmarks: pd.DataFrame, by: str, groups: Sequence[Hashable], room_px: float) -> None:
+def label_ends(
+    sheet: Sheet, landmarks: pd.DataFrame, by: str, groups: Sequence[Hashable], room_px: float
+) -> None:
     """Name and last share of each group, right of the axes and clear of each other."""
     _, height = sheet.size
     wanted = []
@@ -201,7 +214,9 @@ def label_ends(sheet: Sheet, landmarks: pd.DataFrame, by: str, groups: Sequence[
     for up, number, name, text in wanted:
         name = shorten(name, room_px, TABLE, bold=True)
         at = ("right", 14)
-        sheet.write(name, at, ("bottom", up - too_high + 4), bold=True, color=GROUPS[number].color, gid="group")
+        sheet.write(
+            name, at, ("bottom", up - too_high + 4), bold=True, color=GROUPS[number].color, gid="group"
+        )
         sheet.write(text, at, ("bottom", up - too_high - 8), gid="percent")
 
 

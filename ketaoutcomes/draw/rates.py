@@ -8,7 +8,17 @@ from matplotlib.axes import Axes
 
 from ketaoutcomes.draw import theme
 from ketaoutcomes.draw.dots import draw_dots, set_rows, set_share_axis
-from ketaoutcomes.draw.labels import DASH, clean, count, hidden, is_hidden, missing, percent, percent_range, shorten
+from ketaoutcomes.draw.labels import (
+    DASH,
+    clean,
+    count,
+    hidden,
+    is_hidden,
+    missing,
+    percent,
+    percent_range,
+    shorten,
+)
 from ketaoutcomes.draw.panels import floats
 from ketaoutcomes.draw.sheet import Sheet
 from ketaoutcomes.draw.theme import BASE, GROUPS, NOTE, PALETTE, TABLE, Layout
@@ -62,12 +72,18 @@ def rates(
         set_share_axis(sheet, 1.0)
         index = [cells["row"] for _, _, cells in rows if cells is not None]
         shown = table.iloc[index]
-        places = np.array([place for place, (_, _, cells) in enumerate(rows) if cells is not None], dtype=float)
-        draw_dots(sheet, places, *(floats(shown, c) for c in ("estimate", "conf_low", "conf_high")), GROUPS[0])
+        places = np.array(
+            [place for place, (_, _, cells) in enumerate(rows) if cells is not None], dtype=float
+        )
+        draw_dots(
+            sheet, places, *(floats(shown, c) for c in ("estimate", "conf_low", "conf_high")), GROUPS[0]
+        )
         secondary = PALETTE["secondary"]
         sheet.write(f"{100 * level:g}% CI", ("right", INTERVAL), ("top", 12), size=NOTE, color=secondary,
                     align="right", gid="head")  # fmt: skip
-        sheet.write("n/N", ("right", RATIO), ("top", 12), size=NOTE, color=secondary, align="right", gid="head")
+        sheet.write(
+            "n/N", ("right", RATIO), ("top", 12), size=NOTE, color=secondary, align="right", gid="head"
+        )
         for place, (name, detail, cells) in enumerate(rows):
             _write_row(sheet, place, name, detail, cells, indented=by is not None)
         sheet.write(unit_line, ("left", 0), ("bottom", -34), size=BASE, color=secondary, gid="unit")
@@ -89,7 +105,9 @@ def _rows(table: pd.DataFrame, by: str | None) -> list[tuple[str, str, dict | No
     return rows
 
 
-def _write_row(sheet: Sheet, place: int, name: str, detail: str, cells: dict | None, *, indented: bool) -> None:
+def _write_row(
+    sheet: Sheet, place: int, name: str, detail: str, cells: dict | None, *, indented: bool
+) -> None:
     """Name at the left; estimate, interval and n/N at the right."""
     at = ("data", place)
     heading = cells is None
@@ -100,14 +118,18 @@ def _write_row(sheet: Sheet, place: int, name: str, detail: str, cells: dict | N
     sheet.write(words, ("left", -LEFT + indent), at, bold=heading, shift=(0, up), gid="row")
     if detail:
         words = shorten(detail, room, NOTE)
-        sheet.write(words, ("left", -LEFT), at, size=NOTE, color=PALETTE["secondary"], shift=(0, -10.5), gid="detail")
+        sheet.write(
+            words, ("left", -LEFT), at, size=NOTE, color=PALETTE["secondary"], shift=(0, -10.5), gid="detail"
+        )
     if heading:
         return
     estimate, interval, ratio = _texts(cells)
     down = (0, -3.5)
     secondary = PALETTE["secondary"]
     sheet.write(estimate, ("right", ESTIMATE), at, bold=True, shift=down, gid="number")
-    sheet.write(interval, ("right", INTERVAL), at, color=secondary, align="right", shift=down, gid="interval-text")
+    sheet.write(
+        interval, ("right", INTERVAL), at, color=secondary, align="right", shift=down, gid="interval-text"
+    )
     sheet.write(ratio, ("right", RATIO), at, color=secondary, align="right", shift=down, gid="ratio")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 __all__ = ["Room"]
@@ -40,7 +42,7 @@ class Room:
 
     def take_line(self, points: np.ndarray, *, margin: float = 0.0, words: bool = False) -> None:
         """Mark the straight pieces between (n, 2) points in px as taken."""
-        for (x0, y0), (x1, y1) in zip(points[:-1], points[1:], strict=True):
+        for (x0, y0), (x1, y1) in pairwise(points.tolist()):
             slanted = x0 != x1 and y0 != y1
             n_parts = int(np.hypot(x1 - x0, y1 - y0) / (2 * CELL)) + 1 if slanted else 1
             xs, ys = np.linspace(x0, x1, n_parts + 1), np.linspace(y0, y1, n_parts + 1)
@@ -52,6 +54,12 @@ class Room:
         rows = slice(*self._cells(y0, y1, self.taken.shape[0]))
         columns = slice(*self._cells(x0, x1, self.taken.shape[1]))
         return not self.taken[rows, columns].any()
+
+    def has_words(self, x0: float, x1: float, y0: float, y1: float) -> bool:
+        """Whether words stand in the rectangle."""
+        rows = slice(*self._cells(y0, y1, self.taken.shape[0]))
+        columns = slice(*self._cells(x0, x1, self.taken.shape[1]))
+        return bool(self.words[rows, columns].any())
 
     def nearest(
         self, width: float, height: float, target: tuple[float, float]
@@ -67,7 +75,12 @@ class Room:
         sums = np.pad(self.taken.astype(np.int32), ((1, 0), (1, 0))).cumsum(0).cumsum(1)
         if sums.shape[0] <= n_up or sums.shape[1] <= n_across:
             return None
-        inside = sums[n_up:, n_across:] - sums[:-n_up, n_across:] - sums[n_up:, :-n_across] + sums[:-n_up, :-n_across]
+        inside = (
+            sums[n_up:, n_across:]
+            - sums[:-n_up, n_across:]
+            - sums[n_up:, :-n_across]
+            + sums[:-n_up, :-n_across]
+        )
         # Every other cell is enough, and neighbours of a hopeless place are hopeless too.
         rows, columns = (2 * cells for cells in np.nonzero(inside[::2, ::2] == 0))
         left, bottom = columns * CELL, rows * CELL

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.text import Text
 from matplotlib.transforms import (
     Affine2D,
     ScaledTranslation,
@@ -17,6 +14,7 @@ from matplotlib.transforms import (
 
 from ketaoutcomes.draw.labels import clean
 from ketaoutcomes.draw.theme import PALETTE, POINTS_PER_PX, PX_PER_INCH, TABLE, GroupStyle
+from ketaoutcomes.draw.words import Words
 
 __all__ = ["Sheet"]
 
@@ -41,6 +39,7 @@ class Sheet:
         }
         self._kinds: dict[str, Transform] = {"data": ax.transData, **corner}
         self._blends: dict[tuple[str, str], Transform] = {}
+        self._shifts: dict[tuple[str, str, tuple[float, float]], Transform] = {}
 
     @property
     def size(self) -> tuple[float, float]:
@@ -60,6 +59,14 @@ class Sheet:
             self._blends[across, up] = blended_transform_factory(self._kinds[across], self._kinds[up])
         return self._blends[across, up]
 
+    def _shifted_blend(self, across: str, up: str, shift: tuple[float, float]) -> Transform:
+        key = (across, up, shift)
+        if key not in self._shifts:
+            dx, dy = (length / PX_PER_INCH for length in shift)
+            moved = self.blend(across, up)
+            self._shifts[key] = moved + ScaledTranslation(dx, dy, self._scale) if any(shift) else moved
+        return self._shifts[key]
+
     def shifted(self, across: float, up: float = 0.0) -> Transform:
         """The transform of the data, `across` px to the right and `up` px upwards."""
         if not across and not up:
@@ -78,25 +85,14 @@ class Sheet:
         align: str = "left",
         shift: tuple[float, float] = (0.0, 0.0),
         gid: str | None = None,
-    ) -> Text:
+    ) -> Words:
         """One line of text with its baseline at a place, `shift` px to the right and upwards."""
-        transform = self.blend(x[0], y[0])
-        if any(shift):
-            dx, dy = (length / PX_PER_INCH for length in shift)
-            transform = transform + ScaledTranslation(dx, dy, self._scale)
-        return self.ax.add_artist(
-            Text(
-                x[1], y[1], clean(text), transform=transform, fontsize=size * POINTS_PER_PX, color=color,
-                fontweight="bold" if bold else "normal", horizontalalignment=align,
-                verticalalignment="baseline", parse_math=False, clip_on=False, gid=gid,
-            )
+        words = Words(
+            x[1], y[1], clean(text), transform=self._shifted_blend(x[0], y[0], shift),
+            fontsize=size * POINTS_PER_PX, color=color, fontweight="bold" if bold else "normal",
+            horizontalalignment=align, gid=gid,
         )  # fmt: skip
-
-    def lines(self, texts: Sequence[str], x: Place, y: Place, *, spacing: float = 12.0, **options) -> None:
-        """Several lines of text; `y` is the baseline of the last one."""
-        dx, dy = options.pop("shift", (0.0, 0.0))
-        for number, text in enumerate(reversed(texts)):
-            self.write(text, x, y, shift=(dx, dy + number * spacing), **options)
+        return self.ax.add_artist(words)
 
     def rule(
         self,

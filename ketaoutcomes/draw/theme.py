@@ -189,7 +189,14 @@ def new_figure(
     with context():
         figure = ModuleFigure()
         FigureCanvasAgg(figure)
-        wanted = {"height": height_px, "width": width_px, "left": left, "right": right, "top": top, "bottom": bottom}
+        wanted = {
+            "height": height_px,
+            "width": width_px,
+            "left": left,
+            "right": right,
+            "top": top,
+            "bottom": bottom,
+        }
         return figure, _placed_axes(figure, Layout(250.0), wanted)
 
 
@@ -228,7 +235,9 @@ def prepare(ax: Axes | None, layout: Layout) -> Axes:
 
 def _completed(lengths: Mapping[str, float | None], layout: Layout) -> Layout:
     """The lengths asked for, with the layout's where nothing was asked."""
-    return Layout(**{name: getattr(layout, name) if value is None else value for name, value in lengths.items()})
+    return Layout(
+        **{name: getattr(layout, name) if value is None else value for name, value in lengths.items()}
+    )
 
 
 def _place(axes: Axes, layout: Layout) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
 
 from ketaoutcomes.draw.labels import text_width
+from ketaoutcomes.draw.sheet import Sheet
 from ketaoutcomes.draw.theme import BASE
+from ketaoutcomes.draw.ticks import x_ticks
 
 __all__ = ["changes_of_scale", "set_time_axis", "spaced"]
 
@@ -42,7 +43,13 @@ def changes_of_scale(unit: str, horizon: float, marks: Sequence[float]) -> tuple
 
 
 def set_time_axis(
-    ax: Axes, *, unit: str, horizon: float, marks: Sequence[float] = (), width_px: float, start: float = 0.0
+    sheet: Sheet,
+    *,
+    unit: str,
+    horizon: float,
+    marks: Sequence[float] = (),
+    start: float = 0.0,
+    margin_px: float = 0.0,
 ) -> tuple[float, ...]:
     """Set limits, scale and ticks of the x axis; returns the times at which the scale changes.
 
@@ -53,9 +60,13 @@ def set_time_axis(
         Right end of the axis.
     marks : sequence of float
         Times that the picture shows; ticks on a changing scale stand at them.
-    width_px : float
-        Width of the axes, to keep tick labels apart.
+    start : float
+        Left end of the axis.
+    margin_px : float
+        Room at both ends inside the axes; for scales that do not change.
     """
+    ax = sheet.ax
+    width_px = sheet.size[0] - 2 * margin_px
     breaks = changes_of_scale(unit, horizon, marks)
     if breaks:
         knots = np.array([start, *breaks, horizon])
@@ -69,13 +80,14 @@ def set_time_axis(
     else:
         ticks = _regular(unit, start, horizon, width_px)
         positions = (np.asarray(ticks) - start) / max(horizon - start, 1e-9) * width_px
-    ax.set_xlim(start, horizon)
+    margin = margin_px * (horizon - start) / width_px
+    ax.set_xlim(start - margin, horizon + margin)
     names = [f"{tick:g}" for tick in ticks]
     kept = spaced(positions, [text_width(name, BASE) + 8 for name in names])
     ticks, names = [ticks[i] for i in kept], [names[i] for i in kept]
     if names:
         names[-1] = f"{names[-1]} {SUFFIX.get(unit, '')}".rstrip()
-    ax.set_xticks(ticks, labels=names)
+    x_ticks(sheet, ticks, names)
     return breaks
 
 

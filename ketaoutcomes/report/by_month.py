@@ -31,11 +31,12 @@ SYSTOLIC, DIASTOLIC = 165.0, 100.0
 def with_months(cohort: Cohort, months: tuple[str, ...] | None) -> Cohort:
     """`cohort` with `report_month`: of each session its own, of each patient that of the end of induction.
 
-    Sessions and patients of other months have none; without months all have "all".
+    Sessions of other months, and patients without a complete induction that ended in one of the
+    months, have none; without months all have "all".
     """
     sessions = session_table(cohort)
     codes = patient_codes(sessions)
-    ended = sessions["last_induction"].to_numpy(bool)
+    ended = (sessions["last_induction"] & sessions["induction_complete"]).to_numpy(bool)
     of_session = _wanted(sessions, months)
     of_patient = np.full(len(cohort.patients), None, dtype=object)
     of_patient[codes[ended]] = of_session[ended]

@@ -160,12 +160,21 @@ class Gate:
             frame = frame.drop(columns="n_events")
         return Released(name, frame, _hidden(frame, place, "median"))
 
-    def means(self, name: str, table: pd.DataFrame, *, place: str) -> Released:
-        """Means of `n` patients; percentiles need 20 of them, the mean more than 10."""
+    def means(self, name: str, table: pd.DataFrame, *, place: str, without=None) -> Released:
+        """Means of `n` patients; percentiles need 20 of them, the mean more than 10.
+
+        Parameters
+        ----------
+        without : (m,) bool array, optional
+            Rows whose `n` another table hides; they are hidden here too.
+        """
         frame = _opened(name, table)
         if self.suppresses and len(frame):
             small = _small(frame["n"])
-            frame.loc[small, "suppressed"] = TOTAL
+            if without is not None:
+                frame.loc[np.asarray(without, bool), "suppressed"] = SECONDARY
+                small = small | np.asarray(without, bool)
+            frame.loc[_small(frame["n"]), "suppressed"] = TOTAL
             frame = _blank(frame, small, ESTIMATES)
             few = (frame["n"] < SMALLEST_PERCENTILE_GROUP).fillna(True).to_numpy(bool)
             frame = _blank(frame, few, ("p10", "p90"))
@@ -204,6 +213,8 @@ class Gate:
         place: str,
         total=None,
         beside=None,
+        without=None,
+        swapped: tuple[int, int] | None = None,
         also: tuple[str, ...] = (),
     ) -> Released:
         """Rows of `n_events` out of `n` that add up to a printed total: months, or groups of patients.
@@ -216,18 +227,27 @@ class Gate:
         beside : (m,) array, optional
             The `n` of another table printed beside this one; a row is hidden with its `n` where the
             two differ by 1 to 10 patients.
+        without : (m,) bool array, optional
+            Rows whose `n` another table hides; they are hidden here with their `n`.
+        swapped : (int, int), optional
+            Two rows that another printed total exchanges for each other, so that it shows their
+            difference: they are shown both or hidden both.
         also : tuple of str
             Further counts of patients; a row is hidden if one of them is 1 to 10.
         """
         frame = _opened(name, table)
         if self.suppresses and len(frame):
             reason = _rate_reason(frame, also)
+            if swapped is not None and (reason.iloc[list(swapped)] != "").any():
+                reason.iloc[list(swapped)] = reason.iloc[list(swapped)].replace("", SECONDARY)
             in_total = np.ones(len(frame), bool) if total is None else np.asarray(total, bool)
-            near = np.zeros(len(frame), bool)
+            near = np.zeros(len(frame), bool) if without is None else np.asarray(without, bool)
             if beside is not None:
                 size = frame["n"].to_numpy(dtype=float, na_value=np.nan)
-                near = _small(np.abs(size - np.asarray(beside, dtype=float)))
-                reason[near & (reason == "").to_numpy()] = SECONDARY
+                near = near | _small(np.abs(size - np.asarray(beside, dtype=float)))
+            if swapped is not None and _small(frame["n"].iloc[list(swapped)]).any():
+                near[list(swapped)] = True
+            reason[near & (reason == "").to_numpy()] = SECONDARY
             reason, without_n = _protected(frame, reason, in_total)
             frame["suppressed"] = reason
             frame = _blank_rates(frame, also)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -16,7 +15,7 @@ from ketaoutcomes.report.calendar import Calendar, calendar_of
 from ketaoutcomes.report.disclosure import Gate
 from ketaoutcomes.report.words import month_name
 
-__all__ = ["PERIOD", "WINDOW", "Scope", "make_scope", "with_column"]
+__all__ = ["PERIOD", "WINDOW", "Scope", "make_scope", "with_column", "without_period"]
 
 WINDOW = "end_of_induction"
 PERIOD = "report_period"
@@ -36,7 +35,8 @@ class Scope:
         All patients; with months, `sessions` has a column `report_period`, "inside" for sessions of
         the twelve months and missing for others.
     recent : Cohort
-        The patients whose first session lies in the twelve months; all of them without months.
+        The patients whose first session lies in the twelve months; all of them without months, and
+        where nobody started in them.
     calendar : Calendar or None
         None when no months are kept.
     instrument : Instrument or None
@@ -45,6 +45,8 @@ class Scope:
         One with a recall of hours, on which onset in hours can be seen.
     gate : Gate
     level : float
+    has_recent : bool
+        Whether `recent` is narrowed to the twelve months.
     """
 
     cohort: Cohort
@@ -54,18 +56,24 @@ class Scope:
     momentary: Instrument | None
     gate: Gate
     level: float
+    has_recent: bool
 
     @property
     def period(self) -> str:
         """The period of the sections, in words."""
-        if self.calendar is None:
+        if not self.has_recent:
             return "all patients"
         return f"12 months to {month_name(self.calendar.month)}"
 
     @property
+    def during(self) -> str:
+        """The period to follow a population's name; "" where it is all patients."""
+        return f", {self.period}" if self.has_recent else ""
+
+    @property
     def starters(self) -> str:
         """Whom the sections describe, in words."""
-        if self.calendar is None:
+        if not self.has_recent:
             return "all patients with a session"
         return f"patients whose first session was in the {self.period}"
 
@@ -81,7 +89,7 @@ def make_scope(cohort: Cohort, *, month: str | None, instrument: str | None, gat
         If `month` is not a month of the data.
     """
     calendar = calendar_of(cohort, month, window=WINDOW)
-    whole, recent = cohort, cohort
+    whole, recent = cohort, None
     if calendar is not None:
         whole = with_column(cohort, "sessions", PERIOD, _sessions_inside(cohort, calendar))
         recent = _started_inside(cohort, calendar)
@@ -90,22 +98,25 @@ def make_scope(cohort: Cohort, *, month: str | None, instrument: str | None, gat
     momentary = next((known for known in MOMENTARY if sizes.get(known)), None)
     return Scope(
         cohort=whole,
-        recent=recent,
+        recent=cohort if recent is None else recent,
         calendar=calendar,
         instrument=None if name is None else INSTRUMENTS[name],
         momentary=None if momentary is None else INSTRUMENTS[momentary],
         gate=gate,
         level=level,
+        has_recent=recent is not None,
     )
 
 
 def with_column(cohort: Cohort, table: str, column: str, values) -> Cohort:
     """`cohort` with one more column in one table, for an analysis to be split by; it has the same fingerprint."""
-    return replace(cohort, tables=_changed(cohort, {table: cohort.tables[table].assign(**{column: values})}))
+    return replace(cohort, tables={**cohort.tables, table: cohort.tables[table].assign(**{column: values})})
 
 
-def _changed(cohort: Cohort, frames: Mapping[str, pd.DataFrame]) -> Mapping[str, pd.DataFrame]:
-    return MappingProxyType({**cohort.tables, **frames})
+def without_period(cohort: Cohort) -> Cohort:
+    """`cohort` without the column that marks the period, for counting what the clinic recorded."""
+    sessions = cohort.sessions.drop(columns=PERIOD, errors="ignore")
+    return replace(cohort, tables={**cohort.tables, "sessions": sessions})
 
 
 def _sessions_inside(cohort: Cohort, calendar: Calendar) -> pd.Series:
@@ -113,17 +124,18 @@ def _sessions_inside(cohort: Cohort, calendar: Calendar) -> pd.Series:
     return pd.Series(np.where(inside, INSIDE, None), index=inside.index, dtype="str")
 
 
-def _started_inside(cohort: Cohort, calendar: Calendar) -> Cohort:
-    """The patients whose first session lies in the twelve months."""
+def _started_inside(cohort: Cohort, calendar: Calendar) -> Cohort | None:
+    """The patients whose first session lies in the twelve months, if there are any."""
     sessions = cohort.sessions
     codes = patient_codes(sessions)
     first = first_of_segment(codes)
     inside = np.zeros(len(cohort.patients), dtype=bool)
     inside[codes[first]] = sessions["month"].isin(calendar.year).to_numpy()[first]
+    if not inside.any():
+        return None
     marked = with_column(cohort, "patients", PERIOD, np.where(inside, INSIDE, "outside"))
     chosen = marked.select(**{PERIOD: INSIDE})
-    patients = chosen.patients.drop(columns=PERIOD)
-    return replace(chosen, tables=_changed(chosen, {"patients": patients}))
+    return replace(chosen, tables={**chosen.tables, "patients": chosen.patients.drop(columns=PERIOD)})
 
 
 def _main(sizes: Mapping[str, int]) -> str | None:

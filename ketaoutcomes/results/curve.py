@@ -120,12 +120,11 @@ def _median_words(row: dict, unit: str, level: float) -> str:
     """One curve's median with its interval and the naive one."""
     seen = f"{count(row['n_events'])} of {patients(int(row['n_patients']))} seen to respond"
     per = "days" if unit == "days" else "hours"
-    if row["low"] == float("inf"):
-        return f"Fewer than half had responded by the last assessments ({seen})."
-    interval = time_range(row["conf_low"], row["conf_high"], unit)
     if row["high"] == float("inf"):
-        where = f"Half had responded at some time after {time_point(row['low'], unit)}"
-    elif time_point(row["low"], unit) == time_point(row["high"], unit):
+        where = "" if row["low"] == float("inf") else f"; the median lies after {time_point(row['low'], unit)}"
+        return f"Half is not reached: fewer than half are known to have responded{where} ({seen})."
+    interval = time_range(row["conf_low"], row["conf_high"], unit)
+    if time_point(row["low"], unit) == time_point(row["high"], unit):
         where = f"Half had responded by {time_point(row['high'], unit)}"
     else:
         where = (

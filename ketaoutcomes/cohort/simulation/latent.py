@@ -163,7 +163,8 @@ def _screen(n, parameters, rng, severity_shift) -> dict[str, np.ndarray]:
         clinic = rng.integers(0, len(severity_shift), size)
         part = {
             "clinic": clinic,
-            "severity": rng.normal(parameters.severity_mean, parameters.severity_sd, size) + severity_shift[clinic],
+            "severity": rng.normal(parameters.severity_mean, parameters.severity_sd, size)
+            + severity_shift[clinic],
             # Frequencies from a Cauchy law give the state the covariance exp(-lag / state_hours).
             "wave_rate": rng.standard_cauchy((size, _N_WAVES)) / parameters.state_hours,
             "wave_phase": rng.uniform(0.0, 2.0 * np.pi, (size, _N_WAVES)),

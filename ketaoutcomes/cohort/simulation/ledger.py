@@ -61,7 +61,9 @@ class Ledger:
     random : mapping of str to numpy.random.Generator
     """
 
-    def __init__(self, latent: Latent, calendar: Calendar, options: Options, random: Mapping[str, np.random.Generator]):
+    def __init__(
+        self, latent: Latent, calendar: Calendar, options: Options, random: Mapping[str, np.random.Generator]
+    ):
         n = latent.n
         self.latent, self.calendar, self.options, self.random = latent, calendar, options, random
         self.model = INSTRUMENT_MODELS[latent.parameters.lead]
@@ -133,7 +135,9 @@ class Ledger:
         dose = nominal * _AVAILABLE[self.route[rows]]
         severity = draw_effects(latent, rows, order + 1, dose, self.random["effects"])
         worst = severity.max(axis=1)
-        early = self.random["effects"].random(len(rows)) < parameters.early_stop * np.where(worst == 3, 12.0, 0.7)
+        early = self.random["effects"].random(len(rows)) < parameters.early_stop * np.where(
+            worst == 3, 12.0, 0.7
+        )
 
         size = amplitude(latent, rows, order, dose)
         gap = hours - self.last_hour[rows]
@@ -192,7 +196,11 @@ class Ledger:
             driver = self.current(rows, begin + 1.0)
         else:
             driver = np.full(len(rows), parameters.dropout_centre)
-        rate = parameters.dropout_per_day / 24.0 * np.exp(parameters.dropout_slope * (driver - parameters.dropout_centre))
+        rate = (
+            parameters.dropout_per_day
+            / 24.0
+            * np.exp(parameters.dropout_slope * (driver - parameters.dropout_centre))
+        )
         left = self.patience[rows]
         used = rate * np.maximum(end - begin, 0.0)
         gone = used >= left

@@ -68,7 +68,9 @@ def make_messy(
                 gone &= messy[name]["effect"] != "none"
             messy[name].loc[gone, column] = None
     _blur_scores(messy, rng, dated=last_day is not None)
-    messy["disposition"] = messy["disposition"][rng.random(len(messy["disposition"])) > 0.03].reset_index(drop=True)
+    messy["disposition"] = messy["disposition"][rng.random(len(messy["disposition"])) > 0.03].reset_index(
+        drop=True
+    )
     _spoil_cells(messy, rng)
     for name, extra in _bad_rows(messy, rng, last_day).items():
         messy[name] = _scatter(messy[name], extra, rng)
@@ -151,18 +153,23 @@ def _copies(
     return pd.concat(rows)
 
 
-def _bad_scores(scores: pd.DataFrame, rng: np.random.Generator, last_day: np.datetime64 | None) -> pd.DataFrame:
+def _bad_scores(
+    scores: pd.DataFrame, rng: np.random.Generator, last_day: np.datetime64 | None
+) -> pd.DataFrame:
     time = "hour" if last_day is None else "taken"
     bare = dict.fromkeys(_ITEMS)
     phq = (scores["instrument"] == "PHQ-9") & scores["score"].notna()
     timed = phq & (scores[time].str.len() > 10) if last_day is not None else phq
-    # A further minute keeps these from sharing a key with the row they were made from.
-    later: Callable[[str], str] = (lambda text: text[:-2] + f"{(int(text[-2:]) + 7) % 60:02d}") if last_day is not None else str
+    answered = timed & scores[_ITEMS].notna().all(axis=1)
+    # Another minute keeps these from sharing a key with the row they were made from.
+    later: Callable[[str], str] = (
+        (lambda text: text[:-2] + f"{(int(text[-2:]) + 7) % 60:02d}") if last_day is not None else str
+    )
     shifted = scores.assign(**{time: scores[time].map(later, na_action="ignore")})
     kinds = [
         {**bare, "score": "31"},
         {"score": "1l", **bare},
-        {"score": None, **bare},
+        {"score": None, **dict.fromkeys(_ITEMS[:4])},
         {"instrument": None},
         {"patient_id": _NOBODY},
         {time: "soon"},
@@ -171,13 +178,12 @@ def _bad_scores(scores: pd.DataFrame, rng: np.random.Generator, last_day: np.dat
         kinds.append({"taken": f"{last_day + 11} 09:30", **bare})
         skipped = _skipped_hour(scores["taken"])
         kinds += [{"taken": skipped, **bare}] if skipped else []
-    answered = timed & scores[_ITEMS].notna().all(axis=1)
     wrong_sum = _copies(shifted, rng, [{}], answered & (scores["score"] != "27"))
     wrong_sum["score"] = (wrong_sum["score"].astype(float) + 1).astype(int).astype("str")
     conflict = _copies(scores, rng, [{**bare, "timing": "pre"}], answered & (scores["timing"] == "pre"))
     conflict["score"] = (27 - conflict["score"].astype(float)).abs().astype(int).astype("str")
     exact = _copies(scores, rng, [{}], answered)
-    return pd.concat([_copies(shifted, rng, kinds, timed), wrong_sum, conflict, exact])
+    return pd.concat([_copies(shifted, rng, kinds, answered), wrong_sum, conflict, exact])
 
 
 def _skipped_hour(taken: pd.Series) -> str | None:
@@ -186,7 +192,7 @@ def _skipped_hour(taken: pd.Series) -> str | None:
     first, last = days.min(), days.max()
     for year in range(int(last[:4]), int(first[:4]) - 1, -1):
         march = pd.Timestamp(year, 3, 1)
-        sunday = f"{march + pd.Timedelta(days=(6 - march.dayofweek) % 7 + 7):%Y-%m-%d}"
+        sunday = f"{march + pd.Timedelta(days=(6 - march.day_of_week) % 7 + 7):%Y-%m-%d}"
         if first < sunday < last:
             return f"{sunday} 02:30"
     return None
@@ -207,4 +213,8 @@ def _bad_effects(effects: pd.DataFrame, rng: np.random.Generator) -> pd.DataFram
 def _scatter(frame: pd.DataFrame, extra: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     """Put the extra rows at random places."""
     places = np.concatenate([np.arange(len(frame)), rng.uniform(0.0, len(frame), len(extra))])
-    return pd.concat([frame, extra], ignore_index=True).iloc[np.argsort(places, kind="stable")].reset_index(drop=True)
+    return (
+        pd.concat([frame, extra], ignore_index=True)
+        .iloc[np.argsort(places, kind="stable")]
+        .reset_index(drop=True)
+    )

@@ -128,7 +128,11 @@ def _madrs(latent: Latent, course: Course, rng: np.random.Generator) -> dict[str
     n = latent.n
     rated = np.flatnonzero(clinic_values(latent, "rates_madrs") & (rng.random(n) < 0.75))
     session, end = course.session, course.end_of_induction
-    chosen = np.isin(session["patient"], rated) & np.isin(session["number"], (1, 4)) & (rng.random(len(session["hour"])) < 0.93)
+    chosen = (
+        np.isin(session["patient"], rated)
+        & np.isin(session["number"], (1, 4))
+        & (rng.random(len(session["hour"])) < 0.93)
+    )
     before = session["patient"][chosen], session["hour"][chosen] - rng.integers(12, 40, chosen.sum()) / 60.0
     next_day = rated[rng.random(len(rated)) < 0.8]
     after = next_day, rng.uniform(20.0, 28.0, len(next_day))
@@ -141,10 +145,18 @@ def _madrs(latent: Latent, course: Course, rng: np.random.Generator) -> dict[str
     rows = np.concatenate([before[0], after[0], visits[0]])
     hours = to_minute(np.concatenate([before[1], after[1], visits[1]]))
     timing = np.repeat(["pre", "remote", ""], [len(before[0]), len(after[0]), len(visits[0])])
-    return _part("MADRS", rows, hours, reading(latent, "MADRS", rows, hours, exposure_at(course, rows, hours), rng), timing)
+    return _part(
+        "MADRS",
+        rows,
+        hours,
+        reading(latent, "MADRS", rows, hours, exposure_at(course, rows, hours), rng),
+        timing,
+    )
 
 
-def _mood(latent: Latent, calendar: Calendar, course: Course, rng: np.random.Generator) -> list[dict[str, np.ndarray]]:
+def _mood(
+    latent: Latent, calendar: Calendar, course: Course, rng: np.random.Generator
+) -> list[dict[str, np.ndarray]]:
     """Momentary mood: before and 1, 2, 4, 24 h after induction sessions, and an evening diary."""
     parameters, n = latent.parameters, latent.n
     uses = rng.random(n) < parameters.mood_share
@@ -154,7 +166,14 @@ def _mood(latent: Latent, calendar: Calendar, course: Course, rng: np.random.Gen
     batches = [(who, start - rng.integers(5, 30, len(who)) / 60.0, rng.random(len(who)) < 0.92, "pre")]
     for wait in _MOOD_HOURS:
         hours = start + wait + np.abs(rng.normal(0.0, 0.05 + 0.02 * wait, len(who)))
-        batches.append((who, hours, rng.random(len(who)) < (0.86 if wait < 3.0 else 0.78), "remote" if wait == 24.0 else "post"))
+        batches.append(
+            (
+                who,
+                hours,
+                rng.random(len(who)) < (0.86 if wait < 3.0 else 0.78),
+                "remote" if wait == 24.0 else "post",
+            )
+        )
     users = np.flatnonzero(uses)
     days = np.concatenate([np.arange(-7, 0), np.arange(1, int(parameters.diary_days) + 1)])
     midnight = 24.0 * np.floor(calendar.start[users] / 24.0) - calendar.start[users]

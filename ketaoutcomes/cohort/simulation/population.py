@@ -16,7 +16,13 @@ from scipy.special import expit
 
 from ketaoutcomes.cohort.simulation.latent import N_FIRST, Exposure, Latent, amplitude, draw_latent, relief
 from ketaoutcomes.cohort.simulation.observed import reading, true_reading
-from ketaoutcomes.cohort.simulation.parameters import EFFECTS, INSTRUMENT_MODELS, ROUTES, Parameters, preset_parameters
+from ketaoutcomes.cohort.simulation.parameters import (
+    EFFECTS,
+    INSTRUMENT_MODELS,
+    ROUTES,
+    Parameters,
+    preset_parameters,
+)
 from ketaoutcomes.cohort.simulation.safety import effect_logit, severity_shares
 from ketaoutcomes.cohort.simulation.streams import streams
 from ketaoutcomes.cohort.simulation.truth import RESPONSE, first_crossing
@@ -103,16 +109,19 @@ def population_truth(
     return PopulationTruth(parameters, n, seed, pd.DataFrame(rows), _effect_table(plan))
 
 
-def _row(estimand: str, instrument: str, hour: float, latent: np.ndarray, observed: np.ndarray) -> dict[str, object]:
-    """One estimand as the mean of two arrays over patients."""
+def _row(
+    estimand: str, instrument: str, hour: float, latent: np.ndarray, observed: np.ndarray
+) -> dict[str, object]:
+    """One estimand as the mean of two arrays over patients; missing when there are no patients."""
+    n = len(observed)
     return {
         "estimand": estimand,
         "instrument": instrument,
         "hour": float(hour),
-        "truth_latent": float(latent.mean()),
-        "truth_observed": float(observed.mean()),
-        "std_error": float(observed.std() / np.sqrt(len(observed))),
-        "n": len(observed),
+        "truth_latent": float(latent.mean()) if len(latent) else np.nan,
+        "truth_observed": float(observed.mean()) if n else np.nan,
+        "std_error": float(observed.std() / np.sqrt(n)) if n else np.nan,
+        "n": n,
     }
 
 
@@ -134,7 +143,9 @@ class _Plan:
                 self.first_hour[:, order], self.first_amplitude[:, order] = hour, self.size[order]
             else:
                 gap = hour - self.hours[order - 1]
-                self.slow[order] = self.size[order] + self.slow[order - 1] * np.exp(-gap / latent.fall_hours[:, N_FIRST])
+                self.slow[order] = self.size[order] + self.slow[order - 1] * np.exp(
+                    -gap / latent.fall_hours[:, N_FIRST]
+                )
 
     def exposure(self, rows: np.ndarray, hours: np.ndarray) -> Exposure:
         """Exposure of patients `rows` at `hours`; a session starts after its own hour."""
@@ -142,7 +153,11 @@ class _Plan:
         place, had = np.maximum(last, 0), last >= 0
         size, slow = self.size[place, rows], self.slow[place, rows]
         return Exposure(
-            self.first_hour, self.first_amplitude, self.hours[place], np.where(had, size, 0.0), np.where(had, slow, 0.0)
+            self.first_hour,
+            self.first_amplitude,
+            self.hours[place],
+            np.where(had, size, 0.0),
+            np.where(had, slow, 0.0),
         )
 
     def relief(self, rows: np.ndarray, hours: np.ndarray) -> np.ndarray:
@@ -199,14 +214,19 @@ def _durability_rows(plan: _Plan, baseline, rng) -> Iterator[dict[str, object]]:
 def _regression_row(plan: _Plan, baseline) -> dict[str, object]:
     """Mean fall from the admitting score to the baseline, with no treatment between them."""
     score = plan.latent.screen_score
-    return _row("regression_to_the_mean", "MADRS", 0.0, score - plan.latent.severity, score - baseline["MADRS"])
+    return _row(
+        "regression_to_the_mean", "MADRS", 0.0, score - plan.latent.severity, score - baseline["MADRS"]
+    )
 
 
 def _effect_table(plan: _Plan) -> pd.DataFrame:
     """Probability of each side effect in each session of the plan."""
     n = plan.latent.n
     shares = severity_shares(plan.latent, plan.rows)
-    noted = sum(share * chance for share, chance in zip(shares, plan.latent.parameters.spontaneous_reporting, strict=True))
+    noted = sum(
+        share * chance
+        for share, chance in zip(shares, plan.latent.parameters.spontaneous_reporting, strict=True)
+    )
     parts = []
     for number in range(1, len(plan.hours) + 1):
         probability = expit(effect_logit(plan.latent, plan.rows, np.full(n, number), np.full(n, plan.dose)))

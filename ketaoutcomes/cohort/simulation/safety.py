@@ -115,7 +115,9 @@ def draw_vitals(
     """
     parameters, n = latent.parameters, latent.n
     tail = parameters.pressure_tail
-    usual = 122.0 + 0.25 * (np.nan_to_num(age, nan=45.0) - 45.0) + 8.0 * hypertension + rng.normal(0.0, 9.0, n)
+    usual = (
+        122.0 + 0.25 * (np.nan_to_num(age, nan=45.0) - 45.0) + 8.0 * hypertension + rng.normal(0.0, 9.0, n)
+    )
     usual_dbp = 0.42 * usual + 25.0 + rng.normal(0.0, 4.0, n)
     rise = (parameters.pressure_rise + 5.0 * hypertension) * np.exp(rng.normal(0.0, tail, n))
     pulse = rng.normal(74.0, 9.0, n)
@@ -126,7 +128,9 @@ def draw_vitals(
     peak = rise[patient] * np.sqrt(session["dose"] / 0.5) + rng.normal(0.0, parameters.pressure_noise, size)
     peak = peak + 24.0 * alarmed
     day = rng.normal(0.0, 8.0, size)
-    minutes = [parameters.clinics[c % len(parameters.clinics)].vital_minutes for c in range(latent.clinic.max() + 1)]
+    minutes = [
+        parameters.clinics[c % len(parameters.clinics)].vital_minutes for c in range(latent.clinic.max() + 1)
+    ]
     widest = max(len(times) for times in minutes)
     grid = np.array([times + (-1,) * (widest - len(times)) for times in minutes])[latent.clinic[patient]]
     index, place = np.nonzero(grid >= 0)

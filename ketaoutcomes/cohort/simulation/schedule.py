@@ -59,27 +59,36 @@ def run_course(
     everyone = np.arange(latent.n)
     screened = to_workday(calendar, everyone, latent.screen_hour, random["visits"].normal(0.0, 2.0, latent.n))
     ledger.admit(random["visits"].random(latent.n) < 0.9, screened)
-    _run_induction(ledger)
+    planned_end = _run_induction(ledger)
     end_of_induction = ledger.last_hour.copy()
     maintained = _choose_maintenance(ledger)
-    _run_weeks(ledger, end_of_induction, maintained)
+    _run_weeks(ledger, end_of_induction, maintained, left=ledger.stop_hour <= planned_end)
     return _course(ledger, end_of_induction, maintained)
 
 
-def _run_induction(ledger: Ledger) -> None:
+def _run_induction(ledger: Ledger) -> np.ndarray:
+    """Induction as planned; returns the hour of each patient's last planned session, held or not."""
     latent, parameters = ledger.latent, ledger.latent.parameters
     rng, n = ledger.random["visits"], latent.n
     everyone = np.arange(n)
     delay = np.zeros(n)
     before = np.zeros(n)
     for order, day in enumerate(parameters.induction_days):
-        jitter = np.clip(rng.normal(0.0, parameters.jitter_hours / 3.0, n), -parameters.jitter_hours, parameters.jitter_hours)
+        jitter = np.clip(
+            rng.normal(0.0, parameters.jitter_hours / 3.0, n),
+            -parameters.jitter_hours,
+            parameters.jitter_hours,
+        )
         # One session in twenty is put off by some days, and the rest of the series with it.
         delay = delay + np.where(rng.random(n) < 0.05, rng.integers(2, 8, n), 0) * 24.0 * (order > 0)
         wished = 24.0 * day + delay
         hours = np.zeros(n) if order == 0 else to_workday(ledger.calendar, everyone, wished, jitter)
         if order:
-            hours = np.maximum(hours, before + 18.0)
+            # Weekends and delays can push two sessions onto one day; the later one moves to the next.
+            crowded = hours < before + 18.0
+            hours[crowded] = to_workday(
+                ledger.calendar, everyone[crowded], before[crowded] + 24.0, jitter[crowded]
+            )
             ledger.pass_time(everyone, before, hours)
         lead_time = rng.integers(10, 50, n) / 60.0
         chance = parameters.baseline_share if order == 0 else ledger.discipline
@@ -89,6 +98,7 @@ def _run_induction(ledger: Ledger) -> None:
         ledger.assess(rows, to_minute(hours - lead_time)[due], "pre" if order else "baseline", recorded[due])
         ledger.treat(rows, hours[due], maintenance=False)
         before = hours
+    return before
 
 
 def _choose_maintenance(ledger: Ledger) -> np.ndarray:
@@ -103,15 +113,17 @@ def _choose_maintenance(ledger: Ledger) -> np.ndarray:
     return finished & (ledger.random["booking"].random(ledger.latent.n) < expit(log_odds))
 
 
-def _run_weeks(ledger: Ledger, end_of_induction: np.ndarray, maintained: np.ndarray) -> None:
-    """Weekly steps from the last induction session to the patient's stop."""
+def _run_weeks(
+    ledger: Ledger, end_of_induction: np.ndarray, maintained: np.ndarray, *, left: np.ndarray
+) -> None:
+    """Weekly steps from the last induction session to the patient's stop, but for those who have left."""
     parameters, calendar = ledger.latent.parameters, ledger.calendar
     rng = ledger.random["visits"]
     n = ledger.latent.n
     booked = np.full(n, np.inf)
     urge = ledger.random["booking"].exponential(size=n)
     n_maintenance = np.zeros(n, int)
-    begin = end_of_induction.copy()
+    begin = np.where(left, np.inf, end_of_induction)
     planned_end = np.where(maintained, np.inf, end_of_induction + 168.0 * parameters.follow_up_weeks)
     ledger.end(np.arange(n), planned_end, "completed")
     week = 0
@@ -121,7 +133,11 @@ def _run_weeks(ledger: Ledger, end_of_induction: np.ndarray, maintained: np.ndar
         if not len(rows):
             return
         # Mail goes out in the morning and is answered until the evening.
-        morning = 24.0 * np.floor((calendar.start[rows] + end_of_induction[rows]) / 24.0) + 9.0 - calendar.start[rows]
+        morning = (
+            24.0 * np.floor((calendar.start[rows] + end_of_induction[rows]) / 24.0)
+            + 9.0
+            - calendar.start[rows]
+        )
         end = to_minute(morning + 168.0 * week + 13.0 * rng.beta(1.2, 2.0, len(rows)))
         free = maintained[rows] & np.isinf(booked[rows])
         _book(ledger, rows[free], begin[rows[free]], end[free], booked, urge, n_maintenance)
@@ -144,9 +160,13 @@ def _book(ledger, rows, begin, end, booked, urge, n_maintenance) -> None:
         wished = last + 24.0 * np.minimum(shortest + 2.0 * n_maintenance[rows], longest)
     else:
         gamma = parameters.gamma_inf if ledger.options.booking == "informative" else 0.0
-        rate = parameters.booking_per_day / 24.0 * np.exp(
-            gamma * (ledger.last_score[rows] - parameters.booking_centre)
-            - parameters.booking_growth * np.minimum(n_maintenance[rows], 8)
+        rate = (
+            parameters.booking_per_day
+            / 24.0
+            * np.exp(
+                gamma * (ledger.last_score[rows] - parameters.booking_centre)
+                - parameters.booking_growth * np.minimum(n_maintenance[rows], 8)
+            )
         )
         opens = np.maximum(begin, last + floor)
         used = rate * np.maximum(end - opens, 0.0)
@@ -177,7 +197,9 @@ def _trigger(ledger, rows, begin, end) -> None:
     """Extra assessments, more likely after worse scores, in weeks without a session."""
     parameters = ledger.latent.parameters
     rng = ledger.random["visits"]
-    rate = parameters.visit_per_week * np.exp(parameters.gamma_visit * (ledger.last_score[rows] - parameters.booking_centre))
+    rate = parameters.visit_per_week * np.exp(
+        parameters.gamma_visit * (ledger.last_score[rows] - parameters.booking_centre)
+    )
     chosen = rng.random(len(rows)) < -np.expm1(-rate)
     when = begin + (end - begin) * rng.uniform(0.1, 0.9, len(rows))
     chosen &= ledger.last_hour[rows] < begin

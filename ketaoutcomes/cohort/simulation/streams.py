@@ -50,4 +50,6 @@ def streams(seed: int) -> Mapping[str, np.random.Generator]:
         Keys are `STREAMS`.
     """
     children = np.random.SeedSequence(seed).spawn(len(STREAMS))
-    return MappingProxyType({name: np.random.default_rng(child) for name, child in zip(STREAMS, children, strict=True)})
+    return MappingProxyType(
+        {name: np.random.default_rng(child) for name, child in zip(STREAMS, children, strict=True)}
+    )

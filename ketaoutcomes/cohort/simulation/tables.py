@@ -24,7 +24,12 @@ _YES_NO = ("no", "yes")
 _SEVERITY = ("", "mild", "moderate", "severe")
 _EFFECT_NAMES = tuple(effect.name for effect in EFFECTS)
 _SETTINGS = ("quiet room", "music", "group room")
-_STATUS = {"ongoing": "ongoing", "lost": "lost to follow-up", "side effects": "stopped", "completed": "completed"}
+_STATUS = {
+    "ongoing": "ongoing",
+    "lost": "lost to follow-up",
+    "side effects": "stopped",
+    "completed": "completed",
+}
 _LOST_REASONS = ("no contact", "cost", "care elsewhere", "no benefit felt", "feels well")
 
 
@@ -64,7 +69,9 @@ class Writer:
         """The time column: {"hour": ...} or {date_name: "YYYY-MM-DD HH:MM"}."""
         if not self.dated:
             return {"hour": np.round(hours, 4)}
-        minutes = np.round((self.calendar.start[rows] + hours + STANDARD_OFFSET_HOURS) * 60.0).astype("timedelta64[m]")
+        minutes = np.round((self.calendar.start[rows] + hours + STANDARD_OFFSET_HOURS) * 60.0).astype(
+            "timedelta64[m]"
+        )
         moment = pd.DatetimeIndex(self.calendar.first_day.astype("datetime64[s]") + minutes)
         wall = moment.tz_localize("UTC").tz_convert(TIMEZONE).tz_localize(None)
         text = np.datetime_as_string(wall.to_numpy().astype("datetime64[m]"))
@@ -92,7 +99,9 @@ def draw_people(latent: Latent, random: Mapping[str, np.random.Generator]) -> Pe
     return People(
         age=age,
         female=female,
-        diagnosis=rng.choice(np.array(list(shares)), n, p=np.array(list(shares.values())) / sum(shares.values())),
+        diagnosis=rng.choice(
+            np.array(list(shares)), n, p=np.array(list(shares.values())) / sum(shares.values())
+        ),
         prior_trials=1 + rng.poisson(2.6, n),
         hypertension=hypertension,
         uncontrolled=hypertension & (rng.random(n) < 0.12),
@@ -154,7 +163,9 @@ def _sessions(latent, people, course, asked, writer, rng) -> pd.DataFrame:
     weight = np.round(people.weight[patient] + rng.normal(0.0, 0.8, size), 1)
     usual = np.array([route.duration_minutes for route in ROUTES.values()])[session["route"]]
     longer = np.where(usual >= 40.0, rng.choice([0.0, 5.0, 10.0, 20.0], size, p=[0.72, 0.1, 0.1, 0.08]), 0.0)
-    duration = np.where(session["stopped_early"], np.ceil(usual * rng.uniform(0.3, 0.8, size)), usual + longer)
+    duration = np.where(
+        session["stopped_early"], np.ceil(usual * rng.uniform(0.3, 0.8, size)), usual + longer
+    )
     severity = session["severity"]
     sick = severity[:, [_EFFECT_NAMES.index("nausea"), _EFFECT_NAMES.index("vomiting")]].max(axis=1) >= 2
     pressed = severity[:, _EFFECT_NAMES.index("blood pressure increased")] >= 2
@@ -208,7 +219,11 @@ def _side_effects(latent, course, asked, writer, rng) -> pd.DataFrame:
     patient, severity = session["patient"], session["severity"]
     checklist = clinic_values(latent, "asks_by_checklist")[patient]
     chance = np.array((0.0, *parameters.spontaneous_reporting))[severity]
-    reported = (rng.random(severity.shape) < np.where(checklist[:, None], 0.98, chance)) & (severity > 0) & asked[:, None]
+    reported = (
+        (rng.random(severity.shape) < np.where(checklist[:, None], 0.98, chance))
+        & (severity > 0)
+        & asked[:, None]
+    )
     none = asked & checklist & ~reported.any(axis=1)
     index, effect = np.nonzero(np.column_stack([reported, none]))
     real = effect < len(EFFECTS)
@@ -218,10 +233,14 @@ def _side_effects(latent, course, asked, writer, rng) -> pd.DataFrame:
     size = len(index)
     timed = real & (rng.random(size) < np.where(checklist[index], 0.95, 0.6))
     onset = np.maximum(np.round(onset_median * np.exp(rng.normal(0.0, 0.45, size))), 1)
-    lasting = np.maximum(5.0 * np.round(lasting_median * (0.8 + 0.25 * grade) * np.exp(rng.normal(0.0, 0.5, size)) / 5.0), 5)
+    lasting = np.maximum(
+        5.0 * np.round(lasting_median * (0.8 + 0.25 * grade) * np.exp(rng.normal(0.0, 0.5, size)) / 5.0), 5
+    )
     serious = (grade == 3) & (rng.random(size) < parameters.serious_share)
     treated = rng.random(size) < np.select([grade == 2, grade == 3], [0.15, 0.5], 0.0)
-    action = np.select([serious | (session["stopped_early"][index] & (grade > 1)), treated, grade > 1], [3, 2, 1], 0)
+    action = np.select(
+        [serious | (session["stopped_early"][index] & (grade > 1)), treated, grade > 1], [3, 2, 1], 0
+    )
     who = patient[index]
     return pd.DataFrame(
         {
@@ -232,7 +251,9 @@ def _side_effects(latent, course, asked, writer, rng) -> pd.DataFrame:
             "onset_minutes": _whole(onset, timed),
             "duration_minutes": _whole(lasting, timed),
             "serious": _words((*_YES_NO, ""), np.where(real, serious, 2)),
-            "action": _words(("no action", "observed", "medication", "session stopped", ""), np.where(real, action, 4)),
+            "action": _words(
+                ("no action", "observed", "medication", "session stopped", ""), np.where(real, action, 4)
+            ),
             "ascertainment": _words(("spontaneous", "checklist"), checklist[index].astype(int)),
         }
     )
@@ -248,7 +269,13 @@ def _vitals(latent, people, course, writer, rng) -> pd.DataFrame:
         "session": course.session["number"][vitals["session"]][measured],
         "minute": _whole(vitals["minute"][measured]),
     }
-    for name, complete in (("sbp", 1.0), ("dbp", 1.0), ("heart_rate", 0.99), ("spo2", 0.97), ("respiratory_rate", 0.8)):
+    for name, complete in (
+        ("sbp", 1.0),
+        ("dbp", 1.0),
+        ("heart_rate", 0.99),
+        ("spo2", 0.97),
+        ("respiratory_rate", 0.8),
+    ):
         frame[name] = _whole(vitals[name][measured], rng.random(len(patient)) < complete)
     return pd.DataFrame(frame)
 
@@ -257,7 +284,9 @@ def _disposition(course: Course, writer: Writer, rng: np.random.Generator) -> pd
     rows = np.arange(len(course.stop))
     reasons = ("", "side effects", "end of follow-up", *_LOST_REASONS)
     lost = rng.choice(len(_LOST_REASONS), len(rows), p=[0.4, 0.2, 0.12, 0.16, 0.12]) + 3
-    reason = np.select([course.stop == STOPS.index(word) for word in ("lost", "side effects", "completed")], [lost, 1, 2], 0)
+    reason = np.select(
+        [course.stop == STOPS.index(word) for word in ("lost", "side effects", "completed")], [lost, 1, 2], 0
+    )
     time = writer.times(rows, to_minute(np.maximum(course.stop_hour, 0.0)), "when")
     if writer.dated:
         # A clinic notes the day, not the minute, on which it gives a patient up.

@@ -102,7 +102,10 @@ class CohortTruth:
                 "hour": hours,
                 "effective_dose_mg_per_kg": session["dose"],
                 "severity_before": self.latent.severity[who] * left,
-                **{effect.name: 1.0 / (1.0 + np.exp(-log_odds[:, place])) for place, effect in enumerate(EFFECTS)},
+                **{
+                    effect.name: 1.0 / (1.0 + np.exp(-log_odds[:, place]))
+                    for place, effect in enumerate(EFFECTS)
+                },
             }
         )
 
@@ -142,7 +145,9 @@ def first_crossing(
     A grid of one hour on the first day, three hours to day 14 and a day after
     that brackets the crossing; bisection then finds it to a minute.
     """
-    steps = np.concatenate([np.arange(1.0, 25.0), np.arange(27.0, 337.0, 3.0), np.arange(360.0, horizon + 1.0, 24.0)])
+    steps = np.concatenate(
+        [np.arange(1.0, 25.0), np.arange(27.0, 337.0, 3.0), np.arange(360.0, horizon + 1.0, 24.0)]
+    )
     low, high = np.zeros(n), np.full(n, np.inf)
     open_rows = np.arange(n)
     for hour in steps[steps <= horizon]:

@@ -10,19 +10,21 @@ from ketaoutcomes.draw.labels import count, missing, percent
 from ketaoutcomes.draw.missing import missing as draw_missing
 from ketaoutcomes.report.disclosure import Released
 from ketaoutcomes.report.parts import Column, Figure, Section, Table
-from ketaoutcomes.report.scope import WINDOW, Scope
+from ketaoutcomes.report.scope import WINDOW, Scope, without_period
 from ketaoutcomes.report.sections.part import Part, drawn, gathered
 
 __all__ = ["completeness"]
 
 MOST_COLUMNS = 12
+# Items stand beside a total and the parts of a dose beside the dose, so their gaps say nothing.
+ALTERNATIVES = r"i\d+|n_missing_items|dose_mg|weight_kg"
 
 
 def completeness(scope: Scope) -> Part:
     """Attrition of the period's patients, missing cells, rows by table and rule."""
     name = None if scope.instrument is None else scope.instrument.name
     followed = data_quality(scope.recent, name, at=WINDOW)
-    whole = data_quality(scope.cohort, name, at=WINDOW)
+    whole = data_quality(without_period(scope.cohort), name, at=WINDOW)
     gate = scope.gate
     released = {
         "rows": gate.plain("rows_by_table", whole.rows),
@@ -33,12 +35,13 @@ def completeness(scope: Scope) -> Part:
     }
     figures, notes = [], []
     if len(followed.flow):
-        released["flow"] = gate.flow("attrition", _without_counts(followed.flow, gate.suppresses), place="Section 5, attrition")
+        steps = _reasons(followed.flow, followed.losses, gate.suppresses)
+        released["flow"] = gate.flow("attrition", steps, place="Section 5, attrition")
         figures.append(_flow_figure(scope, released["flow"], "a"))
     else:
         notes.append("Attrition: not recorded, since no instrument has scores.")
     gaps = released["missing"].frame
-    if (gaps["n_missing"] > 0).any():
+    if ((gaps["n_missing"] > 0) & ~gaps["column"].str.fullmatch(ALTERNATIVES)).any():
         figures.append(_missing_figure(gaps, "ab"[len(figures)]))
     else:
         notes.append("No cell of the columns supplied is missing.")
@@ -49,18 +52,20 @@ def completeness(scope: Scope) -> Part:
         reading=("The share of starters with a known result bounds everything above.",),
         terms=(("Set aside:", "a row that breaks a rule is kept apart and counted; read = kept + set aside, always."),),
         figures=tuple(figures),
-        tables=tuple(table for table in (_rows_table(found), _recording_table(found["recording"])) if table.rows),
+        tables=tuple(table for table in (_rows_table(found), _recording_table(scope, found["recording"])) if table.rows),
         notes=tuple(notes),
     )
     return Part(section, found, hidden, (followed,))
 
 
-def _without_counts(steps: pd.DataFrame, suppresses: bool) -> pd.DataFrame:
-    """Reasons without their counts where small counts are hidden: they add up to the loss."""
-    if not suppresses:
-        return steps
-    reason = steps["reason"].astype("str").str.replace(r"\s*[\d,]+(?=;|$)", "", regex=True)
-    return steps.assign(reason=reason)
+def _reasons(steps: pd.DataFrame, losses: pd.DataFrame, suppresses: bool) -> pd.DataFrame:
+    """Steps with their reasons in words; counts are given where there are several and they may be shown."""
+    words = {}
+    for step, rows in losses.groupby("step", sort=False):
+        several = len(rows) > 1 and not suppresses
+        parts = [f"{row.reason} ({count(row.n_patients)})" if several else str(row.reason) for row in rows.itertuples()]
+        words[step] = "; ".join(parts)
+    return steps.assign(reason=[words.get(step, "") for step in steps["step"]])
 
 
 def _flow_figure(scope: Scope, given: Released, letter: str) -> Figure:
@@ -74,12 +79,13 @@ def _flow_figure(scope: Scope, given: Released, letter: str) -> Figure:
         size = "not shown" if missing(row["n"]) else count(row["n"])
         told.append(f"{str(row['step']).capitalize()}: {size}.")
     svg = drawn(flow, frame, prefix=f"figure-5{letter}", title=title, description=" ".join(told))
-    population = f"{scope.starters[0].upper()}{scope.starters[1:]}; {scope.instrument.name}"
+    population = f"{scope.instrument.name}, patients who started{scope.during}"
     return Figure(f"Fig. 5{letter}", title, population, svg, ("% of starters. Hatched: lost at that step.",))
 
 
 def _missing_figure(gaps: pd.DataFrame, letter: str) -> Figure:
-    worst = gaps[gaps["n_missing"] > 0].sort_values(["share", "table", "column"], ascending=[False, True, True])
+    counted = (gaps["n_missing"] > 0) & ~gaps["column"].str.fullmatch(ALTERNATIVES)
+    worst = gaps[counted].sort_values(["share", "table", "column"], ascending=[False, True, True])
     shown = worst.head(MOST_COLUMNS).reset_index(drop=True)
     top = shown.iloc[0]
     title = f"Most often missing: {top['column']} of {top['table']}, {percent(top['share'])}"
@@ -89,7 +95,8 @@ def _missing_figure(gaps: pd.DataFrame, letter: str) -> Figure:
     )
     svg = drawn(draw_missing, shown, prefix=f"figure-5{letter}", title=title, description=told)
     rest = len(worst) - len(shown)
-    notes = (f"{rest} further columns with missing cells are in the table file.",) if rest else ()
+    more = f", and so are {rest} further columns with missing cells" if rest else ""
+    notes = (f"Single items and the parts of a dose are in the table file only{more}.",)
     return Figure(f"Fig. 5{letter}", title, "Share of rows without a value, by table and column; whole data set", svg, notes)
 
 
@@ -112,9 +119,9 @@ def _rows_table(found: dict[str, pd.DataFrame]) -> Table:
     return Table("Rows read, kept and set aside, whole data set", columns, tuple(rows), notes, is_wide=True)
 
 
-def _recording_table(recording: pd.DataFrame) -> Table:
+def _recording_table(scope: Scope, recording: pd.DataFrame) -> Table:
     rows = tuple(
         (str(row["measure"]), percent(row["estimate"]), f"{count(row['n_events'])}/{count(row['n'])}")
         for row in recording.to_dict("records")
     )
-    return Table("Sessions with a record", (Column("Record", True), Column("Share"), Column("n/N")), rows)
+    return Table(f"Sessions with a record, of {scope.starters}", (Column("Record", True), Column("Share"), Column("n/N")), rows)

@@ -92,13 +92,12 @@ def _figure(scope: Scope, instrument: Instrument, given: Released, letter: str) 
         for row in shown.to_dict("records")
     ]
     told.append(f"{len(given.frame) - len(shown)} days are not shown." if len(shown) < len(given.frame) else "")
-    worse = "higher is worse" if instrument.higher_is == "worse" else "higher is better"
     svg = drawn(
         draw_course, given.frame, prefix=f"figure-3{letter}", title=title, description=" ".join(told).strip(),
-        limits=(instrument.minimum, instrument.maximum),
-        unit_line=f"{instrument.name} score, {instrument.minimum:g}–{instrument.maximum:g} ({worse})",
+        minimum=instrument.minimum, maximum=instrument.maximum, instrument=instrument.name,
+        higher_is=instrument.higher_is, level=scope.level,
     )  # fmt: skip
-    return Figure(f"Fig. 3{letter}", title, f"Observed means, {scope.period}", svg)
+    return Figure(f"Fig. 3{letter}", title, f"Observed means{scope.during}", svg)
 
 
 def _table(scope: Scope, instrument: Instrument, given: Released) -> Table:

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from ketaoutcomes.catalog.definitions import WINDOWS
 from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.draw.labels import count, missing, number, number_range, percent
-from ketaoutcomes.draw.spark import spark
+from ketaoutcomes.draw.monthly import spark
 from ketaoutcomes.report import by_month
 from ketaoutcomes.report.calendar import months_before
 from ketaoutcomes.report.disclosure import Hidden, Released
@@ -27,8 +27,12 @@ __all__ = ["PREVIOUS", "Headline", "headline"]
 PREVIOUS = "previous 12 months"
 YEAR = 12
 BLOOD_PRESSURE = "BP ≥165/100"
-NOT_CHARTED = "Not charted: too few months are shown."
-SHOWN_AT_LEAST = 3
+NOT_CHARTED = {
+    "hidden": "Not charted: more than a third of the months are not shown.",
+    "months": "Not charted: fewer than three months have a value.",
+    "events": "Not charted: fewer than one event a month.",
+}
+FEWEST_MONTHS = 3
 
 
 @dataclass(frozen=True)
@@ -87,30 +91,33 @@ def _outcomes(scope: Scope) -> Headline:
 
     response, remission = defined(instrument, "response"), defined(instrument, "remission")
     kinds = [("response", "Response", response), ("remission", "Remission", remission)]
-    beside = None
+    beside = without = None
     for name, measure, definition in kinds:
         if definition is None:
             absent.append(f"{measure} has no default definition for {instrument.name}, so it is not reported.")
             continue
         table = by_month.outcome_by_month(cohort, instrument.name, definition.name, level=scope.level)
-        released = _rate(scope, name, table, frame, beside=beside)
-        beside = _sizes(released.frame) if beside is None else beside
+        released = _rate(scope, name, table, frame, beside=beside, without=without)
+        if beside is None:
+            beside, without = _sizes(released.frame), _hidden_months(released.frame)
         rows.append((_outcome_row(scope, measure, outcome_words(definition, instrument), released, frame)))
         tables[name], hidden = released.frame, hidden + released.hidden
     change = _with_total_mean(by_month.mean_change_by_month(cohort, instrument.name, level=scope.level), frame)
-    released = scope.gate.means("mean_change", _ordered(change, frame), place="Page 1, mean change")
+    change = _ordered(change, frame)
+    hidden_too = change["month"].isin(without or ())
+    released = scope.gate.means("mean_change", change, place="Page 1, mean change", without=hidden_too)
     rows.append(_mean_row(scope, released, frame))
     tables["mean_change"], hidden = released.frame, hidden + released.hidden
 
     follow_up = by_month.follow_up_by_month(cohort, instrument.name, level=scope.level)
-    released = _rate(scope, "follow_up", follow_up, frame, beside=beside)
+    released = _rate(scope, "follow_up", follow_up, frame, beside=beside, without=without)
     rows.append(_rate_row(scope, released, frame, measure="Follow-up scored", detail=f"{instrument.name}, {_window_words()}", letter="a"))
     tables["follow_up"], hidden = released.frame, hidden + released.hidden
     rows = [row for row in rows if row is not None]
     if not rows:
         absent.append(f"No patient with an {instrument.name} has completed an induction, so no outcome after induction is reported.")
         return Headline((), {}, (), tuple(absent))
-    caption = ("Outcomes: all patients whose induction ended", "", "")
+    caption = ("Outcomes: all patients with a complete induction", "", "")
     if calendar is not None:
         caption = ("Outcomes: induction ended in", month_name(frame.at), ", the latest month whose window has closed")
     return Headline((_group(scope, caption, rows),), tables, hidden, tuple(absent))
@@ -123,7 +130,7 @@ def _safety(scope: Scope) -> Headline:
     rows, tables, hidden, absent = [], {}, (), []
     for way, table in _by_way(cohort, scope.level):
         name = f"any_side_effect_{way.replace(' ', '_')}"
-        released = _rate(scope, name, table, frame)
+        released = _rate(scope, name, table, frame, exchange=(frame.before[:1] + (frame.at,)) if frame.before else ())
         rows.append(_side_effect_row(scope, way, released, frame))
         tables[name], hidden = released.frame, hidden + released.hidden
     if not tables:
@@ -168,14 +175,32 @@ def _by_way(cohort: Cohort, level: float) -> list[tuple[str, pd.DataFrame]]:
     return [(str(way), table[table["ascertainment"] == way].drop(columns="ascertainment")) for way in ways]
 
 
-def _rate(scope: Scope, name: str, table: pd.DataFrame, frame: _Frame, *, beside=None, also=()) -> Released:
-    """A measure's months and their total, through the gate."""
+def _rate(
+    scope: Scope, name: str, table: pd.DataFrame, frame: _Frame, *, beside=None, without=None, exchange=(), also=()
+) -> Released:
+    """A measure's months and their total, through the gate.
+
+    `exchange` are the two months in which the twelve months of a section differ from the twelve
+    months before: the first of these and the report's month.
+    """
     table = _ordered(_with_total(table, frame), frame)
-    if beside is not None:
-        beside = [beside.get(month, np.nan) for month in table["month"]]
-    place = f"Page 1, {name.replace('_', ' ')}"
-    in_total = table["month"].isin(frame.before)
-    return scope.gate.parts(name, table, place=place, total=in_total, beside=beside, also=also)
+    months = table["month"]
+    swapped = tuple(np.flatnonzero(months.isin(exchange))) if months.isin(exchange).sum() == len(exchange) == 2 else None
+    return scope.gate.parts(
+        name,
+        table,
+        place=f"Page 1, {name.replace('_', ' ')}",
+        total=months.isin(frame.before),
+        beside=None if beside is None else [beside.get(month, np.nan) for month in months],
+        without=months.isin(without or ()),
+        swapped=swapped,
+        also=also,
+    )
+
+
+def _hidden_months(frame: pd.DataFrame) -> tuple[str, ...]:
+    """Months whose size is hidden."""
+    return tuple(frame["month"][frame["n"].isna()])
 
 
 def _sizes(frame: pd.DataFrame) -> dict[str, float]:
@@ -249,6 +274,8 @@ def _mean_row(scope: Scope, released: Released, frame: _Frame) -> HeadlineRow | 
     not_known = "1–10 not scored"
     if not missing(counts["n_missing"]):
         not_known = f"{count(counts['n_missing'])} not scored"
+        if shown:
+            not_known = f"{count(counts['n_missing'])} of {count(counts['n'] + counts['n_missing'])} not scored"
     return HeadlineRow(
         measure="Mean change",
         detail=f"{scope.instrument.name} points from baseline; minus is a fall",
@@ -323,8 +350,9 @@ def _chart(scope: Scope, released: Released, frame: _Frame, measure: str, *, kin
         return None, ""
     months = released.frame[released.frame["month"] != PREVIOUS].reset_index(drop=True)
     shown = months[(months["suppressed"] == "") & months["estimate"].notna()]
-    if len(shown) < SHOWN_AT_LEAST:
-        return None, NOT_CHARTED
+    why = _why_no_chart(months, shown)
+    if why:
+        return None, NOT_CHARTED[why]
     print_value = percent if kind == "percent" else number
     told = "; ".join(f"{month_name(row.month)} {print_value(row.estimate)}" for row in shown.itertuples())
     open_months = int(months["provisional"].sum())
@@ -333,9 +361,27 @@ def _chart(scope: Scope, released: Released, frame: _Frame, measure: str, *, kin
     description = f"{told}.{note}"
     picture = drawn(
         spark, months, prefix=f"spark-{released.name.replace('_', '-')}", title=title, description=description,
-        size={"height_px": 60.0, "width_px": 206.0}, kind=kind,
+        size={"height_px": 60.0, "width_px": 206.0}, as_percent=kind == "percent", centre=_centre(released.frame),
+        emphasis=frame.at,
     )  # fmt: skip
     return picture, ""
+
+
+def _why_no_chart(months: pd.DataFrame, shown: pd.DataFrame) -> str:
+    """A key of `NOT_CHARTED`, or "" where a chart says something."""
+    if 3 * (months["suppressed"] != "").sum() > len(months):
+        return "hidden"
+    if len(shown) < FEWEST_MONTHS:
+        return "months"
+    if "n_events" in shown and shown["n_events"].sum() < len(shown):
+        return "events"
+    return ""
+
+
+def _centre(table: pd.DataFrame) -> float | None:
+    """The value of the twelve months before, for the line to compare with."""
+    before = _at(table, PREVIOUS)
+    return None if before is None or before["suppressed"] or missing(before["estimate"]) else float(before["estimate"])
 
 
 def _window_words() -> str:

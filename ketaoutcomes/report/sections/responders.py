@@ -100,8 +100,8 @@ def _figure(scope: Scope, kind: str, definition: Outcome, given: Released, lette
     for row in frame.to_dict("records"):
         estimate, of_total, interval = rate_words(row)
         told.append(f"Of {OF[row['denominator']]}: {estimate} ({of_total}, {ci(scope.level)} {interval}).")
-    svg = drawn(rates, frame, prefix=f"figure-2{letter}", title=title, description=" ".join(told))
-    population = f"{outcome_words(definition, scope.instrument)}, {scope.period}"
+    svg = drawn(rates, frame, prefix=f"figure-2{letter}", title=title, description=" ".join(told), level=scope.level)
+    population = f"{outcome_words(definition, scope.instrument)}{scope.during}"
     return Figure(f"Fig. 2{letter}", title, population, svg, (f"Wilson intervals. Not known: {_not_known(frame)}.",))
 
 

@@ -102,7 +102,7 @@ def _figure(scope: Scope, per: str, given: Released, letter: str) -> Figure:
         forest, frame, prefix=f"figure-4{letter}", title=title, description=_told(frame, scope),
         unit_line=f"% of {per}s", level=scope.level,
     )  # fmt: skip
-    population = f"{'; '.join(sizes).capitalize()}, {scope.period}"
+    population = f"{'; '.join(sizes).capitalize()}{scope.during}"
     note = "The interval allows for several sessions per patient."
     if per == "patient":
         note = "Exact intervals. It grows with the number of sessions that a patient has."

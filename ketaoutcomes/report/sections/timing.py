@@ -107,12 +107,16 @@ def _figure(scope, unit, instrument, result, tables: dict[str, Released], letter
     )  # fmt: skip
     n = medians["n_patients"].iloc[0]
     people = "1–10 patients" if missing(n) else plural(n, "patient")
-    notes = [f"Dots and bars: estimate and {ci(scope.level)} ({result.provenance['arguments']['n_replicates']} bootstrap samples of patients)."]
+    samples = result.provenance["arguments"]["n_replicates"]
+    notes = [
+        "Patients with a baseline and a later score.",
+        f"Dots and bars: estimate and {ci(scope.level)} ({samples} bootstrap samples of patients).",
+    ]
     if scope.gate.suppresses:
         notes.append("The steps between the dots are not shown: a step can be one patient.")
     else:
         notes.append("Turnbull estimate. Kaplan–Meier at the date of detection is dashed, for comparison only.")
-    return Figure(f"Fig. 1{letter}", title, f"{instrument.name}, {people} with a baseline and a later score, {scope.period}", svg, tuple(notes))
+    return Figure(f"Fig. 1{letter}", title, f"{instrument.name}, {people}{scope.during}", svg, (" ".join(notes),))
 
 
 def _title(unit: str, landmarks: pd.DataFrame, medians: pd.DataFrame) -> str:
@@ -121,9 +125,8 @@ def _title(unit: str, landmarks: pd.DataFrame, medians: pd.DataFrame) -> str:
     if unit == "days" and not median["suppressed"] and np.isfinite(median["low"]):
         if np.isinf(median["high"]):
             return f"Half had responded at some time after {time_words(median['low'], unit)}"
-        if median["low"] == median["high"]:
-            return f"Half had responded by {time_words(median['high'], unit)}"
-        return f"Half had responded between {time_words(median['low'], unit)} and {time_words(median['high'], unit)}"
+        first, last = time_words(median["low"], unit), time_words(median["high"], unit)
+        return f"Half had responded by {last}" if first == last else f"Half had responded between {first} and {last}"
     row = at_time(landmarks, CURVES[unit][2])
     if row is None:
         row = last_shown(landmarks)

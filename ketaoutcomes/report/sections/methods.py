@@ -1,0 +1,138 @@
+"""Section 6: definitions, methods and limits, written from the settings of this run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from ketaoutcomes.analysis.notes import same_time_note
+from ketaoutcomes.catalog.definitions import BASELINE_RULES, OUTCOMES, PHASE_RULES, WINDOWS
+from ketaoutcomes.report.disclosure import Hidden
+from ketaoutcomes.report.parts import Column, Section, Table, Text
+from ketaoutcomes.report.scope import Scope
+from ketaoutcomes.report.sections.part import Part
+from ketaoutcomes.report.words import UNCONTROLLED, ci
+from ketaoutcomes.results.base import Result
+from ketaoutcomes.results.curve import CurveResult
+
+__all__ = ["definitions_used", "methods"]
+
+LIMITS = (
+    "No comparison group: natural recovery, expectation, regression to the mean and other treatment are in every number. "
+    "Patients start when they feel at their worst, so a later score tends to be lower whatever is done.",
+    "Those without a score may differ from those with one; the lower bounds of section 2 count each of them as not "
+    "responding.",
+    "Doses, intervals and routes follow how patients did; differences between groups are associated with them and are "
+    "not their effect.",
+    "Not for decisions about an individual patient.",
+)
+WORDS = (
+    ("Session", "one administration."),
+    ("Not known", "in the group but without the score or the record."),
+    ("Provisional", "the follow-up window is still open for some; drawn hollow, with no number on page 1."),
+    ("Bounds", "the lowest and the highest share that fit the assessments."),
+)
+
+
+def methods(scope: Scope, results: Sequence[Result], hidden: Sequence[Hidden], absent: Sequence[str]) -> Part:
+    """What was done, what it cannot say, and what is not shown."""
+    definitions = definitions_used(results)
+    tables = {"definitions": scope.gate.plain("definitions", definitions).frame}
+    left = [Text("Methods", paragraphs=_methods(scope, results)), Text("Limits", (UNCONTROLLED,), LIMITS)]
+    if absent:
+        left.append(Text("Not recorded or not reported", points=tuple(absent)))
+    right = [Text("Small counts", paragraphs=_small_counts(scope)), Text("Words", terms=WORDS)]
+    section = Section(
+        number=6,
+        question="Definitions, methods and limits",
+        reading=("Written from the settings of this run.",),
+        texts=(tuple(left), tuple(right)),
+        tables=(_definitions_table(definitions), *_hidden_table(hidden)),
+        starts_page=True,
+    )
+    if hidden:
+        rows = [(entry.place, entry.what, entry.why) for entry in hidden]
+        tables["not_shown"] = scope.gate.plain("not_shown", pd.DataFrame(rows, columns=["place", "what", "why"])).frame
+    return Part(section, tables)
+
+
+def definitions_used(results: Sequence[Result]) -> pd.DataFrame:
+    """Name, text and source of every definition behind the report, each once."""
+    found: dict[str, tuple[str, str, str]] = {}
+    for name, text, source in (definition for result in results for definition in result.definitions):
+        # The same rule may come with a remark on how it was applied; that one says more.
+        if name not in found or len(text) > len(found[name][1]):
+            found[name] = (name, text, source)
+    return pd.DataFrame(list(found.values()), columns=["name", "text", "source"])
+
+
+def _methods(scope: Scope, results: Sequence[Result]) -> tuple[str, ...]:
+    level = ci(scope.level)
+    curves = [result for result in results if isinstance(result, CurveResult)]
+    words = []
+    if curves:
+        gap = max(result.gap for result in curves)
+        arguments = curves[0].provenance["arguments"]
+        words.append(
+            "Time to response: nonparametric maximum likelihood for interval-censored times (Turnbull); intervals by "
+            f"bootstrap over patients ({arguments['n_replicates']} samples, seed {arguments['seed']}). "
+            f"The duality gap, a bound on what the log-likelihood lacks, is at most {gap:.0e}."
+        )
+    words.append(
+        f"Response and remission: {level} by Wilson. Mean change and course: {level} by Student’s t. Side effects, blood "
+        "pressure and early stops per session: ratio estimator on the logit scale with patients as clusters; per patient: "
+        "exact."
+    )
+    words.append(same_time_note(scope.cohort))
+    if scope.calendar is None:
+        words.append(
+            "No months are kept under Safe Harbor, so the report covers the whole cohort and nothing is shown month by month."
+        )
+    else:
+        cut = f"The data end on {scope.calendar.cut}." if scope.calendar.cut else (
+            "The clinic states no data cut; the data are taken to end with their last month."
+        )  # fmt: skip
+        words.append(
+            f"{cut} Sections 1 to 3 and the attrition describe {scope.starters}, followed to the end of the data; section 4 per session "
+            f"describes the sessions of the {scope.period}." if scope.has_recent else cut
+        )
+    return tuple(words)
+
+
+def _small_counts(scope: Scope) -> tuple[str, ...]:
+    if not scope.gate.suppresses:
+        if scope.cohort.settings.synthetic:
+            return ("Small counts are shown, since the data are synthetic.",)
+        return ("Small counts are shown in this report. It must not leave the clinic.",)
+    return (
+        "Counts of 1 to 10 patients or sessions, and all but 1 to 10, are not shown, nor are their percentages and "
+        "intervals; 0 is. A count that subtraction would give away within a table is not shown either: a month of a "
+        "printed total, a group of patients, a denominator, a step of the attrition, a neighbouring time of a curve. Of "
+        "curves only planned times are shown; percentiles need 20 patients.",
+        "Counts of rows, cells and sessions without a record describe the files and are shown.",
+        "Not done yet: a comparison with earlier reports, and of all figures of this report with each other. Two groups or "
+        "two reports that differ by a few patients may show a small count, so what leaves the clinic needs a check by hand.",
+    )
+
+
+def _definitions_table(definitions: pd.DataFrame) -> Table:
+    rows = tuple((_label(row["name"]), row["text"], row["source"] or "–") for row in definitions.to_dict("records"))
+    columns = (Column("Definition", True), Column("In words", True), Column("Source", True))
+    return Table("Definitions used", columns, rows, is_wide=True)
+
+
+def _label(name: str) -> str:
+    """The catalogue's label of a definition; others are named in words already."""
+    for catalog in (OUTCOMES, WINDOWS, PHASE_RULES, BASELINE_RULES):
+        if name in catalog:
+            return catalog[name].label
+    return name
+
+
+def _hidden_table(hidden: Sequence[Hidden]) -> tuple[Table, ...]:
+    if not hidden:
+        return ()
+    columns = (Column("Place", True), Column("What", True), Column("Why", True))
+    rows = tuple((entry.place, entry.what, entry.why) for entry in hidden)
+    return (Table("Not shown, and why", columns, rows, is_wide=True),)

@@ -1,0 +1,34 @@
+"""Small cohorts made by hand."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from ketaoutcomes.cohort.read import assemble
+
+
+@pytest.fixture
+def make():
+    """A function that makes a cohort from lists of rows.
+
+    sessions: (patient, hour or a dict of columns); scores: (patient, hour, score) or with timing.
+    """
+
+    def make(sessions, scores, *, instrument="PHQ-9", patients=None, settings=None, time="hour", **tables):
+        session_rows = [
+            {"patient_id": patient, "route": "IV"} | (when if isinstance(when, dict) else {time: when})
+            for patient, when in sessions
+        ]
+        score_rows = [
+            {"patient_id": row[0], "instrument": instrument, time: row[1], "score": row[2]}
+            | ({"timing": row[3]} if len(row) > 3 else {"timing": None})
+            for row in scores
+        ]
+        if patients is None:
+            names = sorted({row["patient_id"] for row in session_rows})
+            patients = pd.DataFrame({"patient_id": names})
+        frames = {"patients": patients, "sessions": pd.DataFrame(session_rows), "scores": pd.DataFrame(score_rows)}
+        return assemble(frames | tables, settings or {})
+
+    return make

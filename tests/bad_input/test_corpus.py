@@ -1,0 +1,134 @@
+"""Every bad folder gives the outcome that a researcher should get, and no message repeats a cell."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from corpus import CANARY, CASES, NUMBER  # noqa: E402
+from folders import IDS, good, write  # noqa: E402
+
+from ketaoutcomes.cohort.check import check  # noqa: E402
+from ketaoutcomes.cohort.read import load_cohort  # noqa: E402
+from ketaoutcomes.errors import KetaError  # noqa: E402
+
+
+@pytest.fixture(params=CASES, ids=lambda case: case.name.replace(" ", "_"))
+def case(request):
+    return request.param
+
+
+@pytest.fixture
+def folder(case, tmp_path) -> Path:
+    made = good()
+    for change in case.changes:
+        change(made)
+    return write(made, tmp_path / "clinic")
+
+
+def _load(folder):
+    """The cohort, or the error."""
+    try:
+        return load_cohort(folder), None
+    except KetaError as error:
+        return None, error
+
+
+def _named(problems) -> set[str]:
+    """Rules of problems, with and without their table."""
+    pairs = [(problem.table, problem.rule) for problem in problems]
+    return {rule for _, rule in pairs} | {f"{table}:{rule}" for table, rule in pairs}
+
+
+def test_a_bad_folder_gives_the_outcome_that_it_should(case, folder):
+    cohort, error = _load(folder)
+    if case.raises:
+        assert error is not None, "loading should have been refused"
+        assert type(error).__name__ == case.raises
+        assert set(case.rules) <= _named(error.problems)
+        return
+    assert error is None, str(error)
+    set_aside = {(row.table, row.rule): row.n_rows for row in cohort.quarantine.itertuples()}
+    blanked = {(row.table, row.column, row.rule): row.n_cells for row in cohort.blanked.itertuples()}
+    assert set_aside == dict(case.rows)
+    assert blanked == dict(case.cells)
+    assert case.then is None or case.then(cohort)
+
+
+def test_check_tells_what_loading_does(case, folder):
+    found = check(folder)
+    assert found.ok == (case.raises is None)
+    by_severity = {severity: rows for severity, rows in found.problems.groupby("severity")}
+    if case.raises:
+        told = set(found.problems["rule"]) | set(found.problems["table"] + ":" + found.problems["rule"])
+        assert set(case.rules) <= told
+        assert found.exit_code == {"DataError": 10, "PrivacyError": 11, "ConfigError": 2}[case.raises]
+        return
+    rows, cells = by_severity.get("row"), by_severity.get("cell")
+    set_aside = {} if rows is None else {(row.table, row.rule): row.n_rows for row in rows.itertuples()}
+    blanked = {} if cells is None else {(row.table, row.column, row.rule): row.n_rows for row in cells.itertuples()}
+    assert set_aside == dict(case.rows)
+    assert blanked == dict(case.cells)
+    assert set(case.notes) <= set(found.problems.loc[found.problems["severity"] == "note", "rule"])
+
+
+def test_every_row_that_is_read_is_kept_or_set_aside(case, folder):
+    cohort, _ = _load(folder)
+    if cohort is None:
+        counts = check(folder).counts
+        assert (counts["n_read"] == counts["n_kept"] + counts["n_quarantined"]).all()
+        return
+    counts = cohort.counts.set_index("table")
+    assert (counts["n_read"] == counts["n_kept"] + counts["n_quarantined"]).all()
+    for table in cohort.present:
+        assert counts.loc[table, "n_kept"] == len(cohort.tables[table])
+        aside = cohort.quarantine.loc[cohort.quarantine["table"] == table, "n_rows"].sum()
+        assert counts.loc[table, "n_quarantined"] == aside
+        if (folder / f"{table}.csv").exists():
+            lines = _records(folder / f"{table}.csv")
+            assert counts.loc[table, "n_read"] == lines - 1
+
+
+def _records(path: Path) -> int:
+    """Lines of a CSV file that are not blank; no case that loads has a line break inside a cell."""
+    return sum(1 for line in path.read_bytes().replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n") if line.strip())
+
+
+def test_no_message_repeats_a_cell_or_a_patient_id(case, folder, capfd, recwarn):
+    cohort, error = _load(folder)
+    found = check(folder)
+    with_frames = [found.summary(), repr(found), found._repr_html_(), found.problems.to_string(), found.counts.to_string()]
+    if cohort is not None:
+        with_frames += [repr(cohort), cohort._repr_html_(), cohort.quarantine.to_string(), cohort.blanked.to_string(), *cohort.notes]
+    if error is not None:
+        # The traceback shows lines of source, never of data; its chain must hold nothing of the data either.
+        with_frames += [str(error), repr(error), repr(error.args), *traceback.format_exception(error)]
+    captured = capfd.readouterr()
+    with_frames += [captured.out, captured.err, *(str(warning.message) for warning in recwarn)]
+    text = "\n".join(with_frames).lower()
+    assert CANARY not in text
+    assert NUMBER not in text
+    assert not [one for one in IDS if one.lower() in text]
+
+
+def test_the_good_folder_loads_whole(tmp_path):
+    cohort = load_cohort(write(good(), tmp_path / "clinic"))
+    assert cohort.counts["n_kept"].tolist() == [4, 6, 8, 4, 4, 3]
+    assert len(cohort.quarantine) == len(cohort.blanked) == 0
+
+
+def test_the_corpus_is_large_and_its_names_are_distinct():
+    assert len(CASES) >= 120
+    assert len({case.name for case in CASES}) == len(CASES)
+
+
+def test_loading_a_folder_that_is_not_there_says_so(tmp_path):
+    cohort, error = _load(tmp_path / "nowhere")
+    assert cohort is None
+    assert "no_folder" in _named(error.problems)
+    assert not check(tmp_path / "nowhere").ok

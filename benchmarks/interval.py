@@ -44,7 +44,9 @@ def cohort(n, grid, seed=1):
 
 def ours(left, right):
     fit = npmle(left, right)
-    return lambda times: np.concatenate(([0.0], np.cumsum(fit.mass)))[np.searchsorted(fit.right, times, side="right")]
+    return lambda times: np.concatenate(([0.0], np.cumsum(fit.mass)))[
+        np.searchsorted(fit.right, times, side="right")
+    ]
 
 
 def surpyval(left, right):
@@ -73,7 +75,9 @@ def gap_of(curve, left, right):
     level = np.append(curve(support.right[:-1]), 1.0)
     mass = np.maximum(np.diff(level, prepend=0.0), 0.0)
     # Summing equal rows first keeps the certificate's own rounding below 1e-9.
-    ranges = Ranges(*collapse(support.first, support.stop, np.ones(len(left)), n_second=len(mass) + 1), len(mass))
+    ranges = Ranges(
+        *collapse(support.first, support.stop, np.ones(len(left)), n_second=len(mass) + 1), len(mass)
+    )
     g, d = gradient(mass / mass.sum(), ranges)
     return (ranges.total * (g.max() - 1) if d.min() > 0 else np.inf), len(mass)
 
@@ -89,11 +93,15 @@ def timed(solver, left, right):
 
 
 def arguments():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--sizes", type=int, nargs="+", default=[500, 10_000], help="numbers of patients")
     parser.add_argument("--grids", nargs="+", default=["days", "hours", "unrounded"], help="assessment times")
     parser.add_argument("--rounds", type=int, default=3, help="how often each solver takes its turn")
-    parser.add_argument("--limit", type=float, default=0.25, help="seconds after which a peer sits out larger sizes")
+    parser.add_argument(
+        "--limit", type=float, default=0.25, help="seconds after which a peer sits out larger sizes"
+    )
     return parser.parse_args()
 
 
@@ -119,7 +127,9 @@ def main():
         m = len(innermost_intervals(left, right).left)
         spent = [timed(band, left, right)[0] for _ in range(options.rounds)]
         middle, best = np.median(spent), min(spent)
-        print(f"band, {grid:<10} 240 patients, {m:>3} intervals, 400 replicates: {middle:.3f} s, best {best:.3f} s")
+        print(
+            f"band, {grid:<10} 240 patients, {m:>3} intervals, 400 replicates: {middle:.3f} s, best {best:.3f} s"
+        )
 
 
 def compare(grid, n, solvers, slow, options):

@@ -255,6 +255,7 @@ def _definitions(cohort: Cohort, definition: Outcome, window: Window, rule: Base
     if window.anchor == "last_induction_session":
         ended = induction(cohort)
         name, text, source = ended.rule.name, ended.rule.text, ended.rule.source
+        filled = f"; {ended.n_filled} empty cells filled from the sessions around them" if ended.n_filled else ""
         where = (
             "phase derived by this rule"
             if ended.derived

@@ -12,10 +12,11 @@ from ketaoutcomes.derive.arrays import patient_codes
 from ketaoutcomes.derive.scores import HOURS_PER_DAY, scores, starters
 from ketaoutcomes.errors import DataError
 
-__all__ = ["AT_END", "NO_SCORE", "VALID", "baseline", "baseline_of"]
+__all__ = ["AT_END", "NEVER", "NO_SCORE", "VALID", "baseline", "baseline_of"]
 
 VALID = "valid"
 NO_SCORE = "no score before session 1"
+NEVER = "never scored with this instrument"
 AT_END = "baseline at the end of the range that leaves no room to improve"
 
 
@@ -76,6 +77,7 @@ def baseline_of(
     reason[found & no_room(value, instrument)] = AT_END
     reason[~found] = f"no score in the {days} days before session 1"
     reason[~has_any] = NO_SCORE
+    reason[~np.isin(np.arange(n_patients), codes)] = NEVER
 
     treated = starters(cohort)
     ids = pd.Categorical.from_codes(np.flatnonzero(treated), dtype=placed["patient_id"].dtype)

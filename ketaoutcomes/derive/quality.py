@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,7 @@ from ketaoutcomes.derive.windows import INCOMPLETE, NOT_DUE, SCORED, windowed_of
 __all__ = ["Flow", "attrition", "main_instrument", "missing_cells", "recording"]
 
 _SCORE_WITHIN_DAYS = 7
+_ITEM = re.compile(r"i[1-9][0-9]?|n_missing_items")
 _ALWAYS_THERE = frozenset({"patient_id", "instrument", "session", "hour_low", "hour_high"})
 
 
@@ -49,14 +51,22 @@ def main_instrument(cohort: Cohort) -> str | None:
 
 
 def missing_cells(cohort: Cohort) -> pd.DataFrame:
-    """Share of missing cells: `table`, `column`, `n_rows`, `n_missing`, `share`; keys are left out."""
+    """Share of missing cells: `table`, `column`, `n_rows`, `n_missing`, `share`.
+
+    Keys are left out. Items count among the scores of the instruments that have any of them.
+    """
     rows = []
     for name, frame in cohort.tables.items():
         if name not in cohort.present or not len(frame):
             continue
         n_missing = frame.isna().sum()
         for column in frame.columns:
-            if column not in _ALWAYS_THERE:
+            if name == "scores" and _ITEM.fullmatch(column):
+                given = frame[column].notna()
+                kept = frame["instrument"].isin(frame["instrument"][given].unique())
+                n, n_empty = int(kept.sum()), int((kept & ~given).sum())
+                rows.append((name, column, n, n_empty, n_empty / n if n else 0.0))
+            elif column not in _ALWAYS_THERE:
                 rows.append(
                     (name, column, len(frame), int(n_missing[column]), float(n_missing[column] / len(frame)))
                 )

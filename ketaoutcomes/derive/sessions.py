@@ -15,6 +15,7 @@ from ketaoutcomes.derive.scores import HOURS_PER_DAY
 __all__ = ["DEFAULT_PHASE_RULE", "Induction", "induction", "session_table"]
 
 DEFAULT_PHASE_RULE = "induction_mcinnes"
+_INDUCTION = "induction"
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class Induction:
         Whether it had as many sessions, over as many days, as the rule asks for.
     derived : bool
         Whether the phase was derived by the rule, because the clinic gave none.
+    n_filled : int
+        Sessions whose phase the clinic left empty although it gave that of others.
     rule : PhaseRule
     """
 
@@ -38,15 +41,17 @@ class Induction:
     last_hour: np.ndarray
     complete: np.ndarray
     derived: bool
+    n_filled: int
     rule: PhaseRule
 
 
 def session_table(cohort: Cohort, *, rule: str = DEFAULT_PHASE_RULE) -> pd.DataFrame:
     """Sessions with phase, time since the session before, and the end of induction marked.
 
-    The phase is the clinic's own where it gave one. Otherwise the first sessions
-    are induction for as long as the rule's limits on their number, days and gaps
-    hold, and the later ones are maintenance.
+    The phase is the clinic's own where it gave one. If it gave none at all, the
+    first sessions are induction for as long as the rule's limits on their number,
+    days and gaps hold, and the later ones are maintenance. A single empty cell
+    takes the phase of the sessions around it, and where these differ the rule's.
 
     Parameters
     ----------
@@ -72,15 +77,15 @@ def session_table(cohort: Cohort, *, rule: str = DEFAULT_PHASE_RULE) -> pd.DataF
     gap[1:] = hour[1:] - hour[:-1]
     gap[first] = np.nan
 
-    phase, derived = _phase(sessions, codes, hour, gap, named)
+    phase, filled = _phase(sessions, codes, hour, gap, named)
     found = induction(cohort, rule=rule)
-    in_run = _first_run(phase == "induction", codes, first)
+    in_run = _first_run(phase == _INDUCTION, codes, first)
     last = in_run & (hour == found.last_hour[codes])
     return sessions.assign(
         day=hour / HOURS_PER_DAY,
         hours_since_previous=gap,
-        phase=pd.array(np.where(phase == "", None, phase), dtype="str"),
-        phase_derived=derived,
+        phase=pd.array(phase, dtype="str"),
+        phase_derived=filled,
         last_induction=last,
         induction_complete=found.complete[codes],
     )
@@ -96,9 +101,9 @@ def induction(cohort: Cohort, *, rule: str = DEFAULT_PHASE_RULE) -> Induction:
     first = first_of_segment(codes)
     gap = np.diff(hour, prepend=np.nan)
     gap[first] = np.nan
-    phase, derived = _phase(sessions, codes, hour, gap, named)
+    phase, filled = _phase(sessions, codes, hour, gap, named)
 
-    rows = np.flatnonzero(_first_run(phase == "induction", codes, first))
+    rows = np.flatnonzero(_first_run(phase == _INDUCTION, codes, first))
     n_sessions = np.bincount(codes[rows], minlength=n_patients)
     last_hour = np.full(n_patients, np.nan)
     last_hour[codes[rows]] = hour[rows]
@@ -110,14 +115,26 @@ def induction(cohort: Cohort, *, rule: str = DEFAULT_PHASE_RULE) -> Induction:
             complete &= last_hour >= named.min_days * HOURS_PER_DAY
         if named.max_days is not None:
             complete &= last_hour <= named.max_days * HOURS_PER_DAY
-    return Induction(n_sessions, last_hour, complete, derived, named)
+    derived = bool(filled.all())
+    return Induction(n_sessions, last_hour, complete, derived, 0 if derived else int(filled.sum()), named)
 
 
-def _phase(sessions, codes, hour, gap, rule: PhaseRule) -> tuple[np.ndarray, bool]:
-    """Phase of each session, "" where the clinic gave phases but not this one; and whether derived."""
-    if "phase" in sessions.columns and sessions["phase"].notna().any():
-        given = sessions["phase"].astype("object").fillna("").to_numpy()
-        return np.array([str(value).strip().lower() for value in given], dtype=object), False
+def _phase(sessions, codes, hour, gap, rule: PhaseRule) -> tuple[np.ndarray, np.ndarray]:
+    """Phase of each session in lower case, and whether it is not the clinic's own."""
+    by_rule = np.where(_inside(sessions, codes, hour, gap, rule), _INDUCTION, "maintenance").astype(object)
+    if "phase" not in sessions.columns or not sessions["phase"].notna().any():
+        return by_rule, np.ones(hour.size, dtype=bool)
+    given = sessions["phase"].str.strip().str.lower().astype("object")
+    filled = given.isna().to_numpy()
+    before = given.groupby(codes).ffill().to_numpy()
+    after = given.groupby(codes).bfill().to_numpy()
+    left_induction = pd.notna(before) & (before != _INDUCTION)
+    guess = np.where(left_induction, before, np.where(after == _INDUCTION, _INDUCTION, by_rule))
+    return np.where(filled, guess, given.to_numpy()), filled
+
+
+def _inside(sessions, codes, hour, gap, rule: PhaseRule) -> np.ndarray:
+    """The sessions from the first on for as long as the rule's limits hold; bool."""
     inside = np.ones(hour.size, dtype=bool)
     if rule.max_sessions is not None:
         inside &= sessions["session"].to_numpy() <= rule.max_sessions
@@ -125,8 +142,7 @@ def _phase(sessions, codes, hour, gap, rule: PhaseRule) -> tuple[np.ndarray, boo
         inside &= hour <= rule.max_days * HOURS_PER_DAY
     if rule.max_gap_days is not None:
         inside &= ~(gap > rule.max_gap_days * HOURS_PER_DAY)
-    run = _first_run(inside, codes, first_of_segment(codes))
-    return np.where(run, "induction", "maintenance").astype(object), True
+    return _first_run(inside, codes, first_of_segment(codes))
 
 
 def _first_run(marked: np.ndarray, codes: np.ndarray, first: np.ndarray) -> np.ndarray:

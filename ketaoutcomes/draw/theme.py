@@ -9,8 +9,8 @@ that a notebook shows the picture.
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -157,9 +157,19 @@ def rc() -> dict[str, object]:
     return dict(_rc())
 
 
-def context() -> AbstractContextManager[None]:
-    """A context in which figures are made with the house's settings; nothing outlives it."""
-    return matplotlib.rc_context(rc())
+@contextmanager
+def context() -> Iterator[None]:
+    """A context in which figures are made with the house's settings; none of them outlives it.
+
+    Only these settings are put back. `matplotlib.rc_context` puts back all, also that a notebook
+    shows its figures, which the first import of pyplot sets wherever it happens.
+    """
+    before = {name: matplotlib.rcParams[name] for name in _rc()}
+    matplotlib.rcParams.update(_rc())
+    try:
+        yield
+    finally:
+        matplotlib.rcParams.update(before)
 
 
 def new_figure(

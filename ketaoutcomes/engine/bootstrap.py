@@ -205,16 +205,30 @@ def _curves_together(left, right, support: Support, weights, start, times):
     else:
         mass, gap = maximise_replicates(support.first, support.stop, weights, start)
     opens, closes = _own_ends(left, right, support, weights)
-    values, limits = _opening_codes(left, right, times)
-    low = np.einsum("bm,bmt->bt", mass, closes[:, :, None] <= times)
-    high = np.einsum("bm,bmt->bt", mass, opens[:, :, None] <= limits)
-    half = (np.cumsum(mass, axis=1) >= 0.5 - MASS_ROUNDING).argmax(axis=1)
+    total = np.concatenate([np.zeros((len(mass), 1)), np.cumsum(mass, axis=1)], axis=1)
+    starts, ends = np.unique(left), np.unique(right)
+    # Code 2r is the closed and 2r + 1 the open left end at value r: mass behind an open end comes later than it.
+    before = np.searchsorted(starts, times, side="left")
+    at = np.searchsorted(starts, times, side="right") > before
+    low = _mass_up_to(total, closes, np.searchsorted(ends, times, side="right") - 1)
+    high = _mass_up_to(total, opens, 2 * before - 1 + at)
+    half = (total[:, 1:] >= 0.5 - MASS_ROUNDING).argmax(axis=1)
     row = np.arange(len(mass))
-    medians = np.column_stack([values[opens[row, half] // 2], closes[row, half]])
+    medians = np.column_stack([starts[opens[row, half] // 2], ends[closes[row, half]]])
     late = np.flatnonzero(gap > LARGEST_GAP)
     if len(late):
         low[late], high[late], medians[late] = _curves_singly(left, right, weights[late], times)
     return np.clip(low, 0.0, 1.0), np.clip(high, 0.0, 1.0), medians
+
+
+def _mass_up_to(total, codes, limits):
+    """Mass of the columns whose code is at most each limit, (B, t); codes rise along a row."""
+    n_replicates, m = codes.shape
+    row = np.arange(n_replicates)[:, None]
+    # One search serves all rows when each row's codes are moved beyond those of the row before.
+    stride = max(int(codes.max()), int(limits.max())) + 2
+    count = np.searchsorted((codes + row * stride).ravel(), limits + row * stride, side="right") - row * m
+    return total[row, count]
 
 
 def _own_ends(left, right, support: Support, weights):
@@ -226,36 +240,22 @@ def _own_ends(left, right, support: Support, weights):
 
     Returns
     -------
-    opens : (B, m) int
-        Code of the left end, see `_opening_codes`.
-    closes : (B, m) float
+    opens, closes : (B, m) int
+        Codes of the left end (twice the rank, plus 1 if open) and of the right end (rank).
     """
-    n_replicates, m = len(weights), len(support.left)
     _, rank = np.unique(left, return_inverse=True)
     code = 2 * rank + (left < right)
-    opens = np.zeros((n_replicates, m), np.int64)
+    values, end = np.unique(right, return_inverse=True)
+    opens = np.zeros((len(weights), len(support.left)), np.int64)
     order = np.argsort(support.first, kind="stable")
     places, starts = np.unique(support.first[order], return_index=True)
-    drawn = np.where(weights[:, order] > 0, code[order], 0)
-    opens[:, places] = np.maximum.reduceat(drawn, starts, axis=1)
-    closes = np.full((n_replicates, m), np.inf)
+    opens[:, places] = np.maximum.reduceat(np.where(weights[:, order] > 0, code[order], 0), starts, axis=1)
+    closes = np.full_like(opens, len(values) - 1)
     order = np.argsort(support.stop, kind="stable")
     places, starts = np.unique(support.stop[order], return_index=True)
-    drawn = np.where(weights[:, order] > 0, right[order], np.inf)
+    drawn = np.where(weights[:, order] > 0, end[order], len(values) - 1)
     closes[:, places - 1] = np.minimum.reduceat(drawn, starts, axis=1)
     return np.maximum.accumulate(opens, axis=1), np.minimum.accumulate(closes[:, ::-1], axis=1)[:, ::-1]
-
-
-def _opening_codes(left, right, times):
-    """Distinct left ends, and for each time the largest code that has opened by then.
-
-    Code 2r stands for the closed and 2r + 1 for the open left end at the r-th value:
-    mass behind an open end can only be later than it.
-    """
-    values = np.unique(left)
-    before = np.searchsorted(values, times, side="left")
-    equal = np.searchsorted(values, times, side="right") > before
-    return values, 2 * before - 1 + equal
 
 
 def _curves_singly(left, right, weights, times):
@@ -272,8 +272,11 @@ def _curves_singly(left, right, weights, times):
 def _widened_at_the_ends(rows: _Rows, times, conf_low, conf_high, level):
     """Exact limits where all replicates say 0, or all say 1."""
     # Counting patients, not rows: a patient with several rows is one witness.
-    free = np.array([len(np.unique(rows.cluster[rows.left >= time])) for time in times])
-    past = np.array([len(np.unique(rows.cluster[rows.right <= time])) for time in times])
+    latest, earliest = np.full(rows.n_clusters, -np.inf), np.full(rows.n_clusters, np.inf)
+    np.maximum.at(latest, rows.cluster, rows.left)
+    np.minimum.at(earliest, rows.cluster, rows.right)
+    free = rows.n_clusters - np.searchsorted(np.sort(latest), times, side="left")
+    past = np.searchsorted(np.sort(earliest), times, side="right")
     _, upper = clopper_pearson(np.zeros(len(times)), free, level=level)
     lower, _ = clopper_pearson(past, past, level=level)
     # Nothing can happen before time 0, and the time itself is the origin.

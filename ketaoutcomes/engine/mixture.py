@@ -112,7 +112,11 @@ def log_likelihood(d: NDArray[np.float64], ranges: Ranges) -> float:
 
 
 def maximise(
-    ranges: Ranges, *, start: NDArray[np.float64] | None = None, tolerance: float = 1e-8, max_iterations: int = 200
+    ranges: Ranges,
+    *,
+    start: NDArray[np.float64] | None = None,
+    tolerance: float = 1e-8,
+    max_iterations: int = 200,
 ) -> Maximum:
     """Masses of largest likelihood, with a certificate.
 
@@ -234,7 +238,10 @@ def _step_length(move, d, ascent, ranges: Ranges, *, share):
     length = 1.0
     while length > 1e-10:
         scaled = length * relative
-        if scaled.min() > LARGEST_LOSS and ranges.weights @ np.log1p(scaled) >= share * length * ascent - rounding:
+        if (
+            scaled.min() > LARGEST_LOSS
+            and ranges.weights @ np.log1p(scaled) >= share * length * ascent - rounding
+        ):
             return length
         length /= 2
     return 0.0

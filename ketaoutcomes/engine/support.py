@@ -134,7 +134,11 @@ def checked_intervals(left: ArrayLike, right: ArrayLike, weights: ArrayLike | No
         raise DataError("there are no intervals to estimate a curve from")
     problems = []
     for bad, column, message in (
-        (np.isnan(left) | np.isinf(left), "left", "the left end is missing or infinite; every interval starts somewhere"),
+        (
+            np.isnan(left) | np.isinf(left),
+            "left",
+            "the left end is missing or infinite; every interval starts somewhere",
+        ),
         (np.isnan(right), "right", "the right end is missing; use infinity for right-censored"),
         (left < 0, "left", "the left end is negative; time starts at 0"),
         (left > right, "right", "the right end is before the left end"),

@@ -14,7 +14,8 @@ from ketaoutcomes.draw.labels import count, missing, percent, percent_range
 from ketaoutcomes.report.by_month import ALL
 from ketaoutcomes.report.parts import KeyQuestion, Masthead, Page, Section
 from ketaoutcomes.report.scope import WINDOW, Scope
-from ketaoutcomes.report.sections.headline import PREVIOUS, Headline
+from ketaoutcomes.report.sections.headline import Headline
+from ketaoutcomes.report.sections.headline_months import PREVIOUS
 from ketaoutcomes.report.sections.responders import BASELINE
 from ketaoutcomes.report.sections.timing import at_time, last_shown
 from ketaoutcomes.report.wording import baseline_words, induction_words, window_words
@@ -101,12 +102,13 @@ def _lead_outcome(scope: Scope, top: Headline) -> tuple[list[str], list[str]]:
             f"({estimate}, {ci(scope.level)} {interval})."
         )
     if year is not None:
-        before = f"{percent(year['estimate'])} in the 12 months before"
+        share, before = percent(year["estimate"]), "in the 12 months before"
         if row is None:
-            heads.append(f"of patients scored after induction {before} {month_name(at)} had responded")
+            before += f" {month_name(at)}"
+            heads.append(f"{share} of patients scored after induction had responded {before}")
         elif row["n"] < FEW:
-            heads.append(before)
-        sentences.append(f"In the 12 months before{'' if row is not None else ' ' + month_name(at)}, {count(year['n_events'])} of {count(year['n'])} had responded ({percent(year['estimate'])}).")
+            heads.append(f"{share} {before}")
+        sentences.append(f"I{before[1:]}, {count(year['n_events'])} of {count(year['n'])} had responded ({share}).")
     return heads, sentences
 
 

@@ -52,4 +52,12 @@ class CourseResult(Result):
         """Mean and band over bars of the spread, with n below."""
         from ketaoutcomes.draw.course import course
 
-        return course(self.table, ax, by=self.by)
+        return course(
+            self.table,
+            ax,
+            by=self.by,
+            minimum=self.minimum,
+            maximum=self.maximum,
+            instrument=self.instrument,
+            level=self.level,
+        )

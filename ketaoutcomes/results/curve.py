@@ -123,7 +123,9 @@ def _median_words(row: dict, unit: str, level: float) -> str:
     if row["high"] == float("inf"):
         where = "" if row["low"] == float("inf") else f"; the median lies after {time_point(row['low'], unit)}"
         return f"Half is not reached: fewer than half are known to have responded{where} ({seen})."
-    interval = time_range(row["conf_low"], row["conf_high"], unit)
+    interval = f"{time_range(row['conf_low'], row['conf_high'], unit)} {per}"
+    if row["conf_high"] == float("inf"):
+        interval = f"from {time_point(row['conf_low'], unit)}, upper limit not reached"
     if time_point(row["low"], unit) == time_point(row["high"], unit):
         where = f"Half had responded by {time_point(row['high'], unit)}"
     else:
@@ -132,6 +134,6 @@ def _median_words(row: dict, unit: str, level: float) -> str:
         )
     naive = time_point(row["naive"], unit)
     return (
-        f"{where} ({confidence(level)} {interval} {per}; {seen}). "
+        f"{where} ({confidence(level)} {interval}; {seen}). "
         f"Kaplan–Meier at detection, for comparison only: {naive}."
     )

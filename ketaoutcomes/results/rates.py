@@ -74,7 +74,7 @@ class RateResult(Result):
         if self.is_side_effects:
             from ketaoutcomes.draw.forest import forest
 
-            return forest(self.table, ax, by=self.by)
+            return forest(self.table, ax, by=self.by, unit_line=f"% of {self.per}s", level=self.level)
         from ketaoutcomes.draw.rates import rates
 
-        return rates(self.table, ax, by=self.by)
+        return rates(self.table, ax, by=self.by, level=self.level)

@@ -2,33 +2,53 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import sys
 import traceback
+import warnings
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from corpus import CANARY, CASES, NUMBER  # noqa: E402
+from corpus import CANARY, CASES, NUMBER, Case  # noqa: E402
 from folders import IDS, good, write  # noqa: E402
 
-from ketaoutcomes.cohort.check import check  # noqa: E402
+from ketaoutcomes.cohort.check import CheckResult, check  # noqa: E402
+from ketaoutcomes.cohort.cohort import Cohort  # noqa: E402
 from ketaoutcomes.cohort.read import load_cohort  # noqa: E402
 from ketaoutcomes.errors import KetaError  # noqa: E402
 
 
-@pytest.fixture(params=CASES, ids=lambda case: case.name.replace(" ", "_"))
-def case(request):
-    return request.param
+@dataclass
+class Outcome:
+    """What loading and checking one bad folder gave."""
+
+    case: Case
+    folder: Path
+    cohort: Cohort | None
+    error: KetaError | None
+    check: CheckResult
+    printed: str
 
 
-@pytest.fixture
-def folder(case, tmp_path) -> Path:
+@pytest.fixture(scope="module", params=CASES, ids=lambda case: case.name.replace(" ", "_"))
+def outcome(request, tmp_path_factory) -> Outcome:
+    """Each case, written, loaded and checked once."""
     made = good()
-    for change in case.changes:
+    for change in request.param.changes:
         change(made)
-    return write(made, tmp_path / "clinic")
+    folder = write(made, tmp_path_factory.mktemp("case") / "clinic")
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out), warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        cohort, error = _load(folder)
+        found = check(folder)
+    printed = out.getvalue() + "".join(str(warning.message) for warning in warned)
+    return Outcome(request.param, folder, cohort, error, found, printed)
 
 
 def _load(folder):
@@ -45,8 +65,8 @@ def _named(problems) -> set[str]:
     return {rule for _, rule in pairs} | {f"{table}:{rule}" for table, rule in pairs}
 
 
-def test_a_bad_folder_gives_the_outcome_that_it_should(case, folder):
-    cohort, error = _load(folder)
+def test_a_bad_folder_gives_the_outcome_that_it_should(outcome):
+    case, cohort, error = outcome.case, outcome.cohort, outcome.error
     if case.raises:
         assert error is not None, "loading should have been refused"
         assert type(error).__name__ == case.raises
@@ -60,8 +80,8 @@ def test_a_bad_folder_gives_the_outcome_that_it_should(case, folder):
     assert case.then is None or case.then(cohort)
 
 
-def test_check_tells_what_loading_does(case, folder):
-    found = check(folder)
+def test_check_tells_what_loading_does(outcome):
+    case, found = outcome.case, outcome.check
     assert found.ok == (case.raises is None)
     by_severity = {severity: rows for severity, rows in found.problems.groupby("severity")}
     if case.raises:
@@ -77,21 +97,19 @@ def test_check_tells_what_loading_does(case, folder):
     assert set(case.notes) <= set(found.problems.loc[found.problems["severity"] == "note", "rule"])
 
 
-def test_every_row_that_is_read_is_kept_or_set_aside(case, folder):
-    cohort, _ = _load(folder)
-    if cohort is None:
-        counts = check(folder).counts
-        assert (counts["n_read"] == counts["n_kept"] + counts["n_quarantined"]).all()
-        return
-    counts = cohort.counts.set_index("table")
+def test_every_row_that_is_read_is_kept_or_set_aside(outcome):
+    cohort = outcome.cohort
+    counts = outcome.check.counts if cohort is None else cohort.counts
     assert (counts["n_read"] == counts["n_kept"] + counts["n_quarantined"]).all()
+    if cohort is None:
+        return
+    counts = counts.set_index("table")
     for table in cohort.present:
         assert counts.loc[table, "n_kept"] == len(cohort.tables[table])
         aside = cohort.quarantine.loc[cohort.quarantine["table"] == table, "n_rows"].sum()
         assert counts.loc[table, "n_quarantined"] == aside
-        if (folder / f"{table}.csv").exists():
-            lines = _records(folder / f"{table}.csv")
-            assert counts.loc[table, "n_read"] == lines - 1
+        if (outcome.folder / f"{table}.csv").exists():
+            assert counts.loc[table, "n_read"] == _records(outcome.folder / f"{table}.csv") - 1
 
 
 def _records(path: Path) -> int:
@@ -99,18 +117,16 @@ def _records(path: Path) -> int:
     return sum(1 for line in path.read_bytes().replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n") if line.strip())
 
 
-def test_no_message_repeats_a_cell_or_a_patient_id(case, folder, capfd, recwarn):
-    cohort, error = _load(folder)
-    found = check(folder)
-    with_frames = [found.summary(), repr(found), found._repr_html_(), found.problems.to_string(), found.counts.to_string()]
+def test_no_message_repeats_a_cell_or_a_patient_id(outcome):
+    cohort, error, found = outcome.cohort, outcome.error, outcome.check
+    told = [outcome.printed, found.summary(), repr(found), found._repr_html_(), found.problems.to_csv(), found.counts.to_csv()]
     if cohort is not None:
-        with_frames += [repr(cohort), cohort._repr_html_(), cohort.quarantine.to_string(), cohort.blanked.to_string(), *cohort.notes]
+        told += [repr(cohort), cohort._repr_html_(), cohort.quarantine.to_csv(), cohort.blanked.to_csv(), *cohort.notes]
     if error is not None:
-        # The traceback shows lines of source, never of data; its chain must hold nothing of the data either.
-        with_frames += [str(error), repr(error), repr(error.args), *traceback.format_exception(error)]
-    captured = capfd.readouterr()
-    with_frames += [captured.out, captured.err, *(str(warning.message) for warning in recwarn)]
-    text = "\n".join(with_frames).lower()
+        # The traceback follows __cause__ and __context__: nothing of the data may hang on the error either.
+        told += [str(error), repr(error), repr(error.args), *traceback.format_exception(error)]
+        told += [str(one) for one in (error.__cause__, error.__context__) if one is not None]
+    text = "\n".join(told).lower()
     assert CANARY not in text
     assert NUMBER not in text
     assert not [one for one in IDS if one.lower() in text]

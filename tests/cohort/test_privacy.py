@@ -287,6 +287,16 @@ def test_empty_cells_are_neither_identifiers_nor_counted():
     assert [(problem.n_rows, problem.first_row) for problem in scan_values("patients", dated)] == [(10, 3)]
 
 
+@pytest.mark.parametrize(("letter", "value"), [(letter, value) for letter, values in VALUES.items() for value in values])
+def test_a_cell_is_recognised_among_many_different_ones(letter, value):
+    # Columns of many different cells go through another engine for regular expressions.
+    words = [f"{a}{b}{c}" for a in "bcdfghklmnprst" for b in "aeiou" for c in "bcdfghklmnprst"]
+    frame = pd.DataFrame({"covariate": pd.array([*words, value], dtype="str")})
+    problems = scan_values("patients", frame)
+    assert _rules(problems) == [f"identifier:{letter}"]
+    assert problems[0].first_row == len(words) + 2
+
+
 def test_long_numbers_keep_all_their_digits():
     # A published test card number; as a float it would be written 4.11111111111111e+15.
     frame = pd.DataFrame({"whole": [4111111111111111, 5], "real": [4111111111111111.0, 0.5]})

@@ -74,8 +74,8 @@ def test_an_estimate_without_an_interval_has_a_dot_and_no_line(effects, artists)
 def test_nought_and_all_lie_on_the_ends_of_the_axis(artists):
     table = pd.DataFrame(
         {
-            "effect": ["a", "b"], "ascertainment": "checklist", "estimate": [0.0, 1.0], "conf_low": [0.0, 0.96],
-            "conf_high": [0.04, 1.0],
+            "effect": ["a", "b"], "ascertainment": "checklist", "estimate": [0.0, 1.0],
+            "conf_low": [0.0, 0.96], "conf_high": [0.04, 1.0],
         }
     )  # fmt: skip
     ax = drawn(forest, table)

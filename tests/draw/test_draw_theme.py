@@ -53,6 +53,29 @@ def test_settings_do_not_outlive_their_context():
     assert dict(matplotlib.rcParams) == before
 
 
+def test_only_the_houses_settings_are_put_back():
+    before = matplotlib.rcParams["interactive"]
+    try:
+        with theme.context():
+            # What the first import of pyplot does in a notebook.
+            matplotlib.interactive(not before)
+        assert matplotlib.rcParams["interactive"] is not before
+    finally:
+        matplotlib.interactive(before)
+
+
+def test_settings_are_put_back_after_an_error():
+    before = dict(matplotlib.rcParams)
+
+    def fail():
+        with theme.context():
+            raise RuntimeError("on the way")
+
+    with pytest.raises(RuntimeError, match="on the way"):
+        fail()
+    assert dict(matplotlib.rcParams) == before
+
+
 def test_a_font_that_is_not_there_is_not_asked_for(caplog):
     from matplotlib import font_manager
 
@@ -67,14 +90,15 @@ def test_a_font_that_is_not_there_is_not_asked_for(caplog):
 
 def test_a_figure_for_a_page_is_drawn_without_pyplot():
     code = (
-        "import sys, pandas as pd\n"
+        "import sys\n"
+        "import pandas as pd\n"
         "from ketaoutcomes.draw import theme\n"
         "from ketaoutcomes.draw.flow import flow\n"
         "from ketaoutcomes.draw.svg import to_svg\n"
         "figure, ax = theme.new_figure()\n"
         "flow(pd.DataFrame({'step': ['a', 'b'], 'n': [20, 15], 'reason': ['', 'c']}), ax)\n"
         "to_svg(figure, prefix='f', title='t', description='d')\n"
-        "assert not any(name in sys.modules for name in ('matplotlib.pyplot', 'seaborn')), 'too much imported'\n"
+        "assert not {'matplotlib.pyplot', 'seaborn'} & set(sys.modules)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

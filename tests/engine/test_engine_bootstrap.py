@@ -67,7 +67,9 @@ def test_a_replicate_that_draws_everyone_once_is_the_estimate():
     left, right = at_any_hour(80, np.random.default_rng(2))
     support = innermost_intervals(left, right)
     fit = npmle(left, right)
-    mass, _ = maximise_replicates(support.first, support.stop, np.ones((1, 80)), np.full(len(fit.mass), 1 / len(fit.mass)))
+    mass, _ = maximise_replicates(
+        support.first, support.stop, np.ones((1, 80)), np.full(len(fit.mass), 1 / len(fit.mass))
+    )
     ranges = Ranges(support.first, support.stop, np.ones(80), len(fit.mass))
     np.testing.assert_allclose(np.cumsum(mass[0]), np.cumsum(maximise(ranges).mass), atol=1e-6)
 
@@ -128,7 +130,9 @@ def test_several_rows_of_one_patient_are_one_patient():
     left, right = on_schedule(80, np.random.default_rng(10))
     once = npmle_bootstrap(left, right, SCHEDULE, n_replicates=400, seed=1)
     patient = np.tile(np.arange(80), 3)
-    thrice = npmle_bootstrap(np.tile(left, 3), np.tile(right, 3), SCHEDULE, n_replicates=400, seed=1, clusters=patient)
+    thrice = npmle_bootstrap(
+        np.tile(left, 3), np.tile(right, 3), SCHEDULE, n_replicates=400, seed=1, clusters=patient
+    )
     ignored = npmle_bootstrap(np.tile(left, 3), np.tile(right, 3), SCHEDULE, n_replicates=400, seed=1)
     width, same, narrow = (band.conf_high[2] - band.conf_low[2] for band in (once, thrice, ignored))
     assert same == pytest.approx(width, rel=0.15)

@@ -21,7 +21,9 @@ from ketaoutcomes.errors import DataError
 R_RATES = json.loads((Path(__file__).resolve().parents[1] / "reference" / "rates.json").read_text())
 
 
-@pytest.mark.parametrize("row", R_RATES["proportions"], ids=lambda row: f"{row['x']}_of_{row['n']}_{row['level']}")
+@pytest.mark.parametrize(
+    "row", R_RATES["proportions"], ids=lambda row: f"{row['x']}_of_{row['n']}_{row['level']}"
+)
 def test_proportion_limits_equal_those_of_r(row):
     # tests/reference/rates.R: prop.test without continuity correction, and binom.test.
     assert wilson(row["x"], row["n"], level=row["level"]) == pytest.approx(row["wilson"], abs=1e-9)
@@ -32,7 +34,9 @@ def test_proportion_limits_equal_those_of_r(row):
 @pytest.mark.parametrize("row", R_RATES["poisson"], ids=lambda row: f"{row['x']}_in_{row['exposure']}")
 def test_poisson_limits_equal_those_of_r(row):
     # tests/reference/rates.R: poisson.test.
-    assert poisson_exact(row["x"], row["exposure"], level=row["level"]) == pytest.approx(row["exact"], abs=1e-9)
+    assert poisson_exact(row["x"], row["exposure"], level=row["level"]) == pytest.approx(
+        row["exact"], abs=1e-9
+    )
 
 
 def test_newcombes_published_limits_of_15_in_148():

@@ -105,7 +105,9 @@ def test_weights_are_repeated_rows():
 def test_order_of_rows_does_not_matter():
     time, event = np.array(NOT_MAINTAINED)
     order = np.random.default_rng(3).permutation(len(time))
-    assert np.array_equal(kaplan_meier(time, event).survival, kaplan_meier(time[order], event[order]).survival)
+    assert np.array_equal(
+        kaplan_meier(time, event).survival, kaplan_meier(time[order], event[order]).survival
+    )
 
 
 def test_survival_at_a_time_is_read_after_the_step_and_unknown_beyond_follow_up():

@@ -59,5 +59,7 @@ def drawn(
     `to_svg` escapes every word of the data, so its text may stand in the page as it is.
     """
     figure, axes = theme.new_figure(**(size or {}))
+    # The page is the paper: a white ground of its own would cover the rules of a table.
+    figure.patch.set_visible(False)
     function(table, axes, **options)
     return Markup(to_svg(figure, prefix=prefix, title=title, description=description))

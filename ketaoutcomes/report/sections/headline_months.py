@@ -1,0 +1,65 @@
+"""The months that a group of the first page's table shows, with the sum of the twelve before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from ketaoutcomes.report.by_month import ALL
+from ketaoutcomes.report.calendar import months_before
+
+__all__ = ["PREVIOUS", "Frame", "frame_of", "ordered", "with_total", "with_total_mean"]
+
+PREVIOUS = "previous 12 months"
+YEAR = 12
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Which months a group of measures shows; `at` is the month in the row."""
+
+    at: str
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+
+    @property
+    def months(self) -> tuple[str, ...]:
+        return (*self.before, self.at, *self.after)
+
+
+def frame_of(at: str | None, last: str | None) -> Frame:
+    if at is None:
+        return Frame(ALL, (), ())
+    after = tuple(month for month in (*months_before(last, YEAR), last) if month > at)
+    return Frame(at, months_before(at, YEAR), after)
+
+
+def with_total(table: pd.DataFrame, frame: Frame) -> pd.DataFrame:
+    """`table` with a row that sums the twelve months before; its estimate has no interval."""
+    before = table[table["month"].isin(frame.before)]
+    if before.empty:
+        return table
+    counts = [column for column in table.columns if column == "n" or column.startswith("n_")]
+    total = before[counts].sum()
+    # A patient may have sessions in several months, so the sum is not a number of patients.
+    total = total.drop([name for name in ("n_patients", "n_patients_with_event") if name in counts])
+    row = {"month": PREVIOUS, **total.to_dict(), "estimate": total["n_events"] / max(total["n"], 1)}
+    return pd.concat([table, pd.DataFrame([row])], ignore_index=True)
+
+
+def with_total_mean(table: pd.DataFrame, frame: Frame) -> pd.DataFrame:
+    before = table[table["month"].isin(frame.before) & (table["n"] > 0)]
+    if before.empty:
+        return table
+    n = int(before["n"].sum())
+    mean = float((before["estimate"] * before["n"]).sum() / n)
+    row = {"month": PREVIOUS, "n": n, "n_missing": int(before["n_missing"].sum()), "estimate": mean}
+    return pd.concat([table, pd.DataFrame([row])], ignore_index=True)
+
+
+def ordered(table: pd.DataFrame, frame: Frame) -> pd.DataFrame:
+    """Rows in the order of time, the total last; months still open are marked."""
+    order = {month: number for number, month in enumerate((*frame.months, PREVIOUS))}
+    table = table.sort_values("month", key=lambda month: month.map(order)).reset_index(drop=True)
+    return table.assign(provisional=table["month"].isin(frame.after))

@@ -128,7 +128,8 @@ def main():
         spent = [timed(band, left, right)[0] for _ in range(options.rounds)]
         middle, best = np.median(spent), min(spent)
         print(
-            f"band, {grid:<10} 240 patients, {m:>3} intervals, 400 replicates: {middle:.3f} s, best {best:.3f} s"
+            f"band, {grid:<10} 240 patients, {m:>3} intervals, 400 replicates: "
+            f"{middle:.3f} s, best {best:.3f} s"
         )
 
 

@@ -122,7 +122,9 @@ def _check(options: argparse.Namespace) -> int:
     _exists(options.folder)
     result = check(options.folder)
     if options.json:
-        _print_json({"ok": bool(result.ok), "problems": _records(result.problems), "counts": _records(result.counts)})
+        _print_json(
+            {"ok": bool(result.ok), "problems": _records(result.problems), "counts": _records(result.counts)}
+        )
     elif not (options.quiet and result.ok):
         print(result.summary())
         if result.ok:
@@ -164,7 +166,9 @@ def _report(options: argparse.Namespace) -> int:
         }
         _print_json(content)
     elif not options.quiet:
-        print(f"{report.title}: {cohort.n_patients} patients, {len(report.sections)} sections, {len(report.tables)} tables.")
+        print(
+            f"{report.title}: {cohort.n_patients} patients, {len(report.sections)} sections, {len(report.tables)} tables."
+        )
         print(f"Open {page}")
     return 0
 
@@ -190,7 +194,9 @@ def _simulate(options: argparse.Namespace) -> int:
         sizes = {name: len(table) for name, table in sorted(cohort.tables.items())}
         _print_json({"folder": options.out, "rows": sizes, "fingerprint": cohort.fingerprint})
     elif not options.quiet:
-        print(f"Simulated {cohort.n_patients} patients and {len(cohort.sessions)} sessions; no patient is described.")
+        print(
+            f"Simulated {cohort.n_patients} patients and {len(cohort.sessions)} sessions; no patient is described."
+        )
         print(f"See {options.out}; next: ketaoutcomes report {options.out}")
     return 0
 

@@ -214,8 +214,8 @@ def _notes(
     notes.append(same_time_note(cohort))
     if window.anchor == "first_session" and window.target_hours < known.recall_days * HOURS_PER_DAY:
         notes.append(
-            f"{known.name} asks about the past {known.recall_days:g} days: in this window a score still looks "
-            "back to before session 1."
+            f"{known.name} asks about the past {known.recall_days:g} days: in this window a score still "
+            "looks back to before session 1."
         )
     if definition.kind == "remission":
         notes.append("Remission at one assessment, not sustained remission.")
@@ -255,11 +255,10 @@ def _definitions(cohort: Cohort, definition: Outcome, window: Window, rule: Base
     if window.anchor == "last_induction_session":
         ended = induction(cohort)
         name, text, source = ended.rule.name, ended.rule.text, ended.rule.source
-        filled = f"; {ended.n_filled} empty cells filled from the sessions around them" if ended.n_filled else ""
-        where = (
-            "phase derived by this rule"
-            if ended.derived
-            else "phase as the clinic gave it; complete by this rule"
-        )
+        where = "phase derived by this rule"
+        if not ended.derived:
+            where = "phase as the clinic gave it; complete by this rule"
+        if ended.n_filled:
+            where += f"; {ended.n_filled} empty cells filled from the sessions around them"
         found.append((name, f"{text.rstrip('.')} ({where})", source))
     return tuple(found)

@@ -133,26 +133,14 @@ def time_to_response(
     small = ~shown & (sizes > 0)
     notes = _notes(cohort, events, unit, end, tables, n_replicates)
     notes += group_notes(grouped, int((level_of < 0).sum()), int(small.sum()), int(sizes[small].sum()))
+    arguments = {"instrument": known.name, "by": by, "origin": origin, "unit": unit, "level": level}
+    arguments |= {"definition": events.definition.name, "n_replicates": n_replicates, "seed": seed}
+    arguments |= {"horizon": horizon, "at": tuple(how.marks.tolist())}
     return CurveResult(
         title=f"Time to first response, {known.name} ({unit} since session 1)",
         notes=(*notes, *selection_notes(cohort), UNCONTROLLED),
         definitions=(cited(events.definition), cited(events.baseline), _TURNBULL),
-        provenance=provenance_of(
-            "time_to_response",
-            cohort.fingerprint,
-            {
-                "instrument": known.name,
-                "by": by,
-                "origin": origin,
-                "unit": unit,
-                "definition": events.definition.name,
-                "level": level,
-                "n_replicates": n_replicates,
-                "seed": seed,
-                "horizon": horizon,
-                "at": tuple(how.marks.tolist()),
-            },
-        ),
+        provenance=provenance_of("time_to_response", cohort.fingerprint, arguments),
         unit=unit,
         by=by,
         level=level,
@@ -219,9 +207,7 @@ def _notes(cohort, events: EventSet, unit, end, tables, n_replicates) -> list[st
             "count from the hour that stands for it, and each assessment's interval is a day wide."
         )
     if n_replicates:
-        notes.append(
-            f"Band: percentiles of {n_replicates} bootstrap samples of patients, pointwise."
-        )
+        notes.append(f"Band: percentiles of {n_replicates} bootstrap samples of patients, pointwise.")
         if tables["fits"]["n_failed"].any():
             notes.append(
                 f"{int(tables['fits']['n_failed'].sum())} bootstrap fits failed and are not in the band."

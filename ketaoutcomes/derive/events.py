@@ -153,20 +153,10 @@ def event_set(
 
     responding = met(outcome, known, rows["score"].to_numpy(float), value[codes])
     left, right, why = _intervals(rows, codes, responding, n_patients, horizon_hours is not None)
-    chosen = np.flatnonzero(analysed)
-    frame = pd.DataFrame(
-        {
-            "patient_id": pd.Categorical.from_codes(chosen, dtype=placed["patient_id"].dtype),
-            "left": left[chosen],
-            "right": right[chosen],
-            "event": np.isfinite(right[chosen]),
-            "reason": pd.array(why[chosen], dtype="str"),
-            "baseline": value[chosen],
-            "n_assessments": n_assessments[chosen],
-        }
-    )
-    covariates = [column for column in cohort.patients.columns if column not in frame.columns]
-    frame = pd.concat([frame, cohort.patients[covariates].iloc[chosen].reset_index(drop=True)], axis=1)
+    table = pd.DataFrame(
+        {"left": left, "right": right, "event": np.isfinite(right), "reason": pd.array(why, dtype="str")}
+    ).assign(baseline=value, n_assessments=n_assessments)
+    frame = _with_patients(cohort, table, analysed, placed["patient_id"].dtype)
     return EventSet(
         frame=frame,
         dropped=_tally(reason[patient_codes(start)]),
@@ -188,6 +178,15 @@ def _eligible(cohort, start, outcome, instrument) -> tuple[np.ndarray, np.ndarra
     why = ineligible_reason(outcome, instrument, points, start["reason"].to_numpy(dtype=object))
     reason[codes], value[codes], eligible[codes] = why, points, why == ""
     return value, reason, eligible
+
+
+def _with_patients(cohort: Cohort, table: pd.DataFrame, rows: np.ndarray, dtype) -> pd.DataFrame:
+    """The marked rows of a table with a row per patient, with the patient and the patient's columns."""
+    chosen = np.flatnonzero(rows)
+    frame = table.iloc[chosen].reset_index(drop=True)
+    frame.insert(0, "patient_id", pd.Categorical.from_codes(chosen, dtype=dtype))
+    covariates = [column for column in cohort.patients.columns if column not in frame.columns]
+    return pd.concat([frame, cohort.patients[covariates].iloc[chosen].reset_index(drop=True)], axis=1)
 
 
 def _intervals(rows, codes, responding, n_patients, has_horizon) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

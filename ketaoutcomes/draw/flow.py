@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -25,6 +27,7 @@ from ketaoutcomes.draw.theme import BASE, NOTE, PALETTE, Layout
 __all__ = ["flow"]
 
 BAR, LINE, GAP = 26.0, 13.0, 8.0
+COUNTED = re.compile(r"(.*\S) ([\d,]*\d)")
 
 
 def flow(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
@@ -77,8 +80,13 @@ def _reason_lines(cells: dict) -> list[str]:
     reason = cells.get("reason")
     reason = "" if not isinstance(reason, str) else clean(reason)
     n_lost = cells.get("n_lost")
-    if not missing(n_lost) and not reason[:1].isdigit():
-        reason = f"{count(n_lost)} {reason}".strip() if float(n_lost) else reason
+    if not missing(n_lost) and float(n_lost):
+        parts = [COUNTED.fullmatch(part) for part in reason.split("; ")]
+        if all(parts) and sum(int(part[2].replace(",", "")) for part in parts) == int(n_lost):
+            # Reasons that bring their own counts are read number first, as the single one is.
+            reason = "; ".join(f"{part[2]} {part[1]}" for part in parts)
+        else:
+            reason = f"{count(n_lost)} {reason}".strip()
     return wrap(f"− {reason}", 386, NOTE) if reason else []
 
 

@@ -38,6 +38,7 @@ __all__ = [
 ]
 
 RIGHT = 14.0
+NARROWEST_BAR = 5.0
 NAIVE_NOTE = ("Kaplan–Meier at detection,", "for comparison only")
 BOX_NOTE = ("shaded box: the curve passes", "somewhere inside, unknown where")
 
@@ -102,6 +103,14 @@ def draw_landmarks(
         markerfacecolor=color if alone else style.fill, markeredgewidth=1.0, transform=transform,
         clip_on=False, zorder=5, gid="landmark",
     )  # fmt: skip
+    # Bounds too close together to be seen as a bar get a hollow dot.
+    narrow = ~exact & (high - low < NARROWEST_BAR / max(sheet.size[1], 1.0))
+    if narrow.any():
+        sheet.ax.plot(
+            time[narrow], (low[narrow] + high[narrow]) / 2, linestyle="none", marker=style.marker,
+            markersize=4.2, color=color, markerfacecolor=PALETTE["paper"], markeredgewidth=1.0,
+            transform=transform, clip_on=False, zorder=5, gid="landmark-narrow",
+        )  # fmt: skip
     bottoms, tops = np.fmin(interval[:, 0], low), np.fmax(interval[:, 1], high)
     for x, y0, y1 in zip(time, bottoms, tops, strict=True):
         (across, bottom), (_, top) = sheet.pixels((x, x), (y0, y1))
@@ -168,16 +177,21 @@ def label_landmarks(sheet: Sheet, room: Room, landmarks: pd.DataFrame) -> None:
         is_number = text != HIDDEN_ESTIMATE
         half = text_width(text, BASE if is_number else NOTE, bold=is_number) / 2
         across = min(x, width + RIGHT - half)
-        for up in (top + 5, bottom - 14):
+        # Clear of the curve if that can be had; over it, but never over words, if not.
+        ways = [(up, True) for up in (top + 5, bottom - 14, top + 17)]
+        ways += [(up, False) for up in (top + 5, bottom - 14)]
+        for up, is_strict in ways:
             box = (across - half - 1, across + half + 1, up - 1, up + 9)
-            if up >= 2 and up + 9 <= height + 14 and labels.is_free(*box) and not room.has_words(*box):
-                labels.take(*box)
-                room.take(*box, margin=1, words=True)
-                sheet.write(
-                    text, ("left", across), ("bottom", up), size=BASE if is_number else NOTE, bold=is_number,
-                    color=PALETTE["text" if is_number else "secondary"], align="center", gid="percent",
-                )  # fmt: skip
-                break
+            is_blocked = room.has_words(*box) or (is_strict and not room.is_free(*box))
+            if up < 2 or up + 9 > height + 14 or is_blocked or not labels.is_free(*box):
+                continue
+            labels.take(*box)
+            room.take(*box, margin=1, words=True)
+            sheet.write(
+                text, ("left", across), ("bottom", up), size=BASE if is_number else NOTE, bold=is_number,
+                color=PALETTE["text" if is_number else "secondary"], align="center", gid="percent",
+            )  # fmt: skip
+            break
 
 
 def _landmark_text(row) -> tuple[str, float, float]:

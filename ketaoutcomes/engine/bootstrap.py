@@ -207,7 +207,7 @@ def _curves_together(left, right, support: Support, weights, start, times):
     opens, closes = _own_ends(left, right, support, weights)
     total = np.concatenate([np.zeros((len(mass), 1)), np.cumsum(mass, axis=1)], axis=1)
     starts, ends = np.unique(left), np.unique(right)
-    # Code 2r is the closed and 2r + 1 the open left end at value r: mass behind an open end comes later than it.
+    # Code 2r is the closed and 2r + 1 the open left end at value r: mass behind an open end comes later.
     before = np.searchsorted(starts, times, side="left")
     at = np.searchsorted(starts, times, side="right") > before
     low = _mass_up_to(total, closes, np.searchsorted(ends, times, side="right") - 1)

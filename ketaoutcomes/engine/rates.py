@@ -205,10 +205,12 @@ def cluster_ratio(events: ArrayLike, trials: ArrayLike, *, level: float = 0.95) 
     With no event or no event-free trial V is 0 and says nothing; the interval is
     then Clopper-Pearson with the clusters as n ("exact, patients as n").
 
-    In simulations (beta-binomial, 2 to 12 sessions per patient, rate 0.02 to
-    0.5, within-patient correlation 0.15 and 0.4, 8 to 200 patients) this
-    interval covered at least as often as the design-effect Wilson interval in
-    every setting, also with few events, so there is no switch between the two.
+    In simulations (beta-binomial, 2 to 12 sessions per patient, 4,000 data sets per
+    setting) 95 % limits held the truth in 0.94 to 0.98 of them for rates 0.05 to
+    0.5, 15 to 200 patients and a within-patient correlation of 0.15; with a
+    correlation of 0.4 it was 0.91 to 0.98, lowest at a rate of 0.05. The design-effect
+    Wilson interval did no better anywhere, also with few events, so there is no switch
+    between the two.
 
     Parameters
     ----------

@@ -21,7 +21,15 @@ from ketaoutcomes.engine.means import mean_interval
 from ketaoutcomes.engine.rates import cluster_ratio_by, wilson
 from ketaoutcomes.report.scope import WINDOW, with_column
 
-__all__ = ["ALL", "follow_up_by_month", "mean_change_by_month", "outcome_by_month", "session_measures", "side_effects_by_month", "with_months"]
+__all__ = [
+    "ALL",
+    "follow_up_by_month",
+    "mean_change_by_month",
+    "outcome_by_month",
+    "session_measures",
+    "side_effects_by_month",
+    "with_months",
+]
 
 ALL = "all"
 KEY = "report_month"
@@ -75,7 +83,12 @@ def mean_change_by_month(cohort: Cohort, instrument: str, *, level: float) -> pd
     people = _people(cohort, instrument)
     rows = people[people["eligible"]]
     code, months = pd.factorize(rows["month"], sort=True)
-    means = mean_interval(rows["change"].to_numpy(float)[rows["scored"]], codes=code[rows["scored"]], n_groups=len(months), level=level)
+    means = mean_interval(
+        rows["change"].to_numpy(float)[rows["scored"]],
+        codes=code[rows["scored"]],
+        n_groups=len(months),
+        level=level,
+    )
     total = np.bincount(code, minlength=len(months))
     return pd.DataFrame(
         {

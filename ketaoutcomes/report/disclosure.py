@@ -241,7 +241,7 @@ class Gate:
             if swapped is not None and (reason.iloc[list(swapped)] != "").any():
                 reason.iloc[list(swapped)] = reason.iloc[list(swapped)].replace("", SECONDARY)
             in_total = np.ones(len(frame), bool) if total is None else np.asarray(total, bool)
-            near = np.zeros(len(frame), bool) if without is None else np.asarray(without, bool)
+            near = np.zeros(len(frame), bool) if without is None else np.array(without, bool)
             if beside is not None:
                 size = frame["n"].to_numpy(dtype=float, na_value=np.nan)
                 near = near | _small(np.abs(size - np.asarray(beside, dtype=float)))
@@ -297,9 +297,7 @@ def _blank_rates(frame: pd.DataFrame, also: tuple[str, ...]) -> pd.DataFrame:
     return frame
 
 
-def _protected(
-    frame: pd.DataFrame, reason: pd.Series, in_total: np.ndarray
-) -> tuple[pd.Series, np.ndarray]:
+def _protected(frame: pd.DataFrame, reason: pd.Series, in_total: np.ndarray) -> tuple[pd.Series, np.ndarray]:
     """`reason` with further rows hidden until no hidden one follows from the total.
 
     The total minus the shown rows gives the sum of the hidden ones away; each hidden count of 1 to

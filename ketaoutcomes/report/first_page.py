@@ -19,7 +19,16 @@ from ketaoutcomes.report.sections.headline_months import PREVIOUS
 from ketaoutcomes.report.sections.responders import BASELINE
 from ketaoutcomes.report.sections.timing import at_time, last_shown
 from ketaoutcomes.report.wording import baseline_words, induction_words, window_words
-from ketaoutcomes.report.words import UNCONTROLLED, bounds, ci, joined, month_name, plural, rate_words, time_words
+from ketaoutcomes.report.words import (
+    UNCONTROLLED,
+    bounds,
+    ci,
+    joined,
+    month_name,
+    plural,
+    rate_words,
+    time_words,
+)
 
 __all__ = ["first_page"]
 
@@ -32,7 +41,11 @@ USES = {
 
 
 def first_page(
-    scope: Scope, top: Headline, tables: Mapping[str, pd.DataFrame], sections: tuple[Section, ...], record: Mapping[str, Any]
+    scope: Scope,
+    top: Headline,
+    tables: Mapping[str, pd.DataFrame],
+    sections: tuple[Section, ...],
+    record: Mapping[str, Any],
 ) -> Page:
     """Everything that the page template prints."""
     lead, text = _lead(scope, top)
@@ -40,7 +53,11 @@ def first_page(
         masthead=_masthead(scope),
         lead=lead,
         lead_text=text,
-        questions=(_how_fast(scope, tables), _which_side_effects(scope, tables), _how_complete(scope, tables)),
+        questions=(
+            _how_fast(scope, tables),
+            _which_side_effects(scope, tables),
+            _how_complete(scope, tables),
+        ),
         headline=top.groups,
         reading=_reading(scope, top),
         footnotes=_footnotes(scope),
@@ -52,7 +69,14 @@ def first_page(
 def _masthead(scope: Scope) -> Masthead:
     settings, calendar = scope.cohort.settings, scope.calendar
     facts = [("Cohort", settings.name or scope.cohort.source)]
-    facts.append(("Patients", count(scope.cohort.n_patients) if scope.cohort.n_patients > 10 or not scope.gate.suppresses else "1–10"))
+    facts.append(
+        (
+            "Patients",
+            count(scope.cohort.n_patients)
+            if scope.cohort.n_patients > 10 or not scope.gate.suppresses
+            else "1–10",
+        )
+    )
     if calendar is not None:
         facts.append(("Data cut", _day(calendar.cut) if calendar.cut else "not stated"))
     facts.append(("Use", USES[settings.deidentification]))
@@ -83,7 +107,9 @@ def _lead(scope: Scope, top: Headline) -> tuple[str, str]:
     """A sentence with the main numbers, and a paragraph with their denominators."""
     heads, sentences = _lead_outcome(scope, top)
     more_heads, more_sentences = _lead_safety(scope, top)
-    head = "; ".join([*heads, *more_heads]) or "The counts of this report are too small to be put in a sentence"
+    head = (
+        "; ".join([*heads, *more_heads]) or "The counts of this report are too small to be put in a sentence"
+    )
     return head[0].upper() + head[1:], " ".join([*sentences, *more_sentences, UNCONTROLLED])
 
 
@@ -108,14 +134,19 @@ def _lead_outcome(scope: Scope, top: Headline) -> tuple[list[str], list[str]]:
             heads.append(f"{share} of patients scored after induction had responded {before}")
         elif row["n"] < FEW:
             heads.append(f"{share} {before}")
-        sentences.append(f"I{before[1:]}, {count(year['n_events'])} of {count(year['n'])} had responded ({share}).")
+        sentences.append(
+            f"I{before[1:]}, {count(year['n_events'])} of {count(year['n'])} had responded ({share})."
+        )
     return heads, sentences
 
 
 def _lead_safety(scope: Scope, top: Headline) -> tuple[list[str], list[str]]:
     """Any side effect of the month, by checklist where there is one."""
     month = scope.calendar.month if scope.calendar is not None else ALL
-    for way, words in (("checklist", "asked by checklist"), ("spontaneous", "with effects noted if mentioned")):
+    for way, words in (
+        ("checklist", "asked by checklist"),
+        ("spontaneous", "with effects noted if mentioned"),
+    ):
         row = _shown(top, f"any_side_effect_{way}", month)
         if row is not None:
             estimate, of_total, interval = rate_words(row)
@@ -149,7 +180,9 @@ def _how_fast(scope: Scope, tables: Mapping[str, pd.DataFrame]) -> KeyQuestion:
         when = time_words(row["time"], unit)
         share = bounds(row["estimate"], row["estimate_high"])
         span = percent_range(row["conf_low"], row["conf_high"], like=row["estimate"])
-        told.append(f"{instrument.name} response by {when}: {share} ({ci(scope.level)} {span}, n={count(row['n'])}).")
+        told.append(
+            f"{instrument.name} response by {when}: {share} ({ci(scope.level)} {span}, n={count(row['n'])})."
+        )
         first = first or (share, f"had responded by {when}")
     if hours is None:
         told.insert(0, "Response in hours: not recorded.")
@@ -160,11 +193,19 @@ def _how_fast(scope: Scope, tables: Mapping[str, pd.DataFrame]) -> KeyQuestion:
 def _which_side_effects(scope: Scope, tables: Mapping[str, pd.DataFrame]) -> KeyQuestion:
     table = tables.get("side_effects_per_session")
     if table is None or table.empty:
-        return KeyQuestion("Which side effects?", "–", "not recorded", "No session says whether there were side effects; this is not zero.", 4)
+        return KeyQuestion(
+            "Which side effects?",
+            "–",
+            "not recorded",
+            "No session says whether there were side effects; this is not zero.",
+            4,
+        )
     told, first = [], None
     for row in table[table["effect"] == ANY].to_dict("records"):
         estimate, of_total, interval = rate_words(row)
-        way = {"checklist": "by checklist", "spontaneous": "if mentioned"}.get(row["ascertainment"], f"by {row['ascertainment']}")
+        way = {"checklist": "by checklist", "spontaneous": "if mentioned"}.get(
+            row["ascertainment"], f"by {row['ascertainment']}"
+        )
         told.append(f"Any, {way}: {estimate} ({of_total}; {ci(scope.level)} {interval}).")
         if first is None and not row["suppressed"]:
             first = (estimate, f"of sessions, {way}")
@@ -189,13 +230,17 @@ def _how_complete(scope: Scope, tables: Mapping[str, pd.DataFrame]) -> KeyQuesti
     if missing(first["n"]) or missing(last["n"]) or not first["n"]:
         return KeyQuestion("How complete are the data?", "–", "not shown: counts are too small", kept, 5)
     text = f"{count(last['n'])} of {count(first['n'])} who started have a valid baseline, a complete induction and a score after it. {kept}"
-    return KeyQuestion("How complete are the data?", percent(last["n"] / first["n"]), "of starters scored", text, 5)
+    return KeyQuestion(
+        "How complete are the data?", percent(last["n"] / first["n"]), "of starters scored", text, 5
+    )
 
 
 def _reading(scope: Scope, top: Headline) -> tuple[str, ...]:
     words = []
     if scope.calendar is None:
-        words.append("No months are kept under Safe Harbor, so every number covers the whole cohort and nothing is shown month by month.")
+        words.append(
+            "No months are kept under Safe Harbor, so every number covers the whole cohort and nothing is shown month by month."
+        )
     else:
         words.append(
             "Charts: blue dots are complete months, black is the month in the row, hollow is provisional: its window is "
@@ -227,7 +272,17 @@ def _facts(record: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
         ("Software", f"ketaoutcomes {found['ketaoutcomes']}; {others}"),
         ("Input", f"SHA-256 {record['cohort']['fingerprint']}"),
         ("Seed", ", ".join(str(seed) for seed in record["seed"]) or "none used"),
-        ("Settings", ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in record["settings"].items() if value is not None)),
-        ("Tables", "every number on these pages is in tables/*.csv, listed with its SHA-256 in manifest.json"),
+        (
+            "Settings",
+            ", ".join(
+                f"{name.replace('_', ' ')} {value}"
+                for name, value in record["settings"].items()
+                if value is not None
+            ),
+        ),
+        (
+            "Tables",
+            "every number on these pages is in tables/*.csv, listed with its SHA-256 in manifest.json",
+        ),
     ]
     return tuple(facts)

@@ -99,4 +99,6 @@ def monthly_report(
     say("page")
     chosen = None if scope.calendar is None else scope.calendar.month
     title = f"Monthly outcome report, {month_name(chosen)}" if chosen else "Outcome report, all patients"
-    return finished(title=title, month=chosen, sections=sections, tables=tables, record=record, html=render(page))
+    return finished(
+        title=title, month=chosen, sections=sections, tables=tables, record=record, html=render(page)
+    )

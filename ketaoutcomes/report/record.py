@@ -31,7 +31,11 @@ def record_of(scope: Scope, results: Sequence[Result]) -> dict[str, Any]:
         "settings": _plain(asdict(scope.cohort.settings)),
         "selection": len(scope.cohort.selection),
     }
-    seeds = {result.provenance["arguments"]["seed"] for result in results if "seed" in result.provenance["arguments"]}
+    seeds = {
+        result.provenance["arguments"]["seed"]
+        for result in results
+        if "seed" in result.provenance["arguments"]
+    }
     return {
         "versions": versions(),
         "cohort": cohort,
@@ -39,7 +43,10 @@ def record_of(scope: Scope, results: Sequence[Result]) -> dict[str, Any]:
         "seed": sorted(seeds),
         "definitions": definitions_used(results).to_dict("records"),
         "analyses": [
-            {"function": result.provenance["function"], "arguments": _plain(dict(result.provenance["arguments"]))}
+            {
+                "function": result.provenance["function"],
+                "arguments": _plain(dict(result.provenance["arguments"])),
+            }
             for result in results
         ],
     }

@@ -78,7 +78,9 @@ class Scope:
         return f"patients whose first session was in the {self.period}"
 
 
-def make_scope(cohort: Cohort, *, month: str | None, instrument: str | None, gate: Gate, level: float) -> Scope:
+def make_scope(
+    cohort: Cohort, *, month: str | None, instrument: str | None, gate: Gate, level: float
+) -> Scope:
     """The scope of a report on `cohort`.
 
     Raises

@@ -6,7 +6,14 @@ from ketaoutcomes.catalog.definitions import BaselineRule, Outcome, PhaseRule, W
 from ketaoutcomes.catalog.instruments import Instrument
 from ketaoutcomes.errors import DataError
 
-__all__ = ["baseline_words", "defined", "induction_words", "instrument_words", "outcome_words", "window_words"]
+__all__ = [
+    "baseline_words",
+    "defined",
+    "induction_words",
+    "instrument_words",
+    "outcome_words",
+    "window_words",
+]
 
 HOURS_PER_DAY = 24.0
 
@@ -27,7 +34,9 @@ def outcome_words(outcome: Outcome, instrument: Instrument) -> str:
     if outcome.min_points is not None:
         words.append(f"at least {outcome.min_points:g} points below baseline")
     if outcome.threshold:
-        words.append(outcome.threshold.replace("< ", "below ").replace("≤ ", "at most ").replace("≥ ", "at least "))
+        words.append(
+            outcome.threshold.replace("< ", "below ").replace("≤ ", "at most ").replace("≥ ", "at least ")
+        )
     return f"{instrument.name} {' and '.join(words)}" if words else f"{instrument.name}: {outcome.text}"
 
 

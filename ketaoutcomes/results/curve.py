@@ -121,7 +121,9 @@ def _median_words(row: dict, unit: str, level: float) -> str:
     seen = f"{count(row['n_events'])} of {patients(int(row['n_patients']))} seen to respond"
     per = "days" if unit == "days" else "hours"
     if row["high"] == float("inf"):
-        where = "" if row["low"] == float("inf") else f"; the median lies after {time_point(row['low'], unit)}"
+        where = (
+            "" if row["low"] == float("inf") else f"; the median lies after {time_point(row['low'], unit)}"
+        )
         return f"Half is not reached: fewer than half are known to have responded{where} ({seen})."
     interval = f"{time_range(row['conf_low'], row['conf_high'], unit)} {per}"
     if row["conf_high"] == float("inf"):

@@ -19,7 +19,9 @@ def cohort(shared, tmp_path):
     pd.DataFrame({"patient_id": ids, "age": raw["Age"]}).to_csv(tmp_path / "patients.csv", index=False)
     sessions = pd.DataFrame({"patient_id": ids, "hour": 0, "route": "IV", "side_effects_recorded": "yes"})
     sessions.to_csv(tmp_path / "sessions.csv", index=False)
-    before = pd.DataFrame({"patient_id": ids, "instrument": "MADRS", "hour": 0, "score": raw["MADRS_Baseline"], "timing": "pre"})
+    before = pd.DataFrame(
+        {"patient_id": ids, "instrument": "MADRS", "hour": 0, "score": raw["MADRS_Baseline"], "timing": "pre"}
+    )
     after = before.assign(hour=24, score=raw["MADRS_Post"], timing="post")
     pd.concat([before, after]).to_csv(tmp_path / "scores.csv", index=False)
     effect = np.where(raw["Dissociation"] == 1, "dissociation", "none")

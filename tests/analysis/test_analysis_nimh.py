@@ -18,7 +18,8 @@ from ketaoutcomes.analysis.timing import time_to_response
 from ketaoutcomes.analysis.trajectory import trajectory
 from ketaoutcomes.cohort.read import load_cohort
 
-# From b0, about two days before the first infusion; day 2 and day 10 after ketamine (d) and after placebo (p).
+# From b0, about two days before the first infusion; day 2 and day 10 after ketamine (d) and after placebo
+# (p).
 HOURS = {"b0": -48, "d2": 48, "d10": 240, "p2": 48, "p10": 240}
 
 
@@ -29,12 +30,14 @@ def expected():
 
 @pytest.fixture(scope="module")
 def mdd(shared):
-    """MDD rows: patients, and scores with missing ones, the all-missing patient and the empty session dropped."""
+    """People with MDD, and their scores; missing ones and the empty session are dropped."""
     folder = shared / "data" / "nimh_ketamine_moa_ds005917"
     people = pd.read_csv(folder / "participants.tsv", sep="\t", na_values="n/a", keep_default_na=False)
     seen = pd.read_csv(folder / "phenotype.tsv", sep="\t", na_values="n/a", keep_default_na=False)
     people = people[people["group"] == "MDD"]
-    seen = seen[seen["participant_id"].isin(people["participant_id"])].dropna(subset=["session_id", "MADRS_Total"])
+    seen = seen[seen["participant_id"].isin(people["participant_id"])].dropna(
+        subset=["session_id", "MADRS_Total"]
+    )
     assert len(people) == 33
     return people, seen
 
@@ -44,7 +47,9 @@ def write(folder, people, seen, sessions):
     codes = {name: f"N{place:03d}" for place, name in enumerate(people["participant_id"], 1)}
     treated = people["participant_id"].map(codes)
     pd.DataFrame({"patient_id": treated, "sex": people["sex"]}).to_csv(folder / "patients.csv", index=False)
-    pd.DataFrame({"patient_id": treated, "hour": 0, "route": "IV"}).to_csv(folder / "sessions.csv", index=False)
+    pd.DataFrame({"patient_id": treated, "hour": 0, "route": "IV"}).to_csv(
+        folder / "sessions.csv", index=False
+    )
     rows = seen[seen["participant_id"].isin(people["participant_id"])].copy()
     rows["session"] = rows["session_id"].str.removeprefix("ses-")
     rows = rows[rows["session"].isin(sessions)]
@@ -60,7 +65,7 @@ def write(folder, people, seen, sessions):
 
 
 def arm(mdd, folder, letter):
-    """One arm: who had that infusion in either period. Response is against b0, not the second period's baseline."""
+    """One arm: who had that infusion in either period. Response is against b0."""
     people, seen = mdd
     had = (people["infusion_1"] == letter) | (people["infusion_2"] == letter)
     return write(folder, people[had], seen, ["b0", f"{letter}2", f"{letter}10"])
@@ -82,7 +87,9 @@ def test_response_of_each_arm_is_that_of_r(mdd, expected, tmp_path, letter, day,
     assert (row["n_events"], row["n"], row["n_missing"]) == (n_events, n, 0)
     reference = expected[f"{key}_response_95"]
     assert (reference["x"], reference["n"]) == (n_events, n)
-    np.testing.assert_allclose([row["conf_low"], row["conf_high"]], [reference["low"], reference["high"]], atol=1e-9)
+    np.testing.assert_allclose(
+        [row["conf_low"], row["conf_high"]], [reference["low"], reference["high"]], atol=1e-9
+    )
     # Those who started and have no score count as no response in the lower bound.
     assert table.loc["starters", "n_events"] == n_events
     assert table.loc["starters", "n"] == cohort.n_patients
@@ -93,7 +100,9 @@ def test_another_level_is_that_of_r(mdd, expected, tmp_path):
     table = response_rates(arm(mdd, tmp_path, "d"), "MADRS", at="day_2", level=0.9).table
     row = table[table["denominator"] == "scored"].iloc[0]
     reference = expected["d2_response_90"]
-    np.testing.assert_allclose([row["conf_low"], row["conf_high"]], [reference["low"], reference["high"]], atol=1e-9)
+    np.testing.assert_allclose(
+        [row["conf_low"], row["conf_high"]], [reference["low"], reference["high"]], atol=1e-9
+    )
 
 
 def test_observed_course_is_that_of_r(mdd, expected, tmp_path):
@@ -112,8 +121,8 @@ def test_madrs_looks_back_a_week_which_the_result_says(mdd, tmp_path):
 
 
 def test_first_response_by_day_10_counts_patients_seen_to_respond(mdd, tmp_path):
-    # 6 of 27 scored respond at day 2 and 3 of 26 at day 10; whoever responded at day 2 has responded for the first
-    # time then, so the curve cannot lie below the share at day 2.
+    # 6 of 27 scored respond at day 2 and 3 of 26 at day 10; whoever responded at day 2 has responded for
+    # the first time then, so the curve cannot lie below the share at day 2.
     curve = time_to_response(arm(mdd, tmp_path, "d"), "MADRS", at=(2, 10), n_replicates=50)
     responded = curve.landmarks.set_index("time")["n_responded"]
     assert responded[2] == 6

@@ -21,7 +21,15 @@ def result(make):
         ("A", 0, 20), ("A", 30 * DAY, 9), ("B", 0, 20), ("C", 0, 20), ("E", 0, 20), ("E", 2.9 * DAY, 18),
         ("D", 30 * DAY, 4),
     ]  # fmt: skip
-    vitals = pd.DataFrame({"patient_id": ["A", "A", "B"], "session": [1, 1, 2], "minute": [0, 40, 0], "sbp": [120, 130, 125], "dbp": [70, None, None]})
+    vitals = pd.DataFrame(
+        {
+            "patient_id": ["A", "A", "B"],
+            "session": [1, 1, 2],
+            "minute": [0, 40, 0],
+            "sbp": [120, 130, 125],
+            "dbp": [70, None, None],
+        }
+    )
     disposition = pd.DataFrame({"patient_id": ["E"], "hour": [12 * DAY], "status": ["ongoing"]})
     return data_quality(make(sessions, scores, vitals=vitals, disposition=disposition))
 
@@ -51,8 +59,9 @@ def test_rows_read_are_rows_kept_and_rows_set_aside(result):
 
 def test_sessions_with_a_score_in_the_week_before(result):
     share = result.recording.set_index("measure")
-    # 17 sessions. Score at hour 0 before session 1 of A, B, C and E; it is 72 h old at day 3 and exactly 7 days old at
-    # day 7. E's score of day 2.9 is 7.1 days old at day 10. So A, B: days 0, 3, 7; E: days 0, 3, 7; C: day 0.
+    # 17 sessions. Score at hour 0 before session 1 of A, B, C and E; it is 72 h old at day 3 and exactly
+    # 7 days old at day 7. E's score of day 2.9 is 7.1 days old at day 10. So A, B: days 0, 3, 7; E: days
+    # 0, 3, 7; C: day 0.
     assert share.loc["a PHQ-9 score in the 7 days before", ["n_events", "n"]].tolist() == [10, 17]
     assert share.loc["vital signs recorded", ["n_events", "n"]].tolist() == [2, 17]
     assert share.loc["side effects recorded", "n_events"] == 0

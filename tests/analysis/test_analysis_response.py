@@ -15,7 +15,7 @@ DAY = 24.0
 
 @pytest.fixture
 def cohort(make):
-    """Six patients: a responder, a non-responder, no score, no baseline, baseline at the minimum, not yet due."""
+    """A responds, B does not, C is not scored, D has no baseline, E starts at the minimum, F is not due."""
     sessions = [(name, 0) for name in "ABCDEF"]
     scores = [
         ("A", 0, 20), ("A", 28 * DAY, 9),
@@ -25,7 +25,9 @@ def cohort(make):
         ("E", 0, 0), ("E", 28 * DAY, 0),
         ("F", 0, 20),
     ]  # fmt: skip
-    disposition = pd.DataFrame({"patient_id": ["F", "C"], "hour": [200.0, 300.0], "status": ["ongoing", "stopped"]})
+    disposition = pd.DataFrame(
+        {"patient_id": ["F", "C"], "hour": [200.0, 300.0], "status": ["ongoing", "stopped"]}
+    )
     patients = pd.DataFrame({"patient_id": list("ABCDEF"), "sex": ["F", "F", "M", "M", "M", None]})
     return make(sessions, scores, patients=patients, disposition=disposition)
 
@@ -33,15 +35,20 @@ def cohort(make):
 def test_three_denominators_and_what_is_not_known_in_each(cohort):
     table = response_rates(cohort, "PHQ-9", at="day_28").table.set_index("denominator")
     assert table.index.tolist() == ["starters", "baseline_eligible", "scored"]
-    # F's window is open, so five started; C is eligible and not scored; D has no baseline, E none that can fall.
+    # F's window is open, so five started; C is eligible and not scored; D has no baseline, E none that
+    # can fall.
     assert table["n_events"].tolist() == [1, 1, 1]
     assert table["n"].tolist() == [5, 3, 2]
     assert table["n_missing"].tolist() == [3, 1, 0]
     assert table["n_not_due"].tolist() == [1, 1, 1]
     np.testing.assert_allclose(table["estimate"], [0.2, 1 / 3, 0.5])
     # R 4.2.2 prop.test(1, 5, correct = FALSE) and prop.test(1, 2, correct = FALSE).
-    np.testing.assert_allclose(table.loc["starters", ["conf_low", "conf_high"]].astype(float), [0.03622411, 0.62446542], atol=1e-7)
-    np.testing.assert_allclose(table.loc["scored", ["conf_low", "conf_high"]].astype(float), [0.09453121, 0.90546879], atol=1e-7)
+    np.testing.assert_allclose(
+        table.loc["starters", ["conf_low", "conf_high"]].astype(float), [0.03622411, 0.62446542], atol=1e-7
+    )
+    np.testing.assert_allclose(
+        table.loc["scored", ["conf_low", "conf_high"]].astype(float), [0.09453121, 0.90546879], atol=1e-7
+    )
 
 
 def test_notes_say_who_is_not_in_and_why(cohort):
@@ -101,7 +108,8 @@ def test_course_takes_the_nearest_score_between_midpoints(make):
         ],
     )  # fmt: skip
     table = trajectory(cohort, "PHQ-9", at=(0, 7, 14)).table
-    # Day 7 reaches from 3.5 to under 10.5: A's day 6 beats day 9, B's day 3 is too early; day 14 from 10.5 to 17.5.
+    # Day 7 reaches from 3.5 to under 10.5: A's day 6 beats day 9, B's day 3 is too early; day 14 from
+    # 10.5 to 17.5.
     assert table["day"].tolist() == [0, 7, 14]
     assert table["n"].tolist() == [2, 2, 2]
     np.testing.assert_allclose(table["estimate"], [21, 15, 11])

@@ -11,10 +11,14 @@ from ketaoutcomes.cohort.read import assemble
 from ketaoutcomes.errors import DataError
 
 
-def clinic(effects, *, n_sessions, recorded=None, patients=None, ways=None, routes=None):
-    """effects: (patient, session, effect[, ascertainment]); n_sessions per patient; recorded: yes/no per session."""
+def clinic(effects, *, n_sessions, recorded=None, patients=None, routes=None):
+    """A cohort from effects (patient, session, effect[, ascertainment]) and sessions per patient."""
     sessions = pd.DataFrame(
-        [{"patient_id": name, "hour": 48.0 * k, "route": "IV"} for name, n in n_sessions.items() for k in range(n)]
+        [
+            {"patient_id": name, "hour": 48.0 * k, "route": "IV"}
+            for name, n in n_sessions.items()
+            for k in range(n)
+        ]
     )
     if recorded is not None:
         sessions["side_effects_recorded"] = recorded
@@ -49,8 +53,8 @@ def test_sessions_without_a_record_are_in_no_denominator():
 
 def test_interval_per_session_is_the_cluster_robust_one():
     table = side_effect_rates(clinic(EFFECTS, n_sessions={"A": 3, "B": 2, "C": 2})).table
-    # Nausea: p = 2/6; by patient x = (2, 0, 0) of n = (3, 2, 1). V = 3/2 * (1 + (2/3)^2 + (1/3)^2) / 36 = 0.0648148;
-    # logit -0.6931472, se = sqrt(V) / (p (1 - p)) = 1.1456439, t(0.975, 2) = 4.3026527.
+    # Nausea: p = 2/6; by patient x = (2, 0, 0) of n = (3, 2, 1). V = 3/2 * (1 + (2/3)^2 + (1/3)^2) / 36 =
+    # 0.0648148; logit -0.6931472, se = sqrt(V) / (p (1 - p)) = 1.1456439, t(0.975, 2) = 4.3026527.
     half = 4.3026527 * 1.1456439
     expected = 1 / (1 + np.exp(-(np.log(0.5) + np.array([-half, half]))))
     row = table[table["effect"] == "nausea"].iloc[0]
@@ -67,7 +71,11 @@ def test_rate_per_patient_is_ever_and_exact():
 
 
 def test_ways_of_asking_are_never_pooled():
-    effects = [("A", 1, "nausea", "checklist"), ("A", 2, "nausea", "spontaneous"), ("B", 1, "none", "checklist")]
+    effects = [
+        ("A", 1, "nausea", "checklist"),
+        ("A", 2, "nausea", "spontaneous"),
+        ("B", 1, "none", "checklist"),
+    ]
     result = side_effect_rates(clinic(effects, n_sessions={"A": 2, "B": 1}))
     assert result.table[["effect", "ascertainment", "n_events", "n"]].to_numpy().tolist() == [
         ["any side effect", "checklist", 1, 2],
@@ -80,7 +88,11 @@ def test_ways_of_asking_are_never_pooled():
 
 def test_recorded_session_without_a_row_counts_as_none_under_its_clinic_s_way_of_asking():
     patients = pd.DataFrame({"patient_id": ["A", "B", "C", "D"], "clinic_id": ["c1", "c1", "c2", "c2"]})
-    effects = [("A", 1, "nausea", "spontaneous"), ("C", 1, "nausea", "checklist"), ("D", 1, "none", "checklist")]
+    effects = [
+        ("A", 1, "nausea", "spontaneous"),
+        ("C", 1, "nausea", "checklist"),
+        ("D", 1, "none", "checklist"),
+    ]
     cohort = clinic(effects, n_sessions={"A": 2, "B": 1, "C": 1, "D": 1}, recorded="yes", patients=patients)
     result = side_effect_rates(cohort)
     rows = result.table.set_index(["effect", "ascertainment"])
@@ -138,7 +150,11 @@ def test_order_of_rows_does_not_matter():
     rng = np.random.default_rng(4)
     n = {f"P{k:02d}": int(rng.integers(1, 7)) for k in range(30)}
     words = ["nausea", "dizziness", "headache", "none"]
-    effects = [(name, session, str(rng.choice(words))) for name, count in n.items() for session in range(1, count + 1)]
+    effects = [
+        (name, session, str(rng.choice(words)))
+        for name, count in n.items()
+        for session in range(1, count + 1)
+    ]
     once = side_effect_rates(clinic(effects, n_sessions=n)).table
     shuffled = [effects[k] for k in rng.permutation(len(effects))]
     pd.testing.assert_frame_equal(side_effect_rates(clinic(shuffled, n_sessions=n)).table, once)

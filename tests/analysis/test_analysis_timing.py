@@ -23,7 +23,11 @@ def weekly(make, first_response_week, *, patients=None, skipped=(), instrument="
     names = [f"P{k}" for k in range(len(first_response_week))]
     rows = [(name, 0, start) for name in names]
     for name, week in zip(names, first_response_week, strict=True):
-        rows += [(name, 7 * DAY * k, after if k >= week else before) for k in (1, 2, 3, 4) if (name, k) not in skipped]
+        rows += [
+            (name, 7 * DAY * k, after if k >= week else before)
+            for k in (1, 2, 3, 4)
+            if (name, k) not in skipped
+        ]
     return make([(name, 0) for name in names], rows, patients=patients, instrument=instrument)
 
 
@@ -96,7 +100,13 @@ def test_band_and_curve_do_not_depend_on_row_order_or_on_the_names_of_patients(m
     renamed = {name: f"Q{rng.integers(10**9):09d}" for name in cohort.patients["patient_id"]}
     frames = {}
     for table in ("patients", "sessions", "scores"):
-        frame = getattr(cohort, table)[[c for c in getattr(cohort, table).columns if c in ("patient_id", "hour", "route", "instrument", "score")]]
+        frame = getattr(cohort, table)[
+            [
+                c
+                for c in getattr(cohort, table).columns
+                if c in ("patient_id", "hour", "route", "instrument", "score")
+            ]
+        ]
         frame = frame.assign(patient_id=frame["patient_id"].astype(str).map(renamed))
         frames[table] = frame.sample(frac=1, random_state=3)
     again = time_to_response(assemble(frames), "PHQ-9", n_replicates=60)
@@ -110,13 +120,16 @@ def test_hours_and_days_are_the_same_curve(make):
     hours = time_to_response(cohort, "Mood-NRS", unit="hours", at=(168, 336), n_replicates=30)
     np.testing.assert_allclose(hours.landmarks["time"], days.landmarks["time"] * 24)
     np.testing.assert_allclose(
-        hours.landmarks.drop(columns="time").to_numpy(float), days.landmarks.drop(columns="time").to_numpy(float)
+        hours.landmarks.drop(columns="time").to_numpy(float),
+        days.landmarks.drop(columns="time").to_numpy(float),
     )
 
 
 def test_hours_from_an_instrument_with_a_long_recall_are_refused_with_the_reason(make):
     cohort = weekly(make, [1, 2, 9])
-    with pytest.raises(DataError, match="PHQ-9 asks about the past 14 days, so a change within hours cannot be seen"):
+    with pytest.raises(
+        DataError, match="PHQ-9 asks about the past 14 days, so a change within hours cannot be seen"
+    ):
         time_to_response(cohort, "PHQ-9", unit="hours")
     with pytest.raises(DataError, match='choose "hours" or "days"'):
         time_to_response(cohort, "PHQ-9", unit="weeks")
@@ -137,7 +150,9 @@ def test_horizon_cuts_the_curve_and_the_landmarks(make):
 def test_groups_have_curves_of_their_own_and_small_ones_are_reported(make):
     names = [f"P{k}" for k in range(8)]
     patients = pd.DataFrame({"patient_id": names, "sex": ["F"] * 3 + ["M"] * 3 + ["other", None]})
-    result = time_to_response(weekly(make, [1, 1, 9, 2, 9, 9, 1, 1], patients=patients), "PHQ-9", by="sex", n_replicates=20)
+    result = time_to_response(
+        weekly(make, [1, 1, 9, 2, 9, 9, 1, 1], patients=patients), "PHQ-9", by="sex", n_replicates=20
+    )
     assert result.medians["sex"].tolist() == ["F", "M"]
     assert result.landmarks.query("time == 7")["n_responded"].tolist() == [2, 0]
     notes = " ".join(result.notes)
@@ -152,7 +167,7 @@ def test_a_column_of_the_result_cannot_be_a_group(make):
 
 
 def mixture_weibull_cohort(seed, n=400):
-    """Layer A1 of the methods: response at T, 65 % ever respond, Weibull scale 36 h, shape 0.9; visits +-0.1 h, 15 % missed."""
+    """Response at T: 65 % ever respond, Weibull of scale 36 h and shape 0.9; visits +-0.1 h, 15 % missed."""
     rng = np.random.default_rng(seed)
     responds = rng.random(n) < 0.65
     time = np.where(responds, 36.0 * rng.weibull(0.9, n), INF)
@@ -162,9 +177,21 @@ def mixture_weibull_cohort(seed, n=400):
     who, when = np.nonzero(kept)
     hour = visits[who, when]
     score = np.where(hour >= time[who], 3, 8)
-    scores = pd.DataFrame({"patient_id": np.r_[names, names[who]], "hour": np.r_[np.full(n, -1.0), hour], "score": np.r_[np.full(n, 8), score]})
+    scores = pd.DataFrame(
+        {
+            "patient_id": np.r_[names, names[who]],
+            "hour": np.r_[np.full(n, -1.0), hour],
+            "score": np.r_[np.full(n, 8), score],
+        }
+    )
     sessions = pd.DataFrame({"patient_id": names, "hour": 0.0, "route": "IV"})
-    return assemble({"patients": sessions[["patient_id"]], "sessions": sessions, "scores": scores.assign(instrument="Mood-NRS")})
+    return assemble(
+        {
+            "patients": sessions[["patient_id"]],
+            "sessions": sessions,
+            "scores": scores.assign(instrument="Mood-NRS"),
+        }
+    )
 
 
 def true_share(hours):
@@ -173,7 +200,9 @@ def true_share(hours):
 
 def test_simulated_truth_in_closed_form_lies_in_the_band_at_the_planned_times():
     at = (4.0, 24.0, 48.0, 96.0, 168.0)
-    result = time_to_response(mixture_weibull_cohort(20260101), "Mood-NRS", unit="hours", at=at, n_replicates=200)
+    result = time_to_response(
+        mixture_weibull_cohort(20260101), "Mood-NRS", unit="hours", at=at, n_replicates=200
+    )
     marks = result.landmarks
     assert ((marks["conf_low"] <= true_share(at)) & (true_share(at) <= marks["conf_high"])).all()
     # Halfway between visits Kaplan-Meier at detection lags: at 36 h the truth is .65 (1 - 1/e) = .411.

@@ -28,7 +28,11 @@ def make():
         if patients is None:
             names = sorted({row["patient_id"] for row in session_rows})
             patients = pd.DataFrame({"patient_id": names})
-        frames = {"patients": patients, "sessions": pd.DataFrame(session_rows), "scores": pd.DataFrame(score_rows)}
+        frames = {
+            "patients": patients,
+            "sessions": pd.DataFrame(session_rows),
+            "scores": pd.DataFrame(score_rows),
+        }
         return assemble(frames | tables, settings or {})
 
     return make

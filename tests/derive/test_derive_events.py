@@ -28,7 +28,8 @@ def test_response_lies_between_the_last_assessment_without_and_the_first_with_it
         ],
     )  # fmt: skip
     frame = response_events(cohort, "PHQ-9")
-    # A: 10 is half of 20, seen at 96, not yet at 72. B: at the first assessment. C: never. D: later loss does not matter.
+    # A: 10 is half of 20, seen at 96, not yet at 72. B: at the first assessment. C: never. D: later loss
+    # does not matter.
     assert ends(frame) == [(72, 96), (0, 24), (200, INF), (0, 48)]
     assert frame["event"].tolist() == [True, True, False, True]
     assert frame["reason"].tolist() == [coding.BETWEEN, coding.FIRST, coding.CENSORED, coding.FIRST]
@@ -37,7 +38,11 @@ def test_response_lies_between_the_last_assessment_without_and_the_first_with_it
 
 def test_unknown_clock_times_widen_the_interval_to_the_whole_days(make):
     # Whole days: an assessment on day 7 lies in hours [168, 192), one on day 14 in [336, 360).
-    cohort = make([("A", 0), ("B", 0)], [("A", 0, 20), ("A", 7, 15), ("A", 14, 8), ("B", 0, 20), ("B", 7, 18)], time="day")
+    cohort = make(
+        [("A", 0), ("B", 0)],
+        [("A", 0, 20), ("A", 7, 15), ("A", 14, 8), ("B", 0, 20), ("B", 7, 18)],
+        time="day",
+    )
     assert ends(response_events(cohort, "PHQ-9")) == [(168, 360), (168, INF)]
 
 
@@ -75,7 +80,9 @@ def test_patients_left_out_are_counted_by_reason(make):
 
 
 def test_horizon_hides_later_assessments(make):
-    cohort = make([("A", 0), ("B", 0)], [("A", 0, 20), ("A", 24, 15), ("A", 200, 5), ("B", 0, 20), ("B", 200, 5)])
+    cohort = make(
+        [("A", 0), ("B", 0)], [("A", 0, 20), ("A", 24, 15), ("A", 200, 5), ("B", 0, 20), ("B", 200, 5)]
+    )
     found = event_set(cohort, "PHQ-9", horizon_hours=100)
     assert ends(found.frame) == [(24, INF)]
     assert found.frame["reason"].tolist() == [coding.CENSORED_HORIZON]
@@ -83,7 +90,6 @@ def test_horizon_hides_later_assessments(make):
 
 
 def test_change_is_counted_from_the_instrument_s_minimum(make):
-    # CGI-S has minimum 1: from 5, half of the way is 3, not 2.5. Mood is checked with MADRS (minimum 0) elsewhere.
     cohort = make([("A", 0)], [("A", 0, 50), ("A", 24, 38), ("A", 48, 37), ("A", 72, 34)], instrument="BPRS")
     # BPRS runs from 18: from 50, half of the way is 34, although 34 is 68 % of 50.
     assert ends(response_events(cohort, "BPRS", definition="response_50")) == [(48, 72)]
@@ -105,7 +111,7 @@ def test_a_fall_is_no_response_where_higher_is_better(make):
 
 def test_definition_of_another_instrument_is_refused(make):
     cohort = make([("A", 0)], [("A", 0, 20), ("A", 24, 5)])
-    with pytest.raises(DataError, match="not for PHQ-9; choose one of: .*remission_phq9_lt5"):
+    with pytest.raises(DataError, match=r"not for PHQ-9; choose one of: .*remission_phq9_lt5"):
         response_events(cohort, "PHQ-9", definition="remission_madrs_le10")
 
 
@@ -127,5 +133,8 @@ def test_order_of_rows_does_not_matter(make):
     sessions = [(name, hour) for name in names for hour in (0, 72, 168)]
     scores = [(name, float(hour), int(rng.integers(2, 27))) for name in names for hour in (-5, 30, 100, 300)]
     once = response_events(make(sessions, scores), "PHQ-9")
-    shuffled = make([sessions[k] for k in rng.permutation(len(sessions))], [scores[k] for k in rng.permutation(len(scores))])
+    shuffled = make(
+        [sessions[k] for k in rng.permutation(len(sessions))],
+        [scores[k] for k in rng.permutation(len(scores))],
+    )
     pd.testing.assert_frame_equal(response_events(shuffled, "PHQ-9"), once)

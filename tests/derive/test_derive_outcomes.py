@@ -30,12 +30,21 @@ def test_below_5_excludes_5_and_at_most_5_includes_it():
 def test_partial_response_ends_where_response_begins():
     instrument = find_instrument("PHQ-9")
     # From 20: 15 is 25 % lower, 10 is 50 % lower.
-    assert met(outcome("partial_25"), instrument, [16, 15, 11, 10], [20] * 4).tolist() == [False, True, True, False]
+    assert met(outcome("partial_25"), instrument, [16, 15, 11, 10], [20] * 4).tolist() == [
+        False,
+        True,
+        True,
+        False,
+    ]
 
 
 def test_deterioration_counts_points_the_other_way():
     instrument = find_instrument("PHQ-9")
-    assert met(outcome("deterioration_any"), instrument, [20, 21, 19], [20] * 3).tolist() == [False, True, False]
+    assert met(outcome("deterioration_any"), instrument, [20, 21, 19], [20] * 3).tolist() == [
+        False,
+        True,
+        False,
+    ]
 
 
 def test_missing_scores_meet_nothing():

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from ketaoutcomes.catalog.instruments import find_instrument
-from ketaoutcomes.derive.baseline import AT_END, NO_SCORE, VALID, baseline, no_room
+from ketaoutcomes.derive.baseline import AT_END, NEVER, NO_SCORE, VALID, baseline, no_room
 from ketaoutcomes.derive.change import change_from_baseline
 from ketaoutcomes.derive.scores import scores
 from ketaoutcomes.errors import DataError
@@ -72,7 +72,13 @@ def test_baseline_is_the_last_score_in_the_14_days_and_not_the_best(make):
     )  # fmt: skip
     found = baseline(cohort, "PHQ-9").set_index("patient_id")
     np.testing.assert_allclose(found["baseline"], [18, 17, np.nan, np.nan, 0])
-    assert found["reason"].tolist() == [VALID, VALID, "no score in the 14 days before session 1", NO_SCORE, AT_END]
+    assert found["reason"].tolist() == [
+        VALID,
+        VALID,
+        "no score in the 14 days before session 1",
+        NO_SCORE,
+        AT_END,
+    ]
     np.testing.assert_allclose(found["baseline_hour"], [0, -336, np.nan, np.nan, -30])
 
 
@@ -81,6 +87,11 @@ def test_a_wider_rule_can_be_named(make):
     assert baseline(cohort, "PHQ-9", rule="last_30_days")["reason"].tolist() == [VALID]
     with pytest.raises(DataError, match="last_14_days"):
         baseline(cohort, "PHQ-9", rule="best_ever")
+
+
+def test_patients_who_never_had_the_instrument_are_told_apart(make):
+    cohort = make([("A", 0), ("B", 0), ("C", 0)], [("A", 0, 20), ("B", 24, 20)])
+    assert baseline(cohort, "PHQ-9")["reason"].tolist() == [VALID, NO_SCORE, NEVER]
 
 
 def test_patients_without_a_session_are_not_starters(make):
@@ -98,7 +109,11 @@ def test_no_room_depends_on_the_instrument_s_direction():
 
 def test_change_keeps_later_scores_with_covariates_of_patient_and_session(make):
     patients = pd.DataFrame({"patient_id": ["A", "B"], "sex": ["F", "M"]})
-    sessions = [("A", {"hour": 0, "dose_mg_per_kg": 0.5}), ("A", {"hour": 48, "dose_mg_per_kg": 0.8}), ("B", {"hour": 0})]
+    sessions = [
+        ("A", {"hour": 0, "dose_mg_per_kg": 0.5}),
+        ("A", {"hour": 48, "dose_mg_per_kg": 0.8}),
+        ("B", {"hour": 0}),
+    ]
     cohort = make(sessions, [("A", -2, 20), ("A", 24, 15), ("A", 72, 8), ("B", 24, 3)], patients=patients)
     frame = change_from_baseline(cohort, "PHQ-9")
     assert frame["patient_id"].tolist() == ["A", "A"]

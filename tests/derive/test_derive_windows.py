@@ -39,7 +39,14 @@ def test_window_after_induction_counts_from_its_last_session_and_needs_a_complet
     # Last induction session on day 10: the window is day 24 to under 42, its target day 31.
     cohort = make(
         induction_sessions("A") + induction_sessions("B", (0, 3)),
-        [("A", 0, 20), ("A", 23 * DAY, 1), ("A", 25 * DAY, 9), ("A", 33 * DAY, 8), ("B", 0, 20), ("B", 20 * DAY, 5)],
+        [
+            ("A", 0, 20),
+            ("A", 23 * DAY, 1),
+            ("A", 25 * DAY, 9),
+            ("A", 33 * DAY, 8),
+            ("B", 0, 20),
+            ("B", 20 * DAY, 5),
+        ],
     )
     found = windowed(cohort, "PHQ-9", "end_of_induction")
     assert found["score"].tolist()[0] == 8
@@ -58,12 +65,43 @@ def test_phase_is_derived_by_the_named_rule_when_the_clinic_gives_none(make):
 
 def test_phase_as_given_stands_and_a_later_induction_is_another_course(make):
     phases = ["Induction", "induction", "induction", "induction", "maintenance", "induction"]
-    sessions = [("A", {"hour": day * DAY, "phase": phase}) for day, phase in zip((0, 3, 7, 10, 30, 200), phases, strict=True)]
+    sessions = [
+        ("A", {"hour": day * DAY, "phase": phase})
+        for day, phase in zip((0, 3, 7, 10, 30, 200), phases, strict=True)
+    ]
     found = induction(make(sessions, [("A", 0, 20)]))
     assert found.n_sessions.tolist() == [4]
     assert found.last_hour.tolist() == [240]
     assert found.complete.tolist() == [True]
     assert not found.derived
+
+
+def test_an_empty_phase_takes_that_of_its_neighbours_and_else_the_rule_s(make):
+    given = {
+        "A": [
+            "induction",
+            None,
+            "induction",
+            "induction",
+            None,
+            "maintenance",
+        ],  # days 20 and before: by the rule
+        "B": ["induction", "induction", "induction", "induction", "maintenance", None],
+        "C": [None, "induction", "induction", "induction", "maintenance", "maintenance"],
+    }
+    days = (0, 3, 7, 10, 20, 40)
+    sessions = [
+        (name, {"hour": day * DAY, "phase": phase})
+        for name, phases in given.items()
+        for day, phase in zip(days, phases, strict=True)
+    ]
+    cohort = make(sessions, [("A", 0, 20)])
+    assert session_table(cohort)["phase"].tolist() == (
+        ["induction"] * 5 + ["maintenance"] + (["induction"] * 4 + ["maintenance"] * 2) * 2
+    )
+    found = induction(cohort)
+    assert found.n_sessions.tolist() == [5, 4, 4]
+    assert (found.n_filled, found.derived) == (4, False)
 
 
 def test_induction_is_complete_with_4_to_8_sessions_in_7_to_28_days(make):
@@ -76,20 +114,39 @@ def test_induction_is_complete_with_4_to_8_sessions_in_7_to_28_days(make):
 
 def test_window_still_open_at_the_last_contact_of_an_ongoing_patient_is_not_due(make):
     disposition = pd.DataFrame(
-        {"patient_id": ["A", "B", "C"], "hour": [200.0, 200.0, 900.0], "status": ["ongoing", "lost to follow-up", "ongoing"]}
+        {
+            "patient_id": ["A", "B", "C"],
+            "hour": [200.0, 200.0, 900.0],
+            "status": ["ongoing", "lost to follow-up", "ongoing"],
+        }
     )
     cohort = make([(name, 0) for name in "ABC"], [(name, 0, 20) for name in "ABC"], disposition=disposition)
     # day_28 ends at hour 756: A is still treated but not so far on; B left; C passed it without a score.
-    assert windowed(cohort, "PHQ-9", "day_28")["status"].tolist() == [NOT_DUE, NO_SCORE_IN_WINDOW, NO_SCORE_IN_WINDOW]
+    assert windowed(cohort, "PHQ-9", "day_28")["status"].tolist() == [
+        NOT_DUE,
+        NO_SCORE_IN_WINDOW,
+        NO_SCORE_IN_WINDOW,
+    ]
 
 
 def test_data_cut_tells_whose_window_is_open(make):
     patients = pd.DataFrame({"patient_id": ["A", "B"]})
-    sessions = pd.DataFrame({"patient_id": ["A", "B"], "start": ["2026-06-10 09:00", "2026-09-10 09:00"], "route": "IV"})
-    scores = pd.DataFrame(
-        {"patient_id": ["A", "B"], "instrument": "PHQ-9", "score": 20, "taken": ["2026-06-09 09:00", "2026-09-09 09:00"]}
+    sessions = pd.DataFrame(
+        {"patient_id": ["A", "B"], "start": ["2026-06-10 09:00", "2026-09-10 09:00"], "route": "IV"}
     )
-    settings = {"deidentification": "limited-data-set", "timezone": "America/New_York", "data_cut": "2026-09-30"}
+    scores = pd.DataFrame(
+        {
+            "patient_id": ["A", "B"],
+            "instrument": "PHQ-9",
+            "score": 20,
+            "taken": ["2026-06-09 09:00", "2026-09-09 09:00"],
+        }
+    )
+    settings = {
+        "deidentification": "limited-data-set",
+        "timezone": "America/New_York",
+        "data_cut": "2026-09-30",
+    }
     from ketaoutcomes.cohort.read import assemble
 
     cohort = assemble({"patients": patients, "sessions": sessions, "scores": scores}, settings)
@@ -100,7 +157,11 @@ def test_data_cut_tells_whose_window_is_open(make):
 
 
 def test_groups_take_the_value_at_session_1_from_sessions(make):
-    sessions = [("A", {"hour": 0, "route": "IM"}), ("A", {"hour": 48, "route": "IV"}), ("B", {"hour": 0, "route": "IV"})]
+    sessions = [
+        ("A", {"hour": 0, "route": "IM"}),
+        ("A", {"hour": 48, "route": "IV"}),
+        ("B", {"hour": 0, "route": "IV"}),
+    ]
     cohort = make(sessions, [("A", 0, 20)])
     found = groups(cohort, "route")
     assert found.levels == ("IM", "IV")
@@ -120,7 +181,7 @@ def test_numeric_column_with_many_levels_is_refused_with_advice(make):
     names = [f"P{k:02d}" for k in range(12)]
     patients = pd.DataFrame({"patient_id": names, "age": range(30, 42)})
     cohort = make([(name, 0) for name in names], [("P00", 0, 20)], patients=patients)
-    with pytest.raises(DataError, match="12 levels, too many .* cut it into bands"):
+    with pytest.raises(DataError, match=r"12 levels, too many .* cut it into bands"):
         groups(cohort, "age")
 
 

@@ -45,6 +45,17 @@ def test_numbers_and_reasons_stand_with_their_steps(steps, artists):
     assert read.texts("reason") == ["− 36 no score in the 14 days before", "− 260 no score in the window"]
 
 
+def test_reasons_that_bring_their_own_counts_are_not_counted_twice(steps, artists):
+    steps.loc[1, "reason"] = "no score before session 1 20; no score in the 14 days before 16"
+    words = artists(drawn(flow, steps)).texts("reason")[0]
+    assert words == "− 20 no score before session 1; 16 no score in the 14 days before"
+
+
+def test_a_number_that_is_not_the_count_stays_where_it_is(steps, artists):
+    steps.loc[1, "reason"] = "no score before session 1"
+    assert artists(drawn(flow, steps)).texts("reason")[0] == "− 36 no score before session 1"
+
+
 def test_a_hidden_step_has_no_bar_and_no_number(steps, artists):
     table = steps.astype({"n": "Int64", "n_lost": "Int64"}).assign(
         suppressed=["", "would reveal another count", ""]

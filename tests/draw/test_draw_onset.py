@@ -61,6 +61,13 @@ def test_bounds_at_a_landmark_are_a_bar_and_are_written_as_bounds(curve, artists
     assert [14, 0.6] not in read.points("landmark").tolist()
 
 
+def test_bounds_too_close_for_a_bar_get_a_hollow_dot(curve, artists):
+    curve["landmarks"].loc[1, "estimate"] = 0.74
+    read = artists(drawn(**curve))
+    assert read.points("landmark-narrow").tolist() == [[14, pytest.approx(0.745)]]
+    assert "74–75%" in read.texts("percent")
+
+
 def test_the_naive_curve_is_dashed_and_said_to_be_for_comparison_only(curve, artists):
     read = artists(drawn(**curve))
     path = [[0, 0], [7, 0], [7, 0.45], [14, 0.45], [14, 0.7], [28, 0.7]]

@@ -119,7 +119,8 @@ def test_the_band_holds_the_estimate():
 
 
 def test_exact_times_are_bootstrapped_as_the_binomial_they_are():
-    # 30 of 100 at time 1, the rest later: F*(1) is binomial(100, 0.3) / 100; its 2.5 % and 97.5 % points are 0.21 and 0.39.
+    # 30 of 100 at time 1, the rest later: F*(1) is binomial(100, 0.3) / 100, whose 2.5 % and 97.5 %
+    # points are 0.21 and 0.39.
     left, right = np.repeat([1.0, 2.0], [30, 70]), np.repeat([1.0, INF], [30, 70])
     band = npmle_bootstrap(left, right, [1.0], n_replicates=2000, seed=3)
     assert band.conf_low[0] == pytest.approx(0.21, abs=0.011)

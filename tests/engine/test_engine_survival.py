@@ -14,7 +14,7 @@ from ketaoutcomes.errors import DataError
 
 R_CURVES = json.loads((Path(__file__).resolve().parents[1] / "reference" / "kaplan_meier.json").read_text())
 
-# Acute myelogenous leukaemia, weeks in remission and whether it ended; Miller (1997), Survival Analysis, p. 49.
+# Acute myelogenous leukaemia, weeks in remission and whether it ended; Miller (1997), Survival Analysis.
 MAINTAINED = ([9, 13, 13, 18, 23, 28, 31, 34, 45, 48, 161], [1, 1, 0, 1, 1, 0, 1, 1, 0, 1, 0])
 NOT_MAINTAINED = ([5, 5, 8, 8, 12, 16, 23, 27, 30, 33, 43, 45], [1, 1, 1, 1, 1, 0, 1, 1, 1, 1, 1, 1])
 

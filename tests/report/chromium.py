@@ -97,7 +97,13 @@ class Browser:
 
     def resize(self, width: int, height: int = 900) -> None:
         """Show the page in a window of that many CSS pixels."""
-        self.send("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+        self.send(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=False,
+        )
 
     def evaluate(self, expression: str):
         """Value of a JavaScript expression in the page."""

@@ -25,7 +25,9 @@ def test_small_counts_are_hidden_unless_the_cohort_is_synthetic():
         choose_small_cells("hide", synthetic=False)
 
 
-@pytest.mark.parametrize(("n_events", "n"), [(1, 100), (10, 100), (90, 100), (99, 100), (3, 7), (0, 7), (7, 7)])
+@pytest.mark.parametrize(
+    ("n_events", "n"), [(1, 100), (10, 100), (90, 100), (99, 100), (3, 7), (0, 7), (7, 7)]
+)
 def test_a_count_its_complement_or_a_group_of_one_to_ten_is_not_shown(n_events, n):
     frame = SUPPRESS.rates("t", rates((n_events, n)), place="here").frame
     assert frame[["n_events", "estimate", "conf_low", "conf_high"]].isna().all(axis=None)
@@ -151,7 +153,9 @@ def test_the_size_of_a_small_group_does_not_follow_from_the_others():
 
 
 def test_months_outside_the_total_are_judged_alone():
-    frame = SUPPRESS.parts("t", rates((5, 40), (20, 50), (25, 45)), place="here", total=[False, True, True]).frame
+    frame = SUPPRESS.parts(
+        "t", rates((5, 40), (20, 50), (25, 45)), place="here", total=[False, True, True]
+    ).frame
     assert frame["suppressed"].tolist() == ["count 1-10", "", ""]
 
 

@@ -51,7 +51,9 @@ def test_negative_numbers_stay_numbers():
 
 
 def test_missing_is_empty_and_floats_have_ten_digits():
-    frame = pd.DataFrame({"a": [1 / 3, np.nan, np.inf], "n": pd.array([3, None, 1], dtype="Int64"), "b": [True, False, True]})
+    frame = pd.DataFrame(
+        {"a": [1 / 3, np.nan, np.inf], "n": pd.array([3, None, 1], dtype="Int64"), "b": [True, False, True]}
+    )
     assert csv_text(frame) == "a,n,b\n0.3333333333,3,true\n,,false\ninf,1,true\n"
 
 

@@ -27,7 +27,9 @@ def row(n_events, n, suppressed):
     shown = suppressed == ""
     values = {"estimate": 0.53, "conf_low": 0.41, "conf_high": 0.66} if shown else {}
     blank = {"estimate": None, "conf_low": None, "conf_high": None}
-    return pd.Series({"n_events": n_events, "n": n, "suppressed": suppressed, **blank, **values}, dtype=object)
+    return pd.Series(
+        {"n_events": n_events, "n": n, "suppressed": suppressed, **blank, **values}, dtype=object
+    )
 
 
 @pytest.mark.parametrize(

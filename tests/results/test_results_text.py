@@ -6,14 +6,28 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ketaoutcomes.results.text import bounds, html_table, of_total, patients, plain_table, time_point, time_range
+from ketaoutcomes.results.text import (
+    bounds,
+    html_table,
+    of_total,
+    patients,
+    plain_table,
+    time_point,
+    time_range,
+)
 
 INF = np.inf
 
 
 @pytest.mark.parametrize(
     ("low", "high", "text"),
-    [(0.36, 0.36, "36%"), (0.36, 0.42, "36–42%"), (0.062, 0.062, "6.2%"), (0.361, 0.364, "36%"), (np.nan, 1, "–")],
+    [
+        (0.36, 0.36, "36%"),
+        (0.36, 0.42, "36–42%"),
+        (0.062, 0.062, "6.2%"),
+        (0.361, 0.364, "36%"),
+        (np.nan, 1, "–"),
+    ],
 )
 def test_bounds_are_one_share_or_a_range(low, high, text):
     assert bounds(low, high) == text
@@ -21,7 +35,12 @@ def test_bounds_are_one_share_or_a_range(low, high, text):
 
 @pytest.mark.parametrize(
     ("value", "unit", "text"),
-    [(29, "days", "day 29"), (29.5, "days", "day 29.5"), (2.52, "hours", "2.5 h"), (INF, "days", "not reached")],
+    [
+        (29, "days", "day 29"),
+        (29.5, "days", "day 29.5"),
+        (2.52, "hours", "2.5 h"),
+        (INF, "days", "not reached"),
+    ],
 )
 def test_times_have_their_unit(value, unit, text):
     assert time_point(value, unit) == text

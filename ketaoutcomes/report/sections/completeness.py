@@ -50,9 +50,16 @@ def completeness(scope: Scope) -> Part:
         number=5,
         question="How complete are the data?",
         reading=("The share of starters with a known result bounds everything above.",),
-        terms=(("Set aside:", "a row that breaks a rule is kept apart and counted; read = kept + set aside, always."),),
+        terms=(
+            (
+                "Set aside:",
+                "a row that breaks a rule is kept apart and counted; read = kept + set aside, always.",
+            ),
+        ),
         figures=tuple(figures),
-        tables=tuple(table for table in (_rows_table(found), _recording_table(scope, found["recording"])) if table.rows),
+        tables=tuple(
+            table for table in (_rows_table(found), _recording_table(scope, found["recording"])) if table.rows
+        ),
         notes=tuple(notes),
     )
     return Part(section, found, hidden, (followed,))
@@ -63,7 +70,10 @@ def _reasons(steps: pd.DataFrame, losses: pd.DataFrame, suppresses: bool) -> pd.
     words = {}
     for step, rows in losses.groupby("step", sort=False):
         several = len(rows) > 1 and not suppresses
-        parts = [f"{row.reason} ({count(row.n_patients)})" if several else str(row.reason) for row in rows.itertuples()]
+        parts = [
+            f"{row.reason} ({count(row.n_patients)})" if several else str(row.reason)
+            for row in rows.itertuples()
+        ]
         words[step] = "; ".join(parts)
     return steps.assign(reason=[words.get(step, "") for step in steps["step"]])
 
@@ -97,7 +107,13 @@ def _missing_figure(gaps: pd.DataFrame, letter: str) -> Figure:
     rest = len(worst) - len(shown)
     more = f", and so are {rest} further columns with missing cells" if rest else ""
     notes = (f"Single items and the parts of a dose are in the table file only{more}.",)
-    return Figure(f"Fig. 5{letter}", title, "Share of rows without a value, by table and column; whole data set", svg, notes)
+    return Figure(
+        f"Fig. 5{letter}",
+        title,
+        "Share of rows without a value, by table and column; whole data set",
+        svg,
+        notes,
+    )
 
 
 def _rows_table(found: dict[str, pd.DataFrame]) -> Table:
@@ -112,7 +128,13 @@ def _rows_table(found: dict[str, pd.DataFrame]) -> Table:
             reason = f"{largest['reason']} ({count(largest['n_rows'])})"
         numbers = (count(row["n_read"]), count(row["n_kept"]), count(row["n_quarantined"]))
         rows.append((str(row["table"]), *numbers, reason))
-    columns = (Column("Table", True), Column("Read"), Column("Kept"), Column("Set aside"), Column("Commonest reason", True))
+    columns = (
+        Column("Table", True),
+        Column("Read"),
+        Column("Kept"),
+        Column("Set aside"),
+        Column("Commonest reason", True),
+    )
     blanked = found["cells_set_to_missing"]
     cells = int(blanked["n_cells"].sum()) if len(blanked) else 0
     notes = (f"{count(cells)} implausible cells were set to missing; their rows are kept.",) if cells else ()
@@ -124,4 +146,8 @@ def _recording_table(scope: Scope, recording: pd.DataFrame) -> Table:
         (str(row["measure"]), percent(row["estimate"]), f"{count(row['n_events'])}/{count(row['n'])}")
         for row in recording.to_dict("records")
     )
-    return Table(f"Sessions with a record, of {scope.starters}", (Column("Record", True), Column("Share"), Column("n/N")), rows)
+    return Table(
+        f"Sessions with a record, of {scope.starters}",
+        (Column("Record", True), Column("Share"), Column("n/N")),
+        rows,
+    )

@@ -91,7 +91,9 @@ def _figure(scope: Scope, instrument: Instrument, given: Released, letter: str) 
         f"{number_range(row['conf_low'], row['conf_high'])}), n={count(row['n'])}."
         for row in shown.to_dict("records")
     ]
-    told.append(f"{len(given.frame) - len(shown)} days are not shown." if len(shown) < len(given.frame) else "")
+    told.append(
+        f"{len(given.frame) - len(shown)} days are not shown." if len(shown) < len(given.frame) else ""
+    )
     svg = drawn(
         draw_course, given.frame, prefix=f"figure-3{letter}", title=title, description=" ".join(told).strip(),
         minimum=instrument.minimum, maximum=instrument.maximum, instrument=instrument.name,
@@ -109,6 +111,12 @@ def _table(scope: Scope, instrument: Instrument, given: Released) -> Table:
         spread = "not shown" if missing(row["p10"]) else number_range(row["p10"], row["p90"])
         interval = number_range(row["conf_low"], row["conf_high"])
         rows.append((f"{row['day']:g}", count(row["n"]), number(row["estimate"]), interval, spread))
-    columns = (Column("Day", True), Column("n"), Column("Mean"), Column(ci(scope.level)), Column("10th–90th percentile"))
+    columns = (
+        Column("Day", True),
+        Column("n"),
+        Column("Mean"),
+        Column(ci(scope.level)),
+        Column("10th–90th percentile"),
+    )
     note = "Day 0 is the baseline. One score per patient and day: the nearest, ties to the earlier."
     return Table(f"{instrument.name} by day since session 1", columns, tuple(rows), (note,))

@@ -15,9 +15,15 @@ from ketaoutcomes.report.disclosure import Hidden, Released
 from ketaoutcomes.report.parts import HeadlineGroup
 from ketaoutcomes.report.scope import WINDOW, Scope
 from ketaoutcomes.report.sections.headline_months import Frame, frame_of, ordered, with_total, with_total_mean
-from ketaoutcomes.report.sections.headline_rows import mean_row, outcome_row, rate_row, side_effect_row, with_unknown
-from ketaoutcomes.report.words import ci, month_name
+from ketaoutcomes.report.sections.headline_rows import (
+    mean_row,
+    outcome_row,
+    rate_row,
+    side_effect_row,
+    with_unknown,
+)
 from ketaoutcomes.report.wording import defined, outcome_words
+from ketaoutcomes.report.words import ci, month_name
 
 __all__ = ["Headline", "headline"]
 
@@ -74,13 +80,15 @@ def _outcomes(scope: Scope) -> Headline:
     beside = without = None
     for name, measure, definition in kinds:
         if definition is None:
-            absent.append(f"{measure} has no default definition for {instrument.name}, so it is not reported.")
+            absent.append(
+                f"{measure} has no default definition for {instrument.name}, so it is not reported."
+            )
             continue
         table = by_month.outcome_by_month(cohort, instrument.name, definition.name, level=scope.level)
         released = _rate(scope, name, table, frame, beside=beside, without=without)
         if beside is None:
             beside, without = _sizes(released.frame), _hidden_months(released.frame)
-        rows.append((outcome_row(scope, measure, outcome_words(definition, instrument), released, frame)))
+        rows.append(outcome_row(scope, measure, outcome_words(definition, instrument), released, frame))
         tables[name], hidden = released.frame, hidden + released.hidden
     change = with_total_mean(by_month.mean_change_by_month(cohort, instrument.name, level=scope.level), frame)
     change = ordered(change, frame)
@@ -91,15 +99,30 @@ def _outcomes(scope: Scope) -> Headline:
 
     follow_up = by_month.follow_up_by_month(cohort, instrument.name, level=scope.level)
     released = _rate(scope, "follow_up", follow_up, frame, beside=beside, without=without)
-    rows.append(rate_row(scope, released, frame, measure="Follow-up scored", detail=f"{instrument.name}, {_window_words()}", letter="a"))
+    rows.append(
+        rate_row(
+            scope,
+            released,
+            frame,
+            measure="Follow-up scored",
+            detail=f"{instrument.name}, {_window_words()}",
+            letter="a",
+        )
+    )
     tables["follow_up"], hidden = released.frame, hidden + released.hidden
     rows = [row for row in rows if row is not None]
     if not rows:
-        absent.append(f"No patient with an {instrument.name} has completed an induction, so no outcome after induction is reported.")
+        absent.append(
+            f"No patient with an {instrument.name} has completed an induction, so no outcome after induction is reported."
+        )
         return Headline((), {}, (), tuple(absent))
     caption = ("Outcomes: all patients with a complete induction", "", "")
     if calendar is not None:
-        caption = ("Outcomes: induction ended in", month_name(frame.at), ", the latest month whose window has closed")
+        caption = (
+            "Outcomes: induction ended in",
+            month_name(frame.at),
+            ", the latest month whose window has closed",
+        )
     return Headline((_group(scope, caption, rows),), tables, hidden, tuple(absent))
 
 
@@ -110,7 +133,9 @@ def _safety(scope: Scope) -> Headline:
     rows, tables, hidden, absent = [], {}, (), []
     for way, table in _by_way(cohort, scope.level):
         name = f"any_side_effect_{way.replace(' ', '_')}"
-        released = _rate(scope, name, table, frame, exchange=(frame.before[:1] + (frame.at,)) if frame.before else ())
+        released = _rate(
+            scope, name, table, frame, exchange=(frame.before[:1] + (frame.at,)) if frame.before else ()
+        )
         rows.append(side_effect_row(scope, way, released, frame))
         tables[name], hidden = released.frame, hidden + released.hidden
     if not tables:
@@ -142,7 +167,15 @@ def _by_way(cohort: Cohort, level: float) -> list[tuple[str, pd.DataFrame]]:
 
 
 def _rate(
-    scope: Scope, name: str, table: pd.DataFrame, frame: Frame, *, beside=None, without=None, exchange=(), also=()
+    scope: Scope,
+    name: str,
+    table: pd.DataFrame,
+    frame: Frame,
+    *,
+    beside=None,
+    without=None,
+    exchange=(),
+    also=(),
 ) -> Released:
     """A measure's months and their total, through the gate.
 
@@ -151,7 +184,11 @@ def _rate(
     """
     table = ordered(with_total(table, frame), frame)
     months = table["month"]
-    swapped = tuple(np.flatnonzero(months.isin(exchange))) if months.isin(exchange).sum() == len(exchange) == 2 else None
+    swapped = (
+        tuple(np.flatnonzero(months.isin(exchange)))
+        if months.isin(exchange).sum() == len(exchange) == 2
+        else None
+    )
     return scope.gate.parts(
         name,
         table,
@@ -170,13 +207,22 @@ def _hidden_months(frame: pd.DataFrame) -> tuple[str, ...]:
 
 
 def _sizes(frame: pd.DataFrame) -> dict[str, float]:
-    return dict(zip(frame["month"], frame["n"].astype("Float64").to_numpy(dtype=float, na_value=np.nan), strict=True))
+    return dict(
+        zip(frame["month"], frame["n"].astype("Float64").to_numpy(dtype=float, na_value=np.nan), strict=True)
+    )
 
 
 def _group(scope: Scope, caption: tuple[str, str, str], rows: list[HeadlineRow]) -> HeadlineGroup:
     columns = ("Measure", "All", ci(scope.level), "Not known")
     if scope.calendar is not None:
-        columns = ("Measure", "This month", ci(scope.level), "Not known", "Previous 12 months", "Month by month")
+        columns = (
+            "Measure",
+            "This month",
+            ci(scope.level),
+            "Not known",
+            "Previous 12 months",
+            "Month by month",
+        )
     return HeadlineGroup(*caption, tuple(rows), columns)
 
 

@@ -27,7 +27,9 @@ FEWEST_MONTHS = 3
 PAST = {"Response": "responded", "Remission": "remitted"}
 
 
-def outcome_row(scope: Scope, measure: str, detail: str, released: Released, frame: Frame) -> HeadlineRow | None:
+def outcome_row(
+    scope: Scope, measure: str, detail: str, released: Released, frame: Frame
+) -> HeadlineRow | None:
     row = rate_row(scope, released, frame, measure=measure, detail=detail, letter="a")
     if row is None:
         return None
@@ -41,7 +43,9 @@ def outcome_row(scope: Scope, measure: str, detail: str, released: Released, fra
     row = replace(row, not_known=f"{count(n_missing)} of {count(total)} not scored")
     if missing(counts["n_events"]) or not n_missing:
         return row
-    return replace(row, not_known_detail=f"if none of them {PAST[measure]}: {percent(int(counts['n_events']) / total)}")
+    return replace(
+        row, not_known_detail=f"if none of them {PAST[measure]}: {percent(int(counts['n_events']) / total)}"
+    )
 
 
 def mean_row(scope: Scope, released: Released, frame: Frame) -> HeadlineRow | None:
@@ -55,7 +59,9 @@ def mean_row(scope: Scope, released: Released, frame: Frame) -> HeadlineRow | No
     if not missing(counts["n_missing"]):
         not_known = f"{count(counts['n_missing'])} not scored"
         if shown:
-            not_known = f"{count(counts['n_missing'])} of {count(counts['n'] + counts['n_missing'])} not scored"
+            not_known = (
+                f"{count(counts['n_missing'])} of {count(counts['n'] + counts['n_missing'])} not scored"
+            )
     return HeadlineRow(
         measure="Mean change",
         detail=f"{scope.instrument.name} points from baseline; minus is a fall",
@@ -72,7 +78,9 @@ def mean_row(scope: Scope, released: Released, frame: Frame) -> HeadlineRow | No
     )
 
 
-def rate_row(scope: Scope, released: Released, frame: Frame, *, measure: str, detail: str, letter: str) -> HeadlineRow | None:
+def rate_row(
+    scope: Scope, released: Released, frame: Frame, *, measure: str, detail: str, letter: str
+) -> HeadlineRow | None:
     """One measure's row; None where the month has nobody."""
     counts = _at(released.frame, frame.at)
     if counts is None:
@@ -91,9 +99,17 @@ def rate_row(scope: Scope, released: Released, frame: Frame, *, measure: str, de
 
 
 def side_effect_row(scope: Scope, way: str, released: Released, frame: Frame) -> HeadlineRow | None:
-    detail = {"checklist": "per session, asked by checklist", "spontaneous": "per session, noted if mentioned"}
+    detail = {
+        "checklist": "per session, asked by checklist",
+        "spontaneous": "per session, noted if mentioned",
+    }
     row = rate_row(
-        scope, released, frame, measure="Any side effect", detail=detail.get(way, f"per session, asked by: {way}"), letter="b"
+        scope,
+        released,
+        frame,
+        measure="Any side effect",
+        detail=detail.get(way, f"per session, asked by: {way}"),
+        letter="b",
     )
     if row is None:
         return None
@@ -119,12 +135,14 @@ def with_unknown(row: HeadlineRow, table: pd.DataFrame, frame: Frame, words: str
 
 def _at(table: pd.DataFrame, month: str) -> pd.Series | None:
     rows = table[table["month"] == month]
-    if rows.empty or rows.iloc[0]["n"] is not pd.NA and rows.iloc[0]["n"] == 0:
+    if rows.empty or (rows.iloc[0]["n"] is not pd.NA and rows.iloc[0]["n"] == 0):
         return None
     return rows.iloc[0]
 
 
-def _chart(scope: Scope, released: Released, frame: Frame, measure: str, *, kind: str = "percent") -> tuple[Markup | None, str]:
+def _chart(
+    scope: Scope, released: Released, frame: Frame, measure: str, *, kind: str = "percent"
+) -> tuple[Markup | None, str]:
     """The measure month by month, or why there is no chart."""
     if scope.calendar is None:
         return None, ""
@@ -161,4 +179,8 @@ def _why_no_chart(months: pd.DataFrame, shown: pd.DataFrame) -> str:
 def _centre(table: pd.DataFrame) -> float | None:
     """The value of the twelve months before, for the line to compare with."""
     before = _at(table, PREVIOUS)
-    return None if before is None or before["suppressed"] or missing(before["estimate"]) else float(before["estimate"])
+    return (
+        None
+        if before is None or before["suppressed"] or missing(before["estimate"])
+        else float(before["estimate"])
+    )

@@ -53,7 +53,9 @@ def methods(scope: Scope, results: Sequence[Result], hidden: Sequence[Hidden], a
     )
     if hidden:
         rows = [(entry.place, entry.what, entry.why) for entry in hidden]
-        tables["not_shown"] = scope.gate.plain("not_shown", pd.DataFrame(rows, columns=["place", "what", "why"])).frame
+        tables["not_shown"] = scope.gate.plain(
+            "not_shown", pd.DataFrame(rows, columns=["place", "what", "why"])
+        ).frame
     return Part(section, tables)
 
 
@@ -95,7 +97,9 @@ def _methods(scope: Scope, results: Sequence[Result]) -> tuple[str, ...]:
         )  # fmt: skip
         words.append(
             f"{cut} Sections 1 to 3 and the attrition describe {scope.starters}, followed to the end of the data; section 4 per session "
-            f"describes the sessions of the {scope.period}." if scope.has_recent else cut
+            f"describes the sessions of the {scope.period}."
+            if scope.has_recent
+            else cut
         )
     return tuple(words)
 
@@ -117,7 +121,9 @@ def _small_counts(scope: Scope) -> tuple[str, ...]:
 
 
 def _definitions_table(definitions: pd.DataFrame) -> Table:
-    rows = tuple((_label(row["name"]), row["text"], row["source"] or "–") for row in definitions.to_dict("records"))
+    rows = tuple(
+        (_label(row["name"]), row["text"], row["source"] or "–") for row in definitions.to_dict("records")
+    )
     columns = (Column("Definition", True), Column("In words", True), Column("Source", True))
     return Table("Definitions used", columns, rows, is_wide=True)
 

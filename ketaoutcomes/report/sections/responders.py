@@ -39,7 +39,9 @@ def responders(scope: Scope) -> Part:
     for kind in VERBS:
         definition = defined(instrument, kind)
         if definition is None:
-            notes.append(f"{kind.capitalize()} has no default definition for {instrument.name}, so it is not given.")
+            notes.append(
+                f"{kind.capitalize()} has no default definition for {instrument.name}, so it is not given."
+            )
             continue
         result = _rates(scope, definition)
         given = scope.gate.denominators(f"{kind}_rates", result.table, place=f"Section 2, {kind}")
@@ -86,7 +88,13 @@ def _section(scope: Scope, *, figures=(), tables=(), notes=()) -> Section:
 
 def _rates(scope: Scope, definition: Outcome, by: str | None = None) -> RateResult:
     return response_rates(
-        scope.recent, scope.instrument.name, at=WINDOW, outcome=definition.name, baseline=BASELINE, by=by, level=scope.level
+        scope.recent,
+        scope.instrument.name,
+        at=WINDOW,
+        outcome=definition.name,
+        baseline=BASELINE,
+        by=by,
+        level=scope.level,
     )
 
 
@@ -100,9 +108,13 @@ def _figure(scope: Scope, kind: str, definition: Outcome, given: Released, lette
     for row in frame.to_dict("records"):
         estimate, of_total, interval = rate_words(row)
         told.append(f"Of {OF[row['denominator']]}: {estimate} ({of_total}, {ci(scope.level)} {interval}).")
-    svg = drawn(rates, frame, prefix=f"figure-2{letter}", title=title, description=" ".join(told), level=scope.level)
+    svg = drawn(
+        rates, frame, prefix=f"figure-2{letter}", title=title, description=" ".join(told), level=scope.level
+    )
     population = f"{outcome_words(definition, scope.instrument)}{scope.during}"
-    return Figure(f"Fig. 2{letter}", title, population, svg, (f"Wilson intervals. Not known: {_not_known(frame)}.",))
+    return Figure(
+        f"Fig. 2{letter}", title, population, svg, (f"Wilson intervals. Not known: {_not_known(frame)}.",)
+    )
 
 
 def _not_known(frame: pd.DataFrame) -> str:
@@ -153,4 +165,3 @@ def _table(scope: Scope, by: str, frame: pd.DataFrame) -> Table:
         rows=tuple(rows),
         notes=(note,),
     )
-

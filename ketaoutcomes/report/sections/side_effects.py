@@ -36,7 +36,10 @@ def side_effects(scope: Scope) -> Part:
         "session": _release(scope, "session", _with_people(tables["session"], tables["patient"])),
         "patient": _release(scope, "patient", tables["patient"]),
     }
-    figures = tuple(_figure(scope, per, given, letter) for (per, given), letter in zip(released.items(), "ab", strict=True))
+    figures = tuple(
+        _figure(scope, per, given, letter)
+        for (per, given), letter in zip(released.items(), "ab", strict=True)
+    )
     found, hidden = gathered(list(released.values()))
     section = _section(figures=figures, tables=(_table(released["session"].frame, scope),))
     return Part(section, found, hidden, tuple(results.values()))
@@ -53,7 +56,10 @@ def _section(*, figures=(), tables=(), notes=()) -> Section:
         terms=(
             ("Checklist", "(filled): every effect asked for."),
             ("Spontaneous", "(open): noted if mentioned."),
-            ("", "How one asks decides the rate, so the two are never pooled. Sessions without a record are left out, never counted as “none”."),
+            (
+                "",
+                "How one asks decides the rate, so the two are never pooled. Sessions without a record are left out, never counted as “none”.",
+            ),
         ),
         figures=figures,
         tables=tables,
@@ -116,7 +122,7 @@ def _size(row, per: str) -> str:
 
 
 def _top(frame: pd.DataFrame) -> pd.DataFrame:
-    """"Any side effect" and the effects that follow it in order of size, as many as a figure holds."""
+    """ "Any side effect" and the effects that follow it in order of size, as many as a figure holds."""
     names = list(dict.fromkeys(frame["effect"]))[:MOST_ROWS]
     return frame[frame["effect"].isin(names)].reset_index(drop=True)
 
@@ -125,7 +131,9 @@ def _told(frame: pd.DataFrame, scope: Scope) -> str:
     sentences = []
     for row in frame.to_dict("records"):
         estimate, of_total, interval = rate_words(row)
-        sentences.append(f"{row['effect']}, {row['ascertainment']}: {estimate} ({of_total}, {ci(scope.level)} {interval}).")
+        sentences.append(
+            f"{row['effect']}, {row['ascertainment']}: {estimate} ({of_total}, {ci(scope.level)} {interval})."
+        )
     return " ".join(sentences)
 
 

@@ -36,7 +36,9 @@ def timing(scope: Scope) -> Part:
             continue
         result = _curve(scope, unit, instrument)
         if result is None:
-            notes.append(f"{instrument.name}: no patient has a valid baseline and a later score, so no curve in {unit} is given.")
+            notes.append(
+                f"{instrument.name}: no patient has a valid baseline and a later score, so no curve in {unit} is given."
+            )
             continue
         tables = _released(scope, unit, result)
         figures.append(_figure(scope, unit, instrument, result, tables, "ab"[len(figures)]))
@@ -44,7 +46,9 @@ def timing(scope: Scope) -> Part:
         results.append(result)
     tables, hidden = gathered(released)
     if scope.gate.suppresses and results:
-        steps = Hidden("Section 1", "steps of the curves; dots at planned times are shown", "a step can be one patient")
+        steps = Hidden(
+            "Section 1", "steps of the curves; dots at planned times are shown", "a step can be one patient"
+        )
         hidden = (steps, *hidden)
     section = Section(
         number=1,
@@ -70,7 +74,12 @@ NOT_RECORDED = {
 def _curve(scope: Scope, unit: str, instrument: Instrument) -> CurveResult | None:
     try:
         return time_to_response(
-            scope.recent, instrument.name, unit=unit, level=scope.level, horizon=HORIZONS[unit], at=MARKS[unit]
+            scope.recent,
+            instrument.name,
+            unit=unit,
+            level=scope.level,
+            horizon=HORIZONS[unit],
+            at=MARKS[unit],
         )
     except DataError:
         return None
@@ -115,8 +124,12 @@ def _figure(scope, unit, instrument, result, tables: dict[str, Released], letter
     if scope.gate.suppresses:
         notes.append("The steps between the dots are not shown: a step can be one patient.")
     else:
-        notes.append("Turnbull estimate. Kaplan–Meier at the date of detection is dashed, for comparison only.")
-    return Figure(f"Fig. 1{letter}", title, f"{instrument.name}, {people}{scope.during}", svg, (" ".join(notes),))
+        notes.append(
+            "Turnbull estimate. Kaplan–Meier at the date of detection is dashed, for comparison only."
+        )
+    return Figure(
+        f"Fig. 1{letter}", title, f"{instrument.name}, {people}{scope.during}", svg, (" ".join(notes),)
+    )
 
 
 def _title(unit: str, landmarks: pd.DataFrame, medians: pd.DataFrame) -> str:
@@ -126,7 +139,11 @@ def _title(unit: str, landmarks: pd.DataFrame, medians: pd.DataFrame) -> str:
         if np.isinf(median["high"]):
             return f"Half had responded at some time after {time_words(median['low'], unit)}"
         first, last = time_words(median["low"], unit), time_words(median["high"], unit)
-        return f"Half had responded by {last}" if first == last else f"Half had responded between {first} and {last}"
+        return (
+            f"Half had responded by {last}"
+            if first == last
+            else f"Half had responded between {first} and {last}"
+        )
     row = at_time(landmarks, CURVES[unit][2])
     if row is None:
         row = last_shown(landmarks)

@@ -109,6 +109,7 @@ def trajectory(
         instrument=known.name,
         minimum=known.minimum,
         maximum=known.maximum,
+        higher_is=known.higher_is,
         by=by,
         level=level,
     )

@@ -64,15 +64,17 @@ def build(
     drafts = {name: prepare(TABLES[name], raws[name], settings, covariates) for name in TABLES if name in raws}
     problems = list(problems)
     tables: dict[str, pd.DataFrame] = {}
+    linked = not problems and not any(draft.problems for draft in drafts.values())
     # Tables are held against each other only if each is sound by itself: otherwise every row would be an orphan.
-    if not problems and not any(draft.problems for draft in drafts.values()):
+    if linked:
         tables = _linked(drafts, settings)
     problems += [problem for draft in drafts.values() for problem in draft.problems]
     notes = [*notes, *(note for draft in drafts.values() for note in draft.notes)]
     counts, quarantine, blanked = _tallies(drafts)
     for name in ("patients", "sessions"):
-        if tables and tables[name].empty:
+        if linked and (name not in tables or tables[name].empty):
             problems.append(Problem(_nothing_left(quarantine, name), name, rule="nothing_left"))
+            break
     cohort = None
     if not problems:
         made_of = [f"deidentification {settings.deidentification}", f"same_time {settings.same_time}"]
@@ -91,9 +93,14 @@ def build(
 
 
 def _linked(drafts: dict[str, Draft], settings: Settings) -> dict[str, pd.DataFrame]:
-    """Return all tables, each row on its patient's clock. Drafts may gain problems on the way."""
+    """Return all tables, each row on its patient's clock; none if there are no patients.
+
+    Drafts may gain problems on the way.
+    """
     patients = drafts["patients"]
     ids, patient_rows = place_patients(patients, settings)
+    if ids.empty:
+        return {}
     kind = pd.CategoricalDtype(ids)
     linked = {name: link_patients(draft, ids) for name, draft in drafts.items() if name != "patients"}
     for name, codes in linked.items():

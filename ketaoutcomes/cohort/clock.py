@@ -16,18 +16,20 @@ import pandas as pd
 from ketaoutcomes.cohort.settings import Settings
 from ketaoutcomes.cohort.values import MISSING, Numbers, Words, text
 
-__all__ = ["Times", "read_dates", "read_days", "read_hours"]
+__all__ = ["Times", "holds_dates", "read_dates", "read_days", "read_hours"]
 
 HOURS_PER_DAY = 24.0
 MOST_HOURS = 438_300.0  # 50 years: beyond it a number is no time since a first session
 EPOCH = pd.Timestamp("1970-01-01")
 HOUR = pd.Timedelta(hours=1)
 
-DATE = r"\d{4}-\d{2}-\d{2}"
-CLOCK = r"[T ]\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?"
-OFFSET = r"( ?[Zz]|[+-]\d{2}:?\d{2})"
-PARTIAL = r"\d{4}(-\d{2})?(-(-|UNK|UN|XX)?)*"
-LOOKS_DATED = r"(\d{1,4}[/.\-]\d{1,2}[/.\-]\d{1,4}|\d{1,2}[ \-]?[A-Za-z]{3,9}[ \-,]*\d{2,4}|[A-Za-z]{3,9} \d{1,2},? \d{4}|\d{8})([T ,].*)?"
+DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+CLOCK = r"[T ][0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?"
+OFFSET = r"( ?[Zz]|[+-][0-9]{2}:?[0-9]{2})"
+PARTIAL = r"[0-9]{4}(-[0-9]{2})?(-(-|UNK|UN|XX)?)*"
+LOOKS_DATED = r"([0-9]{1,4}[/.-][0-9]{1,2}[/.-][0-9]{1,4}|[0-9]{1,2}[ \-]?[A-Za-z]{3,9}[ \-,]*[0-9]{2,4}|[A-Za-z]{3,9} [0-9]{1,2},? [0-9]{4}|[0-9]{8})([T ,].*)?"
+# Certainly a date, with four digits or a small year at its end.
+DATED = r"([0-9]{4}[/.-][0-9]{1,2}[/.-][0-9]{1,2}|[0-9]{1,2}[/.-][0-9]{1,2}[/.-]([0-9]{4}|[0-9]{2}))([T ,].*)?"
 # Spreadsheets count days from 1900 or 1904: these are the years 1954 to 2064.
 SERIAL_LOW, SERIAL_HIGH = 20_000.0, 60_000.0
 
@@ -132,6 +134,16 @@ class _Read:
 
 def _no_times(n: int, zone: str | None = None) -> pd.Series:
     return pd.Series(pd.NaT, index=range(n), dtype=f"datetime64[us, {zone}]" if zone else "datetime64[us]")
+
+
+def holds_dates(column: pd.Series) -> bool:
+    """Whether any cell of a further column is a date."""
+    if pd.api.types.is_datetime64_any_dtype(column.dtype):
+        return True
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        return False
+    levels = text(pd.Series(text(column).dropna().unique(), dtype="str"))
+    return bool(levels.str.fullmatch(DATED).any())
 
 
 def _refusals(cells: pd.Series, missing: np.ndarray, settings: Settings) -> dict[str, np.ndarray]:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 
-from ketaoutcomes.catalog.instruments import find_instrument
+from ketaoutcomes.catalog.instruments import INSTRUMENTS, find_instrument
 from ketaoutcomes.cohort.fingerprint import fingerprint
 from ketaoutcomes.cohort.settings import Settings
 from ketaoutcomes.errors import DataError, Problem
@@ -205,7 +205,10 @@ class Cohort:
     def _facts(self) -> list[tuple[str, str]]:
         """Return what the printed form says: nothing of any one patient."""
         counts = self.tables["scores"]["instrument"].value_counts()
-        used = [f"{name} ({n:,})" for name, n in counts.items() if n]
+        used = [f"{name} ({n:,})" for name, n in counts.items() if n and name in INSTRUMENTS]
+        # A name that is not in the catalogue is a cell's text.
+        others = [n for name, n in counts.items() if n and name not in INSTRUMENTS]
+        used += [f"{len(others)} not in the catalogue ({sum(others):,})"] if others else []
         facts = [("instruments", ", ".join(used) or "none")]
         hours = np.concatenate([self.tables[name]["hour"].to_numpy(float) for name in ("sessions", "scores")])
         if hours.size:

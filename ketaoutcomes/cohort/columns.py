@@ -8,7 +8,7 @@ from collections.abc import Collection
 import numpy as np
 import pandas as pd
 
-from ketaoutcomes.cohort.clock import Times, read_dates, read_days, read_hours
+from ketaoutcomes.cohort.clock import Times, holds_dates, read_dates, read_days, read_hours
 from ketaoutcomes.cohort.csv_text import RawTable
 from ketaoutcomes.cohort.draft import Draft
 from ketaoutcomes.cohort.privacy import scan_columns, scan_values
@@ -21,7 +21,7 @@ from ketaoutcomes.errors import Problem
 __all__ = ["normal_name", "prepare", "scanned", "wants"]
 
 NUMERIC = frozenset({"number", "integer", "hour", "day"})
-MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
+MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 # Above this, a dose in mg/kg is a dose in mg that stands in the wrong column.
 MOST_MG_PER_KG = 10.0
 # Nobody is older, so a larger number is not an age.
@@ -60,6 +60,7 @@ def prepare(table: Table, raw: RawTable, settings: Settings, covariates: Collect
         if name not in table.names:
             _read_further(draft, name, settings, raw.separator)
     draft.problems += _value_problems(draft, settings)
+    _tell_further(draft)
     if raw.n_blank:
         draft.note("blank_lines", message=f"{RULES['blank_lines'].reason}: {raw.n_blank}")
     return draft
@@ -238,8 +239,18 @@ def _read_further(draft: Draft, name: str, settings: Settings, separator: str | 
         draft.numbers[name] = found.values
         draft.blank(name, found.bad, "not_a_number")
         return
+    if settings.dates_allowed and holds_dates(draft.frame[name]):
+        draft.note("date_column", name)
+        return
     draft.further[name] = typed(draft.frame[name])
-    draft.note("unknown_column", name)
+
+
+def _tell_further(draft: Draft) -> None:
+    """Tell which columns are kept as covariates: by name only where the header is sure to be one."""
+    if not draft.problems:
+        for name in draft.further:
+            if name not in draft.table.names:
+                draft.note("unknown_column", name)
 
 
 def _value_problems(draft: Draft, settings: Settings) -> list[Problem]:

@@ -19,7 +19,7 @@ ID_COLUMNS = frozenset({"patient_id", "clinic_id"})
 LABEL_COLUMNS = frozenset({"diagnosis", "instrument"})  # official labels are long and repeat
 MANY_DISTINCT = 12  # as many different cells, one per row or per patient, are a code rather than a category
 MOSTLY = 0.8
-FEW = 500
+FEW, SHORT = 500, 200
 
 NUMBER = r"^[-+]?(?:[0-9]+(?:[.,][0-9]*)?|[.,][0-9]+|[0-9]{1,3}(?:[,'][0-9]{3})+(?:\.[0-9]+)?|[0-9]{1,3}(?:\.[0-9]{3}){1,2}(?:,[0-9]+)?)(?:[eE][-+]?[0-9]+)?$"
 PLAIN_CODE = r"^(?:[A-Za-z]?[-_]?[0-9]{1,7}|[A-Za-z]{2,4}[-_]?[0-9]{3,6})$"
@@ -95,17 +95,21 @@ def _digits(values: np.ndarray) -> list[str]:
 def _matches(texts: pa.Array, pattern: str) -> np.ndarray:
     """Whether each text holds the pattern, which means the same to RE2 and to `re`.
 
-    RE2 is faster on many texts, and compiles the pattern anew each time.
+    RE2 is faster on many texts, and safe on long ones, but compiles the pattern anew each time.
     """
-    if len(texts) <= FEW:
+    if _few_and_short(texts):
         search = compiled(pattern).search
         return np.array([search(text) is not None for text in texts.to_pylist()], dtype=bool)
     return pc.match_substring_regex(texts, pattern).to_numpy(zero_copy_only=False).astype(bool)
 
 
+def _few_and_short(texts: pa.Array) -> bool:
+    return len(texts) <= FEW and (pc.max(pc.utf8_length(texts)).as_py() or 0) <= SHORT
+
+
 def _counts(texts: pa.Array, pattern: str) -> np.ndarray:
     """Return how often each text holds the pattern."""
-    if len(texts) <= FEW:
+    if _few_and_short(texts):
         return np.array([len(compiled(pattern).findall(text)) for text in texts.to_pylist()], dtype=np.int64)
     return pc.count_substring_regex(texts, pattern).to_numpy(zero_copy_only=False)
 

@@ -110,6 +110,7 @@ _ALL = (
     # Notes
     Rule("unknown_file", NOTE, "the file is not one of the tables and was not read"),
     Rule("unknown_column", NOTE, "the column is not in the data dictionary and is kept as a covariate"),
+    Rule("date_column", NOTE, "the column holds dates, which only the table's own time column may; it is not kept"),
     Rule("unknown_instrument", NOTE, "the instrument is not in the catalogue: its scores are kept, and no range or direction is known"),
     Rule("blank_lines", NOTE, "blank lines were passed over"),
 )

@@ -152,9 +152,9 @@ def _careful(cells: pa.ChunkedArray, decimal: str | None, separator: str | None)
     codes, found = pd.factorize(cells.to_pandas(), use_na_sentinel=True)
     levels = pd.Series(found, dtype="str").str.strip()
     missing = levels.str.lower().isin(MISSING).to_numpy(bool)
-    point = levels.str.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?").to_numpy(bool)
-    comma = levels.str.fullmatch(r"[+-]?\d[\d.]*(,\d+)+(\.\d+)?").to_numpy(bool)
-    plain_comma = levels.str.fullmatch(r"[+-]?\d+(,\d+)?").to_numpy(bool)
+    point = levels.str.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?").to_numpy(bool)
+    comma = levels.str.fullmatch(r"[+-]?[0-9][0-9.]*(,[0-9]+)+(\.[0-9]+)?").to_numpy(bool)
+    plain_comma = levels.str.fullmatch(r"[+-]?[0-9]+(,[0-9]+)?").to_numpy(bool)
     written = levels
     good = point
     whole_column_fits = separator == ";" and bool((plain_comma | missing).all()) and bool(comma.any())
@@ -163,7 +163,7 @@ def _careful(cells: pa.ChunkedArray, decimal: str | None, separator: str | None)
         written = levels.str.replace(",", ".", regex=False)
     values = np.full(len(levels) + 1, np.nan)
     if good.any():
-        values[:-1][good] = pd.to_numeric(written[good]).to_numpy(float)
+        values[:-1][good] = pd.to_numeric(written[good], errors="coerce").to_numpy(float)
     good = good & np.isfinite(values[:-1])
     bad = np.append(~good & ~missing, False)
     values[np.append(~good, True)] = np.nan
@@ -190,7 +190,7 @@ def typed(column: pd.Series) -> pd.Series:
     if spelled and spelled <= (YES | NO) - {"0", "1", "0.0", "1.0", "t", "f"}:
         codes, _ = flags(column)
         return pd.Series(pd.arrays.BooleanArray(codes == 1, codes < 0))
-    padded = any(len(level) > 1 and level[0] == "0" and level.isdigit() for level in found.levels)
+    padded = any(len(level) > 1 and level[0] == "0" and level.isdecimal() for level in found.levels)
     if spelled and not padded:
         parsed = numbers(pd.Series(list(found.levels), dtype="str"), decimal=".")
         if not parsed.bad.any():

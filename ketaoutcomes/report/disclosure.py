@@ -23,6 +23,7 @@ __all__ = ["LARGEST_HIDDEN", "Gate", "Hidden", "Released", "choose_small_cells"]
 
 LARGEST_HIDDEN = 10
 SMALLEST_PERCENTILE_GROUP = 20
+ROW_PER_PATIENT = ("patients", "disposition")
 ESTIMATES = ("estimate", "estimate_high", "conf_low", "conf_high", "std_error", "sd", "p10", "p90")
 COUNT, TOTAL, REST = "count 1-10", "total 1-10", "all but 1-10"
 SECONDARY = "would reveal another count"
@@ -78,6 +79,22 @@ class Gate:
     def plain(self, name: str, table: pd.DataFrame) -> Released:
         """A table without counts of patients (definitions, rows of a file): nothing to hide."""
         return Released(name, _opened(name, table))
+
+    def files(self, name: str, table: pd.DataFrame, *, size: str, place: str) -> Released:
+        """Counts of rows or cells by `table`; those of tables with a row per patient count patients.
+
+        Parameters
+        ----------
+        size : str
+            The column that must not be 1 to 10 there.
+        """
+        frame = _opened(name, table)
+        if self.suppresses and len(frame):
+            hidden = frame["table"].isin(ROW_PER_PATIENT).to_numpy() & _small(frame[size])
+            frame.loc[hidden, "suppressed"] = COUNT
+            counts = [column for column in frame.columns if column.startswith("n_") and column != "n_rows"]
+            frame = _blank(frame, hidden, [*counts, "share"])
+        return Released(name, frame, _hidden(frame, place, "row"))
 
     def rates(self, name: str, table: pd.DataFrame, *, place: str, also: tuple[str, ...] = ()) -> Released:
         """Rows with `n_events` out of `n`.

@@ -9,25 +9,21 @@ import pandas as pd
 
 from ketaoutcomes.catalog.definitions import PHASE_RULES, WINDOWS, baseline_rule
 from ketaoutcomes.derive.sessions import DEFAULT_PHASE_RULE
-from ketaoutcomes.derive.side_effects import ANY
-from ketaoutcomes.draw.labels import count, missing, percent, percent_range
+from ketaoutcomes.draw.labels import count, missing, percent
 from ketaoutcomes.report.by_month import ALL
-from ketaoutcomes.report.parts import KeyQuestion, Masthead, Page, Section
+from ketaoutcomes.report.key_questions import key_questions
+from ketaoutcomes.report.parts import Masthead, Page, Section
 from ketaoutcomes.report.scope import WINDOW, Scope
 from ketaoutcomes.report.sections.headline import Headline
 from ketaoutcomes.report.sections.headline_months import PREVIOUS
 from ketaoutcomes.report.sections.responders import BASELINE
-from ketaoutcomes.report.sections.timing import at_time, last_shown
 from ketaoutcomes.report.wording import baseline_words, induction_words, window_words
 from ketaoutcomes.report.words import (
     UNCONTROLLED,
-    bounds,
     ci,
-    joined,
     month_name,
     plural,
     rate_words,
-    time_words,
 )
 
 __all__ = ["first_page"]
@@ -53,14 +49,10 @@ def first_page(
         masthead=_masthead(scope),
         lead=lead,
         lead_text=text,
-        questions=(
-            _how_fast(scope, tables),
-            _which_side_effects(scope, tables),
-            _how_complete(scope, tables),
-        ),
+        questions=key_questions(scope, tables),
         headline=top.groups,
         reading=_reading(scope, top),
-        footnotes=_footnotes(scope),
+        footnotes=_footnotes(scope, top),
         sections=sections,
         facts=_facts(record),
     )
@@ -107,9 +99,7 @@ def _lead(scope: Scope, top: Headline) -> tuple[str, str]:
     """A sentence with the main numbers, and a paragraph with their denominators."""
     heads, sentences = _lead_outcome(scope, top)
     more_heads, more_sentences = _lead_safety(scope, top)
-    head = (
-        "; ".join([*heads, *more_heads]) or "The counts of this report are too small to be put in a sentence"
-    )
+    head = "; ".join([*heads, *more_heads]) or "Not enough can be shown for a summary"
     return head[0].upper() + head[1:], " ".join([*sentences, *more_sentences, UNCONTROLLED])
 
 
@@ -162,86 +152,14 @@ def _shown(top: Headline, name: str, month: str | None) -> pd.Series | None:
     return None if row is None or row["suppressed"] or missing(row["estimate"]) else row
 
 
-def _how_fast(scope: Scope, tables: Mapping[str, pd.DataFrame]) -> KeyQuestion:
-    hours, days = tables.get("onset_hours_landmarks"), tables.get("onset_days_landmarks")
-    told = []
-    first = None
-    for landmarks, unit, wanted, instrument in (
-        (hours, "hours", 24.0, scope.momentary),
-        (days, "days", 28.0, scope.instrument),
-    ):
-        if landmarks is None:
-            continue
-        row = at_time(landmarks, wanted)
-        row = last_shown(landmarks) if row is None else row
-        if row is None:
-            told.append(f"{instrument.name}: not shown, counts are too small.")
-            continue
-        when = time_words(row["time"], unit)
-        share = bounds(row["estimate"], row["estimate_high"])
-        span = percent_range(row["conf_low"], row["conf_high"], like=row["estimate"])
-        told.append(
-            f"{instrument.name} response by {when}: {share} ({ci(scope.level)} {span}, n={count(row['n'])})."
-        )
-        first = first or (share, f"had responded by {when}")
-    if hours is None:
-        told.insert(0, "Response in hours: not recorded.")
-    value, unit = first or ("–", "not shown" if told else "not recorded")
-    return KeyQuestion("How fast?", value, unit, " ".join([*told, "First response after session 1."]), 1)
-
-
-def _which_side_effects(scope: Scope, tables: Mapping[str, pd.DataFrame]) -> KeyQuestion:
-    table = tables.get("side_effects_per_session")
-    if table is None or table.empty:
-        return KeyQuestion(
-            "Which side effects?",
-            "–",
-            "not recorded",
-            "No session says whether there were side effects; this is not zero.",
-            4,
-        )
-    told, first = [], None
-    for row in table[table["effect"] == ANY].to_dict("records"):
-        estimate, of_total, interval = rate_words(row)
-        way = {"checklist": "by checklist", "spontaneous": "if mentioned"}.get(
-            row["ascertainment"], f"by {row['ascertainment']}"
-        )
-        told.append(f"Any, {way}: {estimate} ({of_total}; {ci(scope.level)} {interval}).")
-        if first is None and not row["suppressed"]:
-            first = (estimate, f"of sessions, {way}")
-    shown = table[(table["effect"] != ANY) & (table["suppressed"] == "")]
-    names = list(dict.fromkeys(shown["effect"]))[:3]
-    if names:
-        told.append(f"Most often: {joined(names)}.")
-    if table["ascertainment"].nunique() > 1:
-        told.append("How one asks decides the rate, so the ways are never pooled.")
-    value, unit = first or ("–", "not shown: counts are too small")
-    return KeyQuestion("Which side effects?", value, unit, " ".join(told), 4)
-
-
-def _how_complete(scope: Scope, tables: Mapping[str, pd.DataFrame]) -> KeyQuestion:
-    rows = tables["rows_by_table"]
-    read, aside = int(rows["n_read"].sum()), int(rows["n_quarantined"].sum())
-    kept = f"{count(read - aside)} of {count(read)} rows kept; {count(aside)} set aside by a rule."
-    steps = tables.get("attrition")
-    if steps is None or steps.empty:
-        return KeyQuestion("How complete are the data?", "–", "no score recorded", kept, 5)
-    first, last = steps.iloc[0], steps.iloc[-1]
-    if missing(first["n"]) or missing(last["n"]) or not first["n"]:
-        return KeyQuestion("How complete are the data?", "–", "not shown: counts are too small", kept, 5)
-    text = f"{count(last['n'])} of {count(first['n'])} who started have a valid baseline, a complete induction and a score after it. {kept}"
-    return KeyQuestion(
-        "How complete are the data?", percent(last["n"] / first["n"]), "of starters scored", text, 5
-    )
-
-
 def _reading(scope: Scope, top: Headline) -> tuple[str, ...]:
     words = []
     if scope.calendar is None:
         words.append(
-            "No months are kept under Safe Harbor, so every number covers the whole cohort and nothing is shown month by month."
+            "No months are kept under Safe Harbor, so every number covers the whole cohort and nothing is shown "
+            "month by month."
         )
-    else:
+    elif any(row.spark for group in top.groups for row in group.rows):
         words.append(
             "Charts: blue dots are complete months, black is the month in the row, hollow is provisional: its window is "
             "still open. The grey line is the value of the 12 months before."
@@ -249,17 +167,17 @@ def _reading(scope: Scope, top: Headline) -> tuple[str, ...]:
     return (*words, *top.absent)
 
 
-def _footnotes(scope: Scope) -> tuple[tuple[str, str], ...]:
+def _footnotes(scope: Scope, top: Headline) -> tuple[tuple[str, str], ...]:
+    """The notes whose letters the table uses."""
+    rows = [row for group in top.groups for row in group.rows]
     notes = []
-    if scope.instrument is not None:
-        notes.append(
-            (
-                "a",
-                f"Baseline: {baseline_words(baseline_rule(BASELINE), scope.instrument)}. Follow-up: {window_words(WINDOWS[WINDOW])}. "
-                f"Induction: {induction_words(PHASE_RULES[DEFAULT_PHASE_RULE])}.",
-            )
-        )
-    notes.append(("b", "The interval allows for several sessions per patient."))
+    if any(row.letter == "a" for row in rows):
+        induction = induction_words(PHASE_RULES[DEFAULT_PHASE_RULE])
+        baseline = baseline_words(baseline_rule(BASELINE), scope.instrument)
+        follow_up = window_words(WINDOWS[WINDOW])
+        notes.append(("a", f"Baseline: {baseline}. Follow-up: {follow_up}. Induction: {induction}."))
+    if any(row.letter == "b" for row in rows):
+        notes.append(("b", "The interval allows for several sessions per patient."))
     if scope.gate.suppresses:
         notes.append(("c", "Counts of 1–10, and whatever would reveal them, are not shown; 0 is."))
     return tuple(notes)

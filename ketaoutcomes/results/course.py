@@ -22,6 +22,7 @@ class CourseResult(Result):
     instrument : str
     minimum, maximum : float
         Range of the instrument.
+    higher_is : {"worse", "better", "none"}
     by : str or None
     level : float
     """
@@ -29,6 +30,7 @@ class CourseResult(Result):
     instrument: str
     minimum: float
     maximum: float
+    higher_is: str
     by: str | None
     level: float
 
@@ -59,5 +61,6 @@ class CourseResult(Result):
             minimum=self.minimum,
             maximum=self.maximum,
             instrument=self.instrument,
+            higher_is=self.higher_is if self.higher_is in ("worse", "better") else None,
             level=self.level,
         )

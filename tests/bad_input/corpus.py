@@ -125,12 +125,7 @@ def _linked_toml(path) -> None:
     (path / "cohort.toml").symlink_to(path / "real.toml")
 
 
-def _all(*values):
-    return lambda frame: list(frame) == list(values)
-
-
 ACCENT = "Dépression " + CANARY
-SHORT_HOURS = {"QX7701": [0, 72]}
 
 ENCODINGS = [
     refused("latin-1, not declared", cell("patients", 2, "diagnosis", ACCENT), recoded("patients", lambda text: text.encode("latin-1")), rules="patients:encoding"),
@@ -176,10 +171,12 @@ LAYOUT = [
     fine("a separator inside quotation marks", cell("patients", 3, "diagnosis", '"MDD, GAD"'), then=lambda cohort: cohort.patients["diagnosis"].iloc[1] == "MDD, GAD"),
     fine("doubled quotation marks", cell("patients", 3, "diagnosis", '"so-called ""TRD"""'), then=lambda cohort: cohort.patients["diagnosis"].iloc[1] == 'so-called "TRD"'),
     refused("no header", without_rows("scores", 1), row("scores", f"QX7701,PHQ-9,-24,20,{CANARY}", at=1), rules="scores:missing_column"),
+    refused("a line that names the separator above the header", row("scores", "sep=;", at=1), rules="scores:missing_column"),
+    fine("row numbers of a spreadsheet in a column", column("scores", "Unnamed: 0", ["0", "1", "2", "3", "4", "5", "6", "7"]), notes=("unknown_column",)),
     refused("a title above the header", row("scores", f"Export of {CANARY}", at=1), rules="scores:missing_column"),
     refused("a column without a name", column("scores", "extra", [CANARY]), header("scores", "extra", ""), rules="scores:unnamed_column"),
     fine("a separator at the end of every line", column("scores", "extra", [""]), header("scores", "extra", ""), notes=("unnamed_column",)),
-    aside("a very long cell in a score", cell("scores", 3, "score", CANARY * 40_000), scores__not_a_number=1),
+    private("a very long cell in a score", cell("scores", 3, "score", CANARY * 40_000), rules="scores:identifier:free_text"),
     private("a very long cell in a covariate", column("patients", "motive", ["x", CANARY * 40_000]), rules="patients:identifier:free_text"),
     aside("a formula in a score", cell("scores", 3, "score", f"=cmd|'/c {CANARY}'!A1"), scores__not_a_number=1),
     fine("a formula in a word", cell("patients", 3, "diagnosis", f"=cmd|'/c {CANARY}'!A1")),
@@ -243,6 +240,10 @@ DATES = [
     misconfigured("a date format without a month", toml(LIMITED + 'date_format = "%d"')),
     private("an identifier in a limited data set", dated(), column("patients", "contact", [f"{CANARY}@example.org"]), rules="patients:identifier:F"),
     private("dates of birth in a limited data set", dated(), column("patients", "dob", ["1980-04-12"]), rules="patients:identifier:C"),
+    aside("the hour 24", dated(), cell("scores", 3, "taken", "2026-02-09 24:00"), scores__not_a_time=1),
+    fine("times with and without their offset", dated(), cell("scores", 3, "taken", "2026-02-09T14:00:00Z"), then=lambda cohort: 168.0 in cohort.scores["hour"].tolist()),
+    fine("times in tenths of a second", dated(), cell("scores", 3, "taken", "2026-02-09 09:00:00.0")),
+    fine("further dates of a limited data set are not kept", dated(), column("patients", "referral_date", ["2026-01-05"]), column("sessions", "seen", ["2026-01-05", "2026-01-06"]), notes=("date_column",), then=lambda cohort: not {"referral_date"} & set(cohort.patients) and "seen" not in cohort.sessions),
     aside("a date 80 years off", dated(), cell("scores", 3, "taken", "1946-02-09 09:00"), scores__time_range=1),
 ]
 
@@ -341,6 +342,8 @@ KEYS = [
     aside("a score twice, the last kept", row("scores", "QX7701,PHQ-9,168,11,remote"), toml('duplicates = "last"'), scores__duplicate_conflict=1, then=lambda cohort: 11.0 in cohort.scores["score"].tolist()),
     aside("a score twice, the mean kept", row("scores", "QX7701,PHQ-9,168,11,remote"), toml('duplicates = "mean"'), scores__duplicate_conflict=1, then=lambda cohort: 10.0 in cohort.scores["score"].tolist()),
     fine("ids 007 and 7 are two patients", cell("patients", 2, "patient_id", "007"), cell("patients", 3, "patient_id", "7"), *(cell("sessions", n, "patient_id", "007") for n in (2, 3)), *(cell("sessions", n, "patient_id", "7") for n in (4, 5)), without_rows("scores", 2, 3, 4, 5, 6), without_rows("side_effects", 2, 3, 4), without_rows("vitals", 2, 3, 4), without_rows("disposition", 2, 3), then=lambda cohort: set(cohort.patients["patient_id"]) == {"007", "7", "QX7703", "QX7704"} and cohort.sessions.groupby("patient_id").size()["007"] == 2),
+    aside("an invisible sign in an id", cell("scores", 3, "patient_id", "QX7701\u200b"), scores__orphan_patient=1),
+    aside("ids that differ in blanks alone are one patient", row("patients", " QX7704,male,61,MDD,clinic-2,no"), patients__duplicate_copy=1),
     fine("blanks around ids", cell("scores", 3, "patient_id", " QX7701  "), cell("patients", 2, "patient_id", "QX7701 ")),
     aside("ids that differ in case are two patients", cell("scores", 3, "patient_id", "qx7701"), scores__orphan_patient=1),
     refused("every patient without an id", column("patients", "patient_id", [""]), rules="patients:nothing_left"),
@@ -404,7 +407,8 @@ IDENTIFIERS = [
     private("a name in a word", cell("patients", 2, "diagnosis", f"Dr. {CANARY.capitalize()}"), rules="patients:identifier:A"),
     private("a column of notes", column("sessions", "clinical_notes", [CANARY]), rules="sessions:identifier:free_text"),
     private("sentences in the reason", cell("disposition", 2, "reason", f"she moved to {CANARY} with her husband and did not call"), rules="disposition:identifier:free_text"),
-    private("a line break inside a cell", cell("disposition", 2, "reason", f'"moved\n{CANARY} away"'), rules="disposition:identifier:free_text"),
+    fine("a line break inside a cell is a blank", cell("disposition", 2, "reason", '"moved\naway"'), then=lambda cohort: cohort.disposition["reason"].iloc[0] == "moved away"),
+    private("several lines in a cell", cell("disposition", 2, "reason", f'"moved away.\nBack in spring with {CANARY}."'), rules="disposition:identifier:free_text"),
     private("record numbers", column("patients", "MRN", ["00123456"]), rules="patients:identifier:H"),
     private("ZIP codes", column("patients", "zip", ["02139"]), rules="patients:identifier:B"),
     private("web addresses", column("sessions", "room", ["a", f"https://{CANARY}.example/x"]), rules="sessions:identifier:N"),
@@ -413,6 +417,8 @@ IDENTIFIERS = [
     private("device serial numbers", column("vitals", "pump_serial", [CANARY]), rules="vitals:identifier:M"),
     private("record hashes", column("scores", "row_key", ["d41d8cd98f00b204e9800998ecf8427e"]), rules="scores:identifier:R"),
     private("a header that is a cell", column("patients", f"{CANARY}@example.org", ["1"]), rules="patients:identifier:F"),
+    private("a band of ages over 90", column("patients", "age_band", ["30-39", "91-95"]), rules="patients:identifier:C"),
+    blank("a code for a missing age", cell("patients", 2, "age", "999"), patients__age__out_of_range=1),
     private("an age of 93", cell("patients", 2, "age", "93"), rules="patients:identifier:C"),
     fine("ages of 89 and 90", cell("patients", 2, "age", "89"), cell("patients", 3, "age", "90"), then=lambda cohort: cohort.patients["age"].tolist()[:2] == [89.0, 90.0]),
     private("an e-mail address where a number should be", cell("scores", 3, "score", f"{CANARY}@example.org"), rules="scores:identifier:F"),

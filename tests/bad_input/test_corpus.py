@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import io
+import subprocess
 import sys
 import traceback
 import warnings
@@ -17,10 +19,14 @@ sys.path.insert(0, str(Path(__file__).parent))
 from corpus import CANARY, CASES, NUMBER, Case  # noqa: E402
 from folders import IDS, good, write  # noqa: E402
 
+from ketaoutcomes.cli import main  # noqa: E402
 from ketaoutcomes.cohort.check import CheckResult, check  # noqa: E402
 from ketaoutcomes.cohort.cohort import Cohort  # noqa: E402
 from ketaoutcomes.cohort.read import load_cohort  # noqa: E402
 from ketaoutcomes.errors import KetaError  # noqa: E402
+
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass
@@ -32,6 +38,7 @@ class Outcome:
     cohort: Cohort | None
     error: KetaError | None
     check: CheckResult
+    exit_code: int
     printed: str
 
 
@@ -47,8 +54,10 @@ def outcome(request, tmp_path_factory) -> Outcome:
         warnings.simplefilter("always")
         cohort, error = _load(folder)
         found = check(folder)
+        exit_code = main(["check", str(folder)])
+        main(["check", str(folder), "--json"])
     printed = out.getvalue() + "".join(str(warning.message) for warning in warned)
-    return Outcome(request.param, folder, cohort, error, found, printed)
+    return Outcome(request.param, folder, cohort, error, found, exit_code, printed)
 
 
 def _load(folder):
@@ -87,8 +96,9 @@ def test_check_tells_what_loading_does(outcome):
     if case.raises:
         told = set(found.problems["rule"]) | set(found.problems["table"] + ":" + found.problems["rule"])
         assert set(case.rules) <= told
-        assert found.exit_code == {"DataError": 10, "PrivacyError": 11, "ConfigError": 2}[case.raises]
+        assert found.exit_code == outcome.exit_code == {"DataError": 10, "PrivacyError": 11, "ConfigError": 2}[case.raises]
         return
+    assert found.exit_code == outcome.exit_code == 0
     rows, cells = by_severity.get("row"), by_severity.get("cell")
     set_aside = {} if rows is None else {(row.table, row.rule): row.n_rows for row in rows.itertuples()}
     blanked = {} if cells is None else {(row.table, row.column, row.rule): row.n_rows for row in cells.itertuples()}
@@ -113,8 +123,9 @@ def test_every_row_that_is_read_is_kept_or_set_aside(outcome):
 
 
 def _records(path: Path) -> int:
-    """Lines of a CSV file that are not blank; no case that loads has a line break inside a cell."""
-    return sum(1 for line in path.read_bytes().replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n") if line.strip())
+    """Records of a CSV file that are not blank, by the standard library's reader."""
+    text = path.read_bytes().decode("latin-1").replace("\r\n", "\n").replace("\r", "\n")
+    return sum(1 for cells in csv.reader(io.StringIO(text)) if "".join(cells).strip())
 
 
 def test_no_message_repeats_a_cell_or_a_patient_id(outcome):
@@ -148,3 +159,20 @@ def test_loading_a_folder_that_is_not_there_says_so(tmp_path):
     assert cohort is None
     assert "no_folder" in _named(error.problems)
     assert not check(tmp_path / "nowhere").ok
+
+
+@pytest.mark.parametrize(
+    ("name", "exit_code"),
+    [("a PHQ-9 of 28", 0), ("the same header twice", 10), ("an e-mail address in a covariate", 11), ("broken syntax", 2)],
+)
+def test_the_command_line_ends_with_the_code_of_the_error(name, exit_code, tmp_path):
+    case = next(case for case in CASES if case.name == name)
+    made = good()
+    for change in case.changes:
+        change(made)
+    folder = write(made, tmp_path / "clinic")
+    command = [sys.executable, "-m", "ketaoutcomes", "check", str(folder)]
+    ended = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120)
+    assert ended.returncode == exit_code
+    assert "Traceback" not in ended.stderr
+    assert CANARY not in ended.stdout + ended.stderr

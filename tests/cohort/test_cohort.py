@@ -112,10 +112,10 @@ def test_the_printed_form_has_counts_and_neither_ids_nor_rows(cohort):
 
 
 def test_names_are_escaped_in_html(clinic):
-    scores = "patient_id,instrument,hour,score\nA1,<b>bold</b>,0,1\n"
-    text = load_cohort(clinic(scores=scores))._repr_html_()
-    assert "<b>bold" not in text
-    assert "&lt;b&gt;bold" in text
+    cohort = load_cohort(clinic(patients="patient_id,arm\nA1,<b>x\nA2,y\n")).select(arm="<b>x")
+    text = cohort._repr_html_()
+    assert "<b>x" not in text
+    assert "&lt;b&gt;x" in text
 
 
 def test_frames_and_files_pass_the_same_door(clinic):

@@ -11,7 +11,7 @@ from ketaoutcomes.draw.missing import missing as draw_missing
 from ketaoutcomes.report.disclosure import Released
 from ketaoutcomes.report.parts import Column, Figure, Section, Table
 from ketaoutcomes.report.scope import WINDOW, Scope, without_period
-from ketaoutcomes.report.sections.part import Part, drawn, gathered
+from ketaoutcomes.report.sections.part import Part, drawn, gathered, too_small
 
 __all__ = ["completeness"]
 
@@ -27,19 +27,24 @@ def completeness(scope: Scope) -> Part:
     whole = data_quality(without_period(scope.cohort), name, at=WINDOW)
     gate = scope.gate
     released = {
-        "rows": gate.plain("rows_by_table", whole.rows),
+        "rows": gate.files("rows_by_table", whole.rows, size="n_kept", place="Section 5, rows"),
         "rules": gate.plain("rows_set_aside", whole.rules),
         "blanked": gate.plain("cells_set_to_missing", whole.blanked),
-        "missing": gate.plain("missing_cells", whole.missing),
+        "missing": gate.files(
+            "missing_cells", whole.missing, size="n_missing", place="Section 5, missing cells"
+        ),
         "recording": gate.plain("recording", followed.recording),
     }
     figures, notes = [], []
-    if len(followed.flow):
+    if name is not None and len(followed.flow):
         steps = _reasons(followed.flow, followed.losses, gate.suppresses)
         released["flow"] = gate.flow("attrition", steps, place="Section 5, attrition")
-        figures.append(_flow_figure(scope, released["flow"], "a"))
+        if released["flow"].frame["n"].notna().any():
+            figures.append(_flow_figure(scope, released["flow"], "a"))
+        else:
+            notes.append(f"Attrition cannot be shown{too_small(scope)}.")
     else:
-        notes.append("Attrition: not recorded, since no instrument has scores.")
+        notes.append("Attrition: not recorded, since no symptom instrument has scores.")
     gaps = released["missing"].frame
     if ((gaps["n_missing"] > 0) & ~gaps["column"].str.fullmatch(ALTERNATIVES)).any():
         figures.append(_missing_figure(gaps, "ab"[len(figures)]))
@@ -126,7 +131,9 @@ def _rows_table(found: dict[str, pd.DataFrame]) -> Table:
         if len(here):
             largest = here.sort_values("n_rows", ascending=False, kind="stable").iloc[0]
             reason = f"{largest['reason']} ({count(largest['n_rows'])})"
-        numbers = (count(row["n_read"]), count(row["n_kept"]), count(row["n_quarantined"]))
+        numbers = tuple(count(row[name]) for name in ("n_read", "n_kept", "n_quarantined"))
+        if row["suppressed"]:
+            numbers, reason = ("not shown",) * 3, "–"
         rows.append((str(row["table"]), *numbers, reason))
     columns = (
         Column("Table", True),

@@ -10,7 +10,7 @@ from ketaoutcomes.errors import DataError
 from ketaoutcomes.report.disclosure import Hidden, Released
 from ketaoutcomes.report.parts import Column, Figure, Section, Table
 from ketaoutcomes.report.scope import Scope
-from ketaoutcomes.report.sections.part import Part, drawn, gathered
+from ketaoutcomes.report.sections.part import Part, drawn, gathered, too_small
 from ketaoutcomes.report.words import ci
 from ketaoutcomes.results.course import CourseResult
 
@@ -22,19 +22,23 @@ AT_MOST = 2
 
 def course(scope: Scope) -> Part:
     """Mean score at planned days, on the main instrument and on the next most used one."""
-    figures, tables, released, results = [], [], [], []
+    figures, tables, released, results, notes = [], [], [], [], []
     for instrument in _instruments(scope):
         result = _course(scope, instrument)
         if result is None:
             continue
         slug = instrument.name.lower().replace("-", "").replace("/", "").replace("+", "plus")
         given = scope.gate.means(f"course_{slug}", result.table, place=f"Section 3, {instrument.name}")
-        figures.append(_figure(scope, instrument, given, "ab"[len(figures)]))
-        tables.append(_table(scope, instrument, given))
         released.append(given)
+        if (given.frame["suppressed"] == "").any():
+            figures.append(_figure(scope, instrument, given, "ab"[len(figures)]))
+            tables.append(_table(scope, instrument, given))
+        else:
+            notes.append(f"{instrument.name} cannot be shown{too_small(scope)}.")
         results.append(result)
     found, hidden = gathered(released)
-    notes = () if figures else ("Not recorded: no symptom instrument has scores.",)
+    if not results:
+        notes.append("Not recorded: no symptom instrument has scores.")
     if figures:
         hidden = (Hidden("Section 3", "individual lines", "a line is a patient"), *hidden)
     section = Section(
@@ -47,7 +51,7 @@ def course(scope: Scope) -> Part:
         terms=(("Grey bars:", "10th–90th percentile. Individual lines are not shown: a line is a patient."),),
         figures=tuple(figures),
         tables=tuple(tables[:1]),
-        notes=notes,
+        notes=tuple(notes),
         starts_page=True,
     )
     return Part(section, found, hidden, tuple(results))

@@ -12,7 +12,7 @@ from ketaoutcomes.catalog.definitions import WINDOWS
 from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.report import by_month
 from ketaoutcomes.report.disclosure import Hidden, Released
-from ketaoutcomes.report.parts import HeadlineGroup
+from ketaoutcomes.report.parts import HeadlineGroup, HeadlineRow
 from ketaoutcomes.report.scope import WINDOW, Scope
 from ketaoutcomes.report.sections.headline_months import Frame, frame_of, ordered, with_total, with_total_mean
 from ketaoutcomes.report.sections.headline_rows import (
@@ -131,10 +131,10 @@ def _safety(scope: Scope) -> Headline:
     frame = frame_of(calendar and calendar.month, calendar and calendar.month)
     cohort = by_month.with_months(scope.cohort, None if calendar is None else frame.months)
     rows, tables, hidden, absent = [], {}, (), []
-    for way, table in _by_way(cohort, scope.level):
+    for way, table in _by_way(cohort, scope.level) if "side_effects" in cohort.present else ():
         name = f"any_side_effect_{way.replace(' ', '_')}"
         released = _rate(
-            scope, name, table, frame, exchange=(frame.before[:1] + (frame.at,)) if frame.before else ()
+            scope, name, table, frame, exchange=(*frame.before[:1], frame.at) if frame.before else ()
         )
         rows.append(side_effect_row(scope, way, released, frame))
         tables[name], hidden = released.frame, hidden + released.hidden

@@ -99,18 +99,14 @@ def rate_row(
 
 
 def side_effect_row(scope: Scope, way: str, released: Released, frame: Frame) -> HeadlineRow | None:
-    detail = {
-        "checklist": "per session, asked by checklist",
-        "spontaneous": "per session, noted if mentioned",
+    """Any side effect per session, for one way of asking; with the sessions that have no such record."""
+    words = {
+        "checklist": "asked by checklist",
+        "spontaneous": "noted if mentioned",
+        "scale": "asked by a scale",
     }
-    row = rate_row(
-        scope,
-        released,
-        frame,
-        measure="Any side effect",
-        detail=detail.get(way, f"per session, asked by: {way}"),
-        letter="b",
-    )
+    detail = f"per session, {words.get(way, 'way of asking not stated')}"
+    row = rate_row(scope, released, frame, measure="Any side effect", detail=detail, letter="b")
     if row is None:
         return None
     counts = _at(released.frame, frame.at)

@@ -12,9 +12,10 @@ from ketaoutcomes.draw import theme
 from ketaoutcomes.draw.svg import to_svg
 from ketaoutcomes.report.disclosure import Hidden, Released
 from ketaoutcomes.report.parts import Section
+from ketaoutcomes.report.scope import Scope
 from ketaoutcomes.results.base import Result
 
-__all__ = ["Part", "drawn", "gathered"]
+__all__ = ["Part", "drawn", "gathered", "too_small"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,11 @@ def gathered(released: list[Released]) -> tuple[dict[str, pd.DataFrame], tuple[H
     """Tables by name, and everything hidden in them."""
     tables = {item.name: item.frame for item in released}
     return tables, tuple(entry for item in released for entry in item.hidden)
+
+
+def too_small(scope: Scope) -> str:
+    """Why nothing can be shown, to end a sentence; "" where the gate hides nothing."""
+    return "; the counts are too small" if scope.gate.suppresses else ""
 
 
 def drawn(

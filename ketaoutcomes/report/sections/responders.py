@@ -12,7 +12,7 @@ from ketaoutcomes.errors import DataError
 from ketaoutcomes.report.disclosure import Released
 from ketaoutcomes.report.parts import Column, Figure, Section, Table
 from ketaoutcomes.report.scope import WINDOW, Scope
-from ketaoutcomes.report.sections.part import Part, drawn, gathered
+from ketaoutcomes.report.sections.part import Part, drawn, gathered, too_small
 from ketaoutcomes.report.wording import baseline_words, defined, outcome_words, window_words
 from ketaoutcomes.report.words import ci, rate_words
 from ketaoutcomes.results.rates import RateResult
@@ -48,8 +48,11 @@ def responders(scope: Scope) -> Part:
         if not (given.frame["n"].fillna(1) > 0).any():
             notes.append(f"{kind.capitalize()}: no patient's window after induction had closed.")
             continue
-        figures.append(_figure(scope, kind, definition, given, "ab"[len(figures)]))
         released.append(given)
+        if (given.frame["suppressed"] == "").any():
+            figures.append(_figure(scope, kind, definition, given, "ab"[len(figures)]))
+        else:
+            notes.append(f"{kind.capitalize()} cannot be shown{too_small(scope)}.")
         results.append(result)
     by = _split_by(scope)
     if results and by is not None:

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from ketaoutcomes.analysis.safety import side_effect_rates
-from ketaoutcomes.derive.side_effects import ANY
+from ketaoutcomes.cohort.cohort import Cohort
+from ketaoutcomes.derive.arrays import patient_codes
+from ketaoutcomes.derive.side_effects import ANY, NOT_STATED, recorded_side_effects
 from ketaoutcomes.draw.forest import forest
 from ketaoutcomes.draw.labels import count, missing, percent
 from ketaoutcomes.report.disclosure import Released
 from ketaoutcomes.report.parts import Column, Figure, Section, Table
 from ketaoutcomes.report.scope import PERIOD, Scope
-from ketaoutcomes.report.sections.part import Part, drawn, gathered
+from ketaoutcomes.report.sections.part import Part, drawn, gathered, too_small
 from ketaoutcomes.report.words import ci, rate_words
 from ketaoutcomes.results.rates import RateResult
 
 __all__ = ["side_effects"]
 
 MOST_ROWS = 12
-WAYS = {"checklist": "asked by checklist", "spontaneous": "noted if mentioned"}
+NOT_RECORDED = "Not recorded: no session says whether there were side effects. This is not zero."
+WAYS = {
+    "checklist": "asked by checklist",
+    "spontaneous": "noted if mentioned",
+    "scale": "asked by a scale",
+    NOT_STATED: "way of asking not stated",
+}
 TITLES = {
     "session": "{way}, {share} of sessions had an effect",
     "patient": "{way}, {share} of patients had at least one",
@@ -27,21 +36,25 @@ TITLES = {
 
 def side_effects(scope: Scope) -> Part:
     """Forests per session and per patient, and the numbers behind them."""
+    if "side_effects" not in scope.cohort.present:
+        return Part(_section(notes=(NOT_RECORDED,)), {})
     results = {per: _rates(scope, per) for per in ("session", "patient")}
     tables = {per: _within(result) for per, result in results.items()}
     if tables["session"].empty:
-        note = "Not recorded: no session says whether there were side effects. This is not zero."
-        return Part(_section(notes=(note,)), {})
-    released = {
-        "session": _release(scope, "session", _with_people(tables["session"], tables["patient"])),
-        "patient": _release(scope, "patient", tables["patient"]),
-    }
-    figures = tuple(
-        _figure(scope, per, given, letter)
-        for (per, given), letter in zip(released.items(), "ab", strict=True)
-    )
-    found, hidden = gathered(list(released.values()))
-    section = _section(figures=figures, tables=(_table(released["session"].frame, scope),))
+        return Part(_section(notes=(NOT_RECORDED,)), {})
+    released = [
+        _release(scope, "session", _with_people(tables["session"], scope.cohort)),
+        _release(scope, "patient", tables["patient"]),
+    ]
+    figures, notes = [], []
+    for per, given in zip(results, released, strict=True):
+        if (given.frame["suppressed"] == "").any():
+            figures.append(_figure(scope, per, given, "ab"[len(figures)]))
+        else:
+            notes.append(f"Per {per}, side effects cannot be shown{too_small(scope)}.")
+    found, hidden = gathered(released)
+    numbers = (_table(released[0].frame, scope),) if figures else ()
+    section = _section(figures=tuple(figures), tables=numbers, notes=tuple(notes))
     return Part(section, found, hidden, tuple(results.values()))
 
 
@@ -82,11 +95,21 @@ def _within(result: RateResult) -> pd.DataFrame:
     return result.table.drop(columns=PERIOD, errors="ignore")
 
 
-def _with_people(sessions: pd.DataFrame, people: pd.DataFrame) -> pd.DataFrame:
-    """Per session with how many patients of the period had the effect, which decides what is shown."""
-    keys = ["effect", "ascertainment"]
-    counts = people[[*keys, "n_events"]].rename(columns={"n_events": "n_patients_with_event"})
-    return sessions.merge(counts, on=keys, how="left", validate="one_to_one")
+def _with_people(table: pd.DataFrame, cohort: Cohort) -> pd.DataFrame:
+    """Per session, with how many patients of those sessions had the effect: that decides what is shown."""
+    found = recorded_side_effects(cohort)
+    owner = patient_codes(cohort.sessions)[found.session_row]
+    inside = np.ones(owner.size, bool)
+    if PERIOD in cohort.sessions.columns:
+        inside = cohort.sessions[PERIOD].notna().to_numpy()[found.session_row]
+    kept = inside[found.record]
+    record, effect = found.record[kept], np.array([*found.effects, ANY], dtype=object)[found.effect[kept]]
+    way = np.array(found.ways, dtype=object)[found.way[record]]
+    people = pd.DataFrame({"effect": effect, "ascertainment": way, "patient": owner[record]})
+    people = pd.concat([people, people.assign(effect=ANY)]).drop_duplicates()
+    counts = people.groupby(["effect", "ascertainment"]).size().rename("n_patients_with_event").reset_index()
+    merged = table.merge(counts, on=["effect", "ascertainment"], how="left", validate="one_to_one")
+    return merged.fillna({"n_patients_with_event": 0})
 
 
 def _release(scope: Scope, per: str, table: pd.DataFrame) -> Released:

@@ -13,7 +13,7 @@ from ketaoutcomes.errors import DataError
 from ketaoutcomes.report.disclosure import Hidden, Released
 from ketaoutcomes.report.parts import Figure, Section
 from ketaoutcomes.report.scope import Scope
-from ketaoutcomes.report.sections.part import Part, drawn, gathered
+from ketaoutcomes.report.sections.part import Part, drawn, gathered, too_small
 from ketaoutcomes.report.wording import defined, instrument_words, outcome_words
 from ketaoutcomes.report.words import bounds, ci, plural, time_words
 from ketaoutcomes.results.curve import CurveResult
@@ -41,8 +41,11 @@ def timing(scope: Scope) -> Part:
             )
             continue
         tables = _released(scope, unit, result)
-        figures.append(_figure(scope, unit, instrument, result, tables, "ab"[len(figures)]))
         released += tables.values()
+        if last_shown(tables["landmarks"].frame) is None:
+            notes.append(f"{instrument.name}: no planned time can be shown{too_small(scope)}.")
+        else:
+            figures.append(_figure(scope, unit, instrument, result, tables, "ab"[len(figures)]))
         results.append(result)
     tables, hidden = gathered(released)
     if scope.gate.suppresses and results:

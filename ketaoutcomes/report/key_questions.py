@@ -1,0 +1,99 @@
+"""The three answers at the head of a report, each from released tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from ketaoutcomes.derive.side_effects import ANY
+from ketaoutcomes.draw.labels import count, missing, percent, percent_range
+from ketaoutcomes.report.parts import KeyQuestion
+from ketaoutcomes.report.scope import Scope
+from ketaoutcomes.report.sections.timing import at_time, last_shown
+from ketaoutcomes.report.words import bounds, ci, joined, rate_words, time_words
+
+__all__ = ["key_questions"]
+
+WAYS = {"checklist": "by checklist", "spontaneous": "if mentioned", "scale": "by a scale"}
+
+
+def key_questions(scope: Scope, tables: Mapping[str, pd.DataFrame]) -> tuple[KeyQuestion, ...]:
+    """How fast, which side effects, how complete."""
+    return (_how_fast(scope, tables), _which_side_effects(scope, tables), _how_complete(tables))
+
+
+def _how_fast(scope: Scope, tables: Mapping[str, pd.DataFrame]) -> KeyQuestion:
+    hours, days = tables.get("onset_hours_landmarks"), tables.get("onset_days_landmarks")
+    told = []
+    first = None
+    for landmarks, unit, wanted, instrument in (
+        (hours, "hours", 24.0, scope.momentary),
+        (days, "days", 28.0, scope.instrument),
+    ):
+        if landmarks is None:
+            continue
+        row = at_time(landmarks, wanted)
+        row = last_shown(landmarks) if row is None else row
+        if row is None:
+            told.append(f"{instrument.name}: not shown, counts are too small.")
+            continue
+        when = time_words(row["time"], unit)
+        share = bounds(row["estimate"], row["estimate_high"])
+        span = percent_range(row["conf_low"], row["conf_high"], like=row["estimate"])
+        told.append(
+            f"{instrument.name} response by {when}: {share} ({ci(scope.level)} {span}, n={count(row['n'])})."
+        )
+        first = first or (share, f"had responded by {when}")
+    if hours is None:
+        told.insert(0, "Response in hours: not recorded.")
+    recorded = hours is not None or days is not None
+    value, unit = first or ("", "not shown: counts are too small" if recorded else "not recorded")
+    return KeyQuestion("How fast?", value, unit, " ".join([*told, "First response after session 1."]), 1)
+
+
+def _which_side_effects(scope: Scope, tables: Mapping[str, pd.DataFrame]) -> KeyQuestion:
+    table = tables.get("side_effects_per_session")
+    if table is None or table.empty:
+        return KeyQuestion(
+            "Which side effects?",
+            "",
+            "not recorded",
+            "No session says whether there were side effects; this is not zero.",
+            4,
+        )
+    told, first = [], None
+    for row in table[table["effect"] == ANY].to_dict("records"):
+        estimate, of_total, interval = rate_words(row)
+        way = {"checklist": "by checklist", "spontaneous": "if mentioned"}.get(
+            row["ascertainment"], f"by {row['ascertainment']}"
+        )
+        told.append(f"Any, {way}: {estimate} ({of_total}; {ci(scope.level)} {interval}).")
+        if first is None and not row["suppressed"]:
+            first = (estimate, f"of sessions, {way}")
+    shown = table[(table["effect"] != ANY) & (table["suppressed"] == "")]
+    names = list(dict.fromkeys(shown["effect"]))[:3]
+    if names:
+        told.append(f"Most often: {joined(names)}.")
+    if table["ascertainment"].nunique() > 1:
+        told.append("How one asks decides the rate, so the ways are never pooled.")
+    value, unit = first or ("", "not shown: counts are too small")
+    return KeyQuestion("Which side effects?", value, unit, " ".join(told), 4)
+
+
+def _how_complete(tables: Mapping[str, pd.DataFrame]) -> KeyQuestion:
+    rows = tables["rows_by_table"]
+    kept = "Rows are counted in section 5."
+    if (rows["suppressed"] == "").all():
+        read, aside = int(rows["n_read"].sum()), int(rows["n_quarantined"].sum())
+        kept = f"{count(read - aside)} of {count(read)} rows kept; {count(aside)} set aside by a rule."
+    steps = tables.get("attrition")
+    if steps is None or steps.empty:
+        return KeyQuestion("How complete are the data?", "", "no score recorded", kept, 5)
+    first, last = steps.iloc[0], steps.iloc[-1]
+    if missing(first["n"]) or missing(last["n"]) or not first["n"]:
+        return KeyQuestion("How complete are the data?", "", "not shown: counts are too small", kept, 5)
+    text = f"{count(last['n'])} of {count(first['n'])} who started have a valid baseline, a complete induction and a score after it. {kept}"
+    return KeyQuestion(
+        "How complete are the data?", percent(last["n"] / first["n"]), "of starters scored", text, 5
+    )

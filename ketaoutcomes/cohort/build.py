@@ -61,11 +61,13 @@ def build(
     present: frozenset[str] | None = None,
 ) -> Build:
     """Check tables one by one and against each other, and make a cohort if nothing forbids it."""
-    drafts = {name: prepare(TABLES[name], raws[name], settings, covariates) for name in TABLES if name in raws}
+    drafts = {
+        name: prepare(TABLES[name], raws[name], settings, covariates) for name in TABLES if name in raws
+    }
     problems = list(problems)
     tables: dict[str, pd.DataFrame] = {}
     linked = not problems and not any(draft.problems for draft in drafts.values())
-    # Tables are held against each other only if each is sound by itself: otherwise every row would be an orphan.
+    # Tables are held against each other only if each is sound by itself: else every row would be an orphan.
     if linked:
         tables = _linked(drafts, settings)
     problems += [problem for draft in drafts.values() for problem in draft.problems]
@@ -128,7 +130,9 @@ def _linked(drafts: dict[str, Draft], settings: Settings) -> dict[str, pd.DataFr
         lead = {"patient_id": _ids(codes[rows], kind), **_clocked(placed, rows)}
         tables["disposition"] = _frame(draft, rows, lead)
     tables["sessions"] = _sessions(drafts["sessions"], session_rows, linked["sessions"], clock, kind)
-    tables["sessions"]["side_effects_recorded"] = recorded(drafts["sessions"], session_rows, with_effects, unsure)
+    tables["sessions"]["side_effects_recorded"] = recorded(
+        drafts["sessions"], session_rows, with_effects, unsure
+    )
     return tables
 
 
@@ -178,7 +182,7 @@ def _clocked(placed, rows: np.ndarray) -> dict[str, pd.Series]:
 
 
 def _frame(draft: Draft, rows: np.ndarray, lead: dict[str, pd.Series]) -> pd.DataFrame:
-    """Return the table's final frame: key and clock first, then the columns as the data dictionary orders them."""
+    """Return the table's final frame: key and clock first, then the columns in the dictionary's order."""
     return pd.DataFrame({**lead, **draft.finish(rows, leave=tuple(lead))}, copy=False)
 
 
@@ -189,7 +193,9 @@ def _empty(name: str, kind: pd.CategoricalDtype) -> pd.DataFrame:
         if column.kind in ("hour", "day"):
             columns |= {clock: pd.Series([], dtype=float) for clock in ("hour", "hour_low", "hour_high")}
         elif column.name == "instrument":
-            columns["instrument"] = pd.Series(pd.Categorical([], dtype=pd.CategoricalDtype(pd.Index([], dtype="str"))))
+            columns["instrument"] = pd.Series(
+                pd.Categorical([], dtype=pd.CategoricalDtype(pd.Index([], dtype="str")))
+            )
         elif column.name == "severity":
             columns["severity"] = pd.Series(pd.Categorical([], categories=list(SEVERITIES), ordered=True))
         elif column.kind != "date" and column.name != "patient_id":
@@ -209,11 +215,25 @@ def _tallies(drafts: dict[str, Draft]) -> tuple[pd.DataFrame, pd.DataFrame, pd.D
             raise AssertionError(f"{name}: {draft.n_read} rows read, {n_kept} kept, {n_aside} set aside")
         counts.append((name, draft.n_read, n_kept, n_aside))
         aside += [(name, rule, RULES[rule].reason, n, first) for rule, n, first in rules]
-        blanked += [(name, column, rule, RULES[rule].reason, n, first) for column, rule, n, first in draft.blanked()]
+        blanked += [
+            (name, column, rule, RULES[rule].reason, n, first) for column, rule, n, first in draft.blanked()
+        ]
     return (
         _table(counts, {"table": "str", "n_read": "int64", "n_kept": "int64", "n_quarantined": "int64"}),
-        _table(aside, {"table": "str", "rule": "str", "reason": "str", "n_rows": "int64", "first_row": "int64"}),
-        _table(blanked, {"table": "str", "column": "str", "rule": "str", "reason": "str", "n_cells": "int64", "first_row": "int64"}),
+        _table(
+            aside, {"table": "str", "rule": "str", "reason": "str", "n_rows": "int64", "first_row": "int64"}
+        ),
+        _table(
+            blanked,
+            {
+                "table": "str",
+                "column": "str",
+                "rule": "str",
+                "reason": "str",
+                "n_cells": "int64",
+                "first_row": "int64",
+            },
+        ),
     )
 
 
@@ -225,7 +245,9 @@ def _nothing_left(quarantine: pd.DataFrame, name: str) -> str:
     rules = quarantine[quarantine["table"] == name]
     if rules.empty:
         return "the table has no rows"
-    why = "; ".join(f"{n:,} rows: {reason}" for n, reason in zip(rules["n_rows"], rules["reason"], strict=True))
+    why = "; ".join(
+        f"{n:,} rows: {reason}" for n, reason in zip(rules["n_rows"], rules["reason"], strict=True)
+    )
     return f"no row is left after rows that break a rule were set aside: {why}"
 
 
@@ -238,6 +260,8 @@ def _set_aside(drafts: dict[str, Draft]) -> list[str]:
             out.append(f"set aside {name} {set_aside_digest(draft.frame.iloc[rows])}")
         for column, positions in sorted(draft.blanked_positions(), key=lambda entry: entry[0]):
             if column in draft.frame.columns:
-                out.append(f"blanked {name} {column} {set_aside_digest(draft.frame[[column]].iloc[positions])}")
+                out.append(
+                    f"blanked {name} {column} {set_aside_digest(draft.frame[[column]].iloc[positions])}"
+                )
         out += [f"unplaced {name} {rule} {rows.size}" for rule, rows in draft.unplaced]
     return sorted(out)

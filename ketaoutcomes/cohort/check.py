@@ -23,7 +23,15 @@ WORDS = {
     "cell": "cells set to missing",
     "note": "for information",
 }
-KINDS = {"table": "str", "column": "str", "rule": "str", "severity": "str", "n_rows": "Int64", "first_row": "Int64", "message": "str"}
+KINDS = {
+    "table": "str",
+    "column": "str",
+    "rule": "str",
+    "severity": "str",
+    "n_rows": "Int64",
+    "first_row": "Int64",
+    "message": "str",
+}
 STYLE = "border-collapse:collapse;font-size:13px;font-variant-numeric:tabular-nums"
 CELL = "padding:2px 12px 2px 0;border-top:1px solid #DDE2E6;text-align:left;vertical-align:top"
 
@@ -71,7 +79,10 @@ class CheckResult:
         """Return the result as text: a line on each table, then each problem."""
         lines = [f"{self.source}: {'can be loaded' if self.ok else 'cannot be loaded'}"]
         for row in self.counts.itertuples():
-            lines.append(f"  {row.table:<13} {row.n_read:>9,} rows read, {row.n_kept:,} kept, {row.n_quarantined:,} set aside")
+            lines.append(
+                f"  {row.table:<13} {row.n_read:>9,} rows read, {row.n_kept:,} kept, "
+                f"{row.n_quarantined:,} set aside"
+            )
         for severity in SEVERITIES:
             found = self.problems[self.problems["severity"] == severity]
             if len(found):
@@ -84,14 +95,22 @@ class CheckResult:
 
     def _repr_html_(self) -> str:
         state = "can be loaded" if self.ok else "cannot be loaded"
-        counts = "".join(_row((row.table, f"{row.n_read:,}", f"{row.n_kept:,}", f"{row.n_quarantined:,}")) for row in self.counts.itertuples())
+        counts = "".join(
+            _row((row.table, f"{row.n_read:,}", f"{row.n_kept:,}", f"{row.n_quarantined:,}"))
+            for row in self.counts.itertuples()
+        )
         found = "".join(
-            _row((WORDS[row.severity], _where(row), _count(row), row.message), colour="#C8550B" if row.severity in ("privacy", "error") else None)
+            _row(
+                (WORDS[row.severity], _where(row), _count(row), row.message),
+                colour="#C8550B" if row.severity in ("privacy", "error") else None,
+            )
             for row in self.problems.itertuples()
         )
-        tables = f'<table style="{STYLE}">{_row(("table", "read", "kept", "set aside"), head=True)}{counts}</table>'
+        head = _row(("table", "read", "kept", "set aside"), head=True)
+        tables = f'<table style="{STYLE}">{head}{counts}</table>'
         if found:
-            tables += f'<table style="{STYLE};margin-top:10px">{_row(("what happens", "where", "rows", "why"), head=True)}{found}</table>'
+            head = _row(("what happens", "where", "rows", "why"), head=True)
+            tables += f'<table style="{STYLE};margin-top:10px">{head}{found}</table>'
         return f"<div><b>{escape(self.source)}</b> {state}{tables}</div>"
 
 
@@ -113,9 +132,16 @@ def check(folder: str | Path) -> CheckResult:
         made = examine(folder)
     except ConfigError as error:
         problems = _frame([_entry(problem, "error") for problem in error.problems])
-        counts = pd.DataFrame({"table": pd.Series([], dtype="str"), **{name: pd.Series([], dtype="int64") for name in ("n_read", "n_kept", "n_quarantined")}})
+        counts = pd.DataFrame(
+            {
+                "table": pd.Series([], dtype="str"),
+                **{name: pd.Series([], dtype="int64") for name in ("n_read", "n_kept", "n_quarantined")},
+            }
+        )
         return CheckResult(problems, counts, folder.resolve().name)
-    return CheckResult(_problems(made), made.counts, folder.resolve().name, made.cohort.fingerprint if made.cohort else None)
+    return CheckResult(
+        _problems(made), made.counts, folder.resolve().name, made.cohort.fingerprint if made.cohort else None
+    )
 
 
 def _problems(made: Build) -> pd.DataFrame:
@@ -123,14 +149,28 @@ def _problems(made: Build) -> pd.DataFrame:
     for problem in made.problems:
         private = (problem.rule or "").startswith("identifier")
         entries.append(_entry(problem, "privacy" if private else "error"))
-    entries += [(row.table, None, row.rule, "row", row.n_rows, row.first_row, row.reason) for row in made.quarantine.itertuples()]
-    entries += [(row.table, row.column, row.rule, "cell", row.n_cells, row.first_row, row.reason) for row in made.blanked.itertuples()]
+    entries += [
+        (row.table, None, row.rule, "row", row.n_rows, row.first_row, row.reason)
+        for row in made.quarantine.itertuples()
+    ]
+    entries += [
+        (row.table, row.column, row.rule, "cell", row.n_cells, row.first_row, row.reason)
+        for row in made.blanked.itertuples()
+    ]
     entries += [_entry(note, "note") for note in made.notes]
     return _frame(sorted(entries, key=lambda entry: SEVERITIES.index(entry[3])))
 
 
 def _entry(problem: Problem, severity: str) -> tuple:
-    return (problem.table, problem.column, problem.rule, severity, problem.n_rows, problem.first_row, problem.message)
+    return (
+        problem.table,
+        problem.column,
+        problem.rule,
+        severity,
+        problem.n_rows,
+        problem.first_row,
+        problem.message,
+    )
 
 
 def _frame(entries: list[tuple]) -> pd.DataFrame:
@@ -159,4 +199,6 @@ def _count(row) -> str:
 def _row(cells: tuple[str, ...], *, head: bool = False, colour: str | None = None) -> str:
     kind = "th" if head else "td"
     style = CELL + (f";color:{colour}" if colour else "")
-    return "<tr>" + "".join(f'<{kind} style="{style}">{escape(str(cell))}</{kind}>' for cell in cells) + "</tr>"
+    return (
+        "<tr>" + "".join(f'<{kind} style="{style}">{escape(str(cell))}</{kind}>' for cell in cells) + "</tr>"
+    )

@@ -27,9 +27,14 @@ DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 CLOCK = r"[T ][0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?"
 OFFSET = r"( ?[Zz]|[+-][0-9]{2}:?[0-9]{2})"
 PARTIAL = r"[0-9]{4}(-[0-9]{2})?(-(-|UNK|UN|XX)?)*"
-LOOKS_DATED = r"([0-9]{1,4}[/.-][0-9]{1,2}[/.-][0-9]{1,4}|[0-9]{1,2}[ \-]?[A-Za-z]{3,9}[ \-,]*[0-9]{2,4}|[A-Za-z]{3,9} [0-9]{1,2},? [0-9]{4}|[0-9]{8})([T ,].*)?"
+LOOKS_DATED = (
+    r"([0-9]{1,4}[/.-][0-9]{1,2}[/.-][0-9]{1,4}|[0-9]{1,2}[ -]?[A-Za-z]{3,9}[ ,-]*[0-9]{2,4}"
+    r"|[A-Za-z]{3,9} [0-9]{1,2},? [0-9]{4}|[0-9]{8})([T ,].*)?"
+)
 # Certainly a date, with four digits or a small year at its end.
-DATED = r"([0-9]{4}[/.-][0-9]{1,2}[/.-][0-9]{1,2}|[0-9]{1,2}[/.-][0-9]{1,2}[/.-]([0-9]{4}|[0-9]{2}))([T ,].*)?"
+DATED = (
+    r"([0-9]{4}[/.-][0-9]{1,2}[/.-][0-9]{1,2}|[0-9]{1,2}[/.-][0-9]{1,2}[/.-]([0-9]{4}|[0-9]{2}))([T ,].*)?"
+)
 # Spreadsheets count days from 1900 or 1904: these are the years 1954 to 2064.
 SERIAL_LOW, SERIAL_HIGH = 20_000.0, 60_000.0
 
@@ -101,7 +106,12 @@ def read_dates(column: pd.Series, settings: Settings) -> Times:
     no_days = np.zeros(n, dtype=bool)
     if isinstance(column.dtype, pd.DatetimeTZDtype):
         moment = column.reset_index(drop=True)
-        read = _Read(moment.dt.tz_localize(None).where(False), moment.dt.tz_convert("UTC"), moment.dt.tz_localize(None), no_days)
+        read = _Read(
+            moment.dt.tz_localize(None).where(False),
+            moment.dt.tz_convert("UTC"),
+            moment.dt.tz_localize(None),
+            no_days,
+        )
         return _combine(read, settings, {"missing_required": moment.isna().to_numpy()})
     if pd.api.types.is_datetime64_dtype(column.dtype):
         naive = column.reset_index(drop=True)
@@ -170,7 +180,9 @@ def _iso(cells: pd.Series) -> _Read:
     offset = cells.str.fullmatch(DATE + CLOCK + OFFSET).fillna(False).to_numpy(bool)
     naive, written, zoned = _no_times(len(cells)), _no_times(len(cells)), _no_times(len(cells), "UTC")
     if local.any():
-        naive[local] = pd.to_datetime(cells[local], format="ISO8601", errors="coerce").astype("datetime64[us]")
+        naive[local] = pd.to_datetime(cells[local], format="ISO8601", errors="coerce").astype(
+            "datetime64[us]"
+        )
     if offset.any():
         read = pd.to_datetime(cells[offset].str.upper(), format="ISO8601", errors="coerce", utc=True)
         zoned[offset] = read.astype("datetime64[us, UTC]")
@@ -238,14 +250,19 @@ def _local_hours(naive: pd.Series, timezone: str) -> tuple[np.ndarray, np.ndarra
     """Return UTC hours of local times, and which were skipped or happened twice when clocks changed."""
     zoned = naive.dt.tz_localize(timezone, nonexistent="NaT", ambiguous="NaT")
     lost = zoned.isna()
-    skipped = lost & naive.dt.tz_localize(timezone, nonexistent="NaT", ambiguous=np.ones(len(naive), dtype=bool)).isna()
+    skipped = (
+        lost
+        & naive.dt.tz_localize(timezone, nonexistent="NaT", ambiguous=np.ones(len(naive), dtype=bool)).isna()
+    )
     hours = _hours(zoned.dt.tz_convert("UTC").dt.tz_localize(None))
     return hours, skipped.to_numpy(), (lost & ~skipped).to_numpy()
 
 
 def _midnights(naive: pd.Series, timezone: str) -> np.ndarray:
-    """Return UTC hours at which local days begin; a day whose midnight is skipped begins when clocks resume."""
-    start = naive.dt.normalize().dt.tz_localize(timezone, nonexistent="shift_forward", ambiguous=np.ones(len(naive), dtype=bool))
+    """Return UTC hours at which local days begin; without a midnight they begin when clocks resume."""
+    start = naive.dt.normalize().dt.tz_localize(
+        timezone, nonexistent="shift_forward", ambiguous=np.ones(len(naive), dtype=bool)
+    )
     return _hours(start.dt.tz_convert("UTC").dt.tz_localize(None))
 
 

@@ -153,7 +153,9 @@ class Cohort:
                 continue
             found = find_instrument(str(name)).name
             if found not in known:
-                raise DataError(f"no scores of {found}; the instruments with scores are {_listed(known) or 'none'}")
+                raise DataError(
+                    f"no scores of {found}; the instruments with scores are {_listed(known) or 'none'}"
+                )
             out.append(found)
         return out
 
@@ -167,7 +169,9 @@ class Cohort:
             codes = sessions["patient_id"].cat.codes.to_numpy()
             n = np.bincount(codes, minlength=self.n_patients)
             return (np.bincount(codes[match], minlength=self.n_patients) == n) & (n > 0)
-        choices = sorted({*patients.columns, *sessions.columns, "instrument"} - {"patient_id", "hour_low", "hour_high"})
+        choices = sorted(
+            {*patients.columns, *sessions.columns, "instrument"} - {"patient_id", "hour_low", "hour_high"}
+        )
         raise DataError(f"no column '{name}' in patients or sessions; choose from {', '.join(choices)}")
 
     def _of(self, keep: np.ndarray, instruments: list[str] | None, words: tuple[str, ...]) -> Cohort:
@@ -183,7 +187,9 @@ class Cohort:
             for name, frame in tables.items():
                 codes = place[frame["patient_id"].cat.codes.to_numpy()] if name != "patients" else None
                 tables[name] = patients if codes is None else _recoded(frame, codes, kind)
-        return replace(self, tables=tables, fingerprint=fingerprint(tables, (self.fingerprint,)), selection=words)
+        return replace(
+            self, tables=tables, fingerprint=fingerprint(tables, (self.fingerprint,)), selection=words
+        )
 
     def __repr__(self) -> str:
         lines = [f"Cohort {self.source!r}: {self._sizes()}"]
@@ -192,14 +198,17 @@ class Cohort:
 
     def _repr_html_(self) -> str:
         rows = "".join(
-            f'<tr><td style="{CELL};color:#47545F">{escape(name)}</td><td style="{CELL}">{escape(value)}</td></tr>'
+            f'<tr><td style="{CELL};color:#47545F">{escape(name)}</td>'
+            f'<td style="{CELL}">{escape(value)}</td></tr>'
             for name, value in self._facts()
         )
         head = f"<b>Cohort {escape(self.source)}</b>: {escape(self._sizes())}"
         return f'<div>{head}<table style="{STYLE}">{rows}</table></div>'
 
     def _sizes(self) -> str:
-        sizes = {name.replace("_", " "): len(frame) for name, frame in self.tables.items() if name in self.present}
+        sizes = {
+            name.replace("_", " "): len(frame) for name, frame in self.tables.items() if name in self.present
+        }
         return ", ".join(f"{n:,} {name.removesuffix('s') if n == 1 else name}" for name, n in sizes.items())
 
     def _facts(self) -> list[tuple[str, str]]:
@@ -213,10 +222,14 @@ class Cohort:
         hours = np.concatenate([self.tables[name]["hour"].to_numpy(float) for name in ("sessions", "scores")])
         if hours.size:
             days = hours / HOURS_PER_DAY
-            facts.append(("span", f"day {days.min():,.0f} to day {days.max():,.0f}, counted from each first session"))
+            facts.append(
+                ("span", f"day {days.min():,.0f} to day {days.max():,.0f}, counted from each first session")
+            )
         aside, read = int(self.counts["n_quarantined"].sum()), int(self.counts["n_read"].sum())
         cells = int(self.blanked["n_cells"].sum()) if len(self.blanked) else 0
-        facts.append(("set aside", f"{aside:,} of {read:,} rows read; {cells:,} implausible cells set to missing"))
+        facts.append(
+            ("set aside", f"{aside:,} of {read:,} rows read; {cells:,} implausible cells set to missing")
+        )
         level = self.settings.deidentification.replace("-", " ")
         facts.append(("privacy", f"{level}{', synthetic' if self.settings.synthetic else ''}"))
         facts += [("selected", words) for words in self.selection]
@@ -232,7 +245,11 @@ def _recoded(frame: pd.DataFrame, codes: np.ndarray, kind: pd.CategoricalDtype) 
 
 
 def _as_list(wanted) -> list:
-    return list(wanted) if isinstance(wanted, list | tuple | set | frozenset | pd.Series | np.ndarray | pd.Index) else [wanted]
+    return (
+        list(wanted)
+        if isinstance(wanted, list | tuple | set | frozenset | pd.Series | np.ndarray | pd.Index)
+        else [wanted]
+    )
 
 
 def _listed(levels) -> str:
@@ -246,7 +263,11 @@ def _matches(column: pd.Series, table: str, name: str, levels: list) -> np.ndarr
     known = column.dropna().unique()
     unknown = [level for level in levels if level not in set(known.tolist())]
     if unknown:
-        choices = f"choose from {_listed(sorted(known.tolist(), key=str))}" if len(known) <= MOST_LEVELS else f"it has {len(known)} levels"
+        choices = (
+            f"choose from {_listed(sorted(known.tolist(), key=str))}"
+            if len(known) <= MOST_LEVELS
+            else f"it has {len(known)} levels"
+        )
         levels_are = "1 level that is" if len(unknown) == 1 else f"{len(unknown)} levels that are"
         raise DataError(Problem(f"was asked for {levels_are} not in the data; {choices}", table, name))
     return column.isin(levels).fillna(False).to_numpy(bool)

@@ -76,13 +76,29 @@ def _named(table: Table, raw: RawTable, headers: list[str], covariates):
             empty = bool((cells.isna() | (cells.astype("str").str.strip() == "")).all())
             rule = RULES["unnamed_column"]
             if empty:
-                notes.append(Problem(f"column number {place + 1} has no name and no cells, and was passed over", table.name, None, rule.name))
+                notes.append(
+                    Problem(
+                        f"column number {place + 1} has no name and no cells, and was passed over",
+                        table.name,
+                        None,
+                        rule.name,
+                    )
+                )
             else:
-                problems.append(Problem(f"column number {place + 1} has cells and no name; name it or remove it", table.name, None, rule.name))
+                problems.append(
+                    Problem(
+                        f"column number {place + 1} has cells and no name; name it or remove it",
+                        table.name,
+                        None,
+                        rule.name,
+                    )
+                )
         elif name in names[:place]:
             shown = name if name in table.names else None
             where = "" if shown else f" (column number {place + 1})"
-            problems.append(Problem(f"{RULES['duplicate_header'].reason}{where}", table.name, shown, "duplicate_header"))
+            problems.append(
+                Problem(f"{RULES['duplicate_header'].reason}{where}", table.name, shown, "duplicate_header")
+            )
         elif wants(name, table, covariates):
             keep.append(place)
     frame = raw.frame.iloc[:, keep].set_axis([names[place] for place in keep], axis=1)
@@ -91,11 +107,17 @@ def _named(table: Table, raw: RawTable, headers: list[str], covariates):
 
 def _header_problems(table: Table, headers: list[str], settings: Settings) -> list[Problem]:
     """Return what the names of all columns, wanted or not, say about people."""
-    known = [*table.names, *(name for name in map(normal_name, headers) if table.name == "scores" and ITEM.fullmatch(name))]
+    known = [
+        *table.names,
+        *(name for name in map(normal_name, headers) if table.name == "scores" and ITEM.fullmatch(name)),
+    ]
     shown = [normal_name(name) if normal_name(name) in known else name for name in headers if name.strip()]
     problems = scan_columns(table.name, shown, level=settings.deidentification, allowed=known)
     if not settings.dates_allowed and "month" in shown and "month" in table.names:
-        message = 'is a part of a date, which safe-harbor does not allow; remove it, or declare deidentification = "limited-data-set"'
+        message = (
+            "is a part of a date, which safe-harbor does not allow; remove it, "
+            'or declare deidentification = "limited-data-set"'
+        )
         problems.append(Problem(message, table.name, "month", "identifier:C"))
     return problems
 
@@ -122,7 +144,9 @@ def _needed(draft: Draft) -> None:
     if table.times and not clocks and table.name != "disposition":
         draft.fail("no_clock", message=f"{RULES['no_clock'].reason}: {', '.join(table.times)}")
     if table.name == "scores" and "score" not in names and not any(ITEM.fullmatch(name) for name in names):
-        draft.fail("missing_column", "score", message="is needed, or the items i1, i2, ... from which it is computed")
+        draft.fail(
+            "missing_column", "score", message="is needed, or the items i1, i2, ... from which it is computed"
+        )
 
 
 def _read(draft: Draft, column: Column, settings: Settings, separator: str | None) -> None:
@@ -173,7 +197,9 @@ def _read_words(draft: Draft, column: Column) -> None:
     draft.words[column.name] = found
     if column.words:
         unknown = found.where(lambda level: level.lower() not in column.words)
-        draft.words[column.name] = found.map(lambda level: level.lower() if level.lower() in column.words else None)
+        draft.words[column.name] = found.map(
+            lambda level: level.lower() if level.lower() in column.words else None
+        )
         draft.blank(column.name, unknown, "unknown_word")
         if unknown.any():
             draft.unread.add(column.name)
@@ -272,7 +298,11 @@ def _value_problems(draft: Draft, settings: Settings) -> list[Problem]:
         if known and (column.kind == "date" or (name == "patient_id" and table.name != "patients")):
             continue
         chosen.append(name)
-    if any(name not in table.names for name in chosen) and "patient_id" in draft.frame.columns and "patient_id" not in chosen:
+    if (
+        any(name not in table.names for name in chosen)
+        and "patient_id" in draft.frame.columns
+        and "patient_id" not in chosen
+    ):
         chosen.insert(0, "patient_id")
     return scanned(draft, chosen, settings)
 
@@ -281,13 +311,18 @@ def scanned(draft: Draft, names: list[str], settings: Settings) -> list[Problem]
     """Return the privacy problems of some columns, with row numbers of the file."""
     known = [*draft.table.names, *(name for name in names if ITEM.fullmatch(name))]
     # Words were told apart already; their levels are all there is to look at.
-    cells = {name: _levels(draft, name) if name in draft.words and name not in draft.unread else draft.frame[name] for name in names}
+    cells = {
+        name: _levels(draft, name) if name in draft.words and name not in draft.unread else draft.frame[name]
+        for name in names
+    }
     if "age" in cells and "age" in draft.numbers:
         # Codes for "missing" such as 999 or -99 are no ages, and nobody's.
         age = numbers(draft.frame["age"], decimal=settings.decimal).values
         cells["age"] = draft.frame["age"].mask((age < 0) | (age > MOST_YEARS))
     frame = pd.DataFrame(cells, index=draft.frame.index, copy=False)
-    return scan_values(draft.name, frame, level=settings.deidentification, allowed=known, row_numbers=draft.row_numbers)
+    return scan_values(
+        draft.name, frame, level=settings.deidentification, allowed=known, row_numbers=draft.row_numbers
+    )
 
 
 def _levels(draft: Draft, name: str) -> pd.Series:

@@ -191,14 +191,23 @@ def _cells(data: bytes, separator: str, n_rows: int, table: str) -> pd.DataFrame
         found = arrow_csv.read_csv(
             io.BytesIO(body),
             read_options=arrow_csv.ReadOptions(column_names=places, use_threads=True, block_size=1 << 24),
-            parse_options=arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=quoted, quote_char='"' if quoted else False, ignore_empty_lines=len(places) > 1),
-            convert_options=arrow_csv.ConvertOptions(column_types={place: pa.large_string() for place in places}, strings_can_be_null=False),
+            parse_options=arrow_csv.ParseOptions(
+                delimiter=separator,
+                newlines_in_values=quoted,
+                quote_char='"' if quoted else False,
+                ignore_empty_lines=len(places) > 1,
+            ),
+            convert_options=arrow_csv.ConvertOptions(
+                column_types={place: pa.large_string() for place in places}, strings_can_be_null=False
+            ),
         )
     except pa.ArrowInvalid:
         raise DataError(_problem(table, "quotes")) from None
     if found.num_rows != n_rows:
         raise DataError(_problem(table, "quotes"))
-    frame = pd.DataFrame({place: pd.Series(pd.array(found[place], dtype="str"), copy=False) for place in places}, copy=False)
+    frame = pd.DataFrame(
+        {place: pd.Series(pd.array(found[place], dtype="str"), copy=False) for place in places}, copy=False
+    )
     return frame.set_axis(names, axis=1)
 
 

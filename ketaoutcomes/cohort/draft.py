@@ -98,14 +98,28 @@ class Draft:
             codes[positions] = -1
             self.words[column] = Words(codes, old.levels)
 
-    def fail(self, rule: str, column: str | None = None, *, rows: np.ndarray | None = None, message: str | None = None) -> None:
+    def fail(
+        self,
+        rule: str,
+        column: str | None = None,
+        *,
+        rows: np.ndarray | None = None,
+        message: str | None = None,
+    ) -> None:
         """Note a problem for which the whole cohort is refused."""
         n = first = None
         if rows is not None:
             n, first = int(rows.sum()), self.row_number(int(np.argmax(rows)))
         self.problems.append(Problem(message or RULES[rule].reason, self.name, column, rule, n, first))
 
-    def note(self, rule: str, column: str | None = None, *, rows: np.ndarray | None = None, message: str | None = None) -> None:
+    def note(
+        self,
+        rule: str,
+        column: str | None = None,
+        *,
+        rows: np.ndarray | None = None,
+        message: str | None = None,
+    ) -> None:
         """Note something that changes nothing."""
         n = first = None
         if rows is not None:
@@ -150,9 +164,13 @@ class Draft:
         return pd.DataFrame(parts, index=range(len(positions)))
 
     def finish(self, positions: np.ndarray, leave: tuple[str, ...] = ()) -> dict[str, pd.Series]:
-        """Return the typed columns at the given rows, in the order of the data dictionary, further ones last."""
+        """Return the typed columns at the given rows, in the dictionary's order, further ones last."""
         names = [name for name in self.table.names if name not in leave]
-        names += [name for name in (*self.numbers, *self.words, *self.flags, *self.further) if name not in self.table.names and name not in leave]
+        names += [
+            name
+            for name in (*self.numbers, *self.words, *self.flags, *self.further)
+            if name not in self.table.names and name not in leave
+        ]
         out = {}
         for name in names:
             if name in self.numbers:

@@ -31,7 +31,9 @@ def neighbours(order: np.ndarray, *keys: np.ndarray) -> np.ndarray:
     return order[shared]
 
 
-def set_aside_duplicates(draft: Draft, rows: np.ndarray, keys: list[np.ndarray], policy: str, *, average: str | None = None) -> None:
+def set_aside_duplicates(
+    draft: Draft, rows: np.ndarray, keys: list[np.ndarray], policy: str, *, average: str | None = None
+) -> None:
     """Set aside copies but the first, and of rows that disagree what the policy says.
 
     Parameters
@@ -48,7 +50,12 @@ def set_aside_duplicates(draft: Draft, rows: np.ndarray, keys: list[np.ndarray],
         return
     rows = np.sort(rows)
     content = draft.rows(rows)
-    group = pd.DataFrame({number: key[rows] for number, key in enumerate(keys)}).groupby(list(range(len(keys))), dropna=False).ngroup().to_numpy()
+    group = (
+        pd.DataFrame({number: key[rows] for number, key in enumerate(keys)})
+        .groupby(list(range(len(keys))), dropna=False)
+        .ngroup()
+        .to_numpy()
+    )
     copy = content.assign(group=group).duplicated(keep="first").to_numpy()
     aside = np.zeros(draft.n, dtype=bool)
     aside[rows[copy]] = True

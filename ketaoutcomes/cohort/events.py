@@ -15,13 +15,17 @@ from ketaoutcomes.cohort.settings import Settings
 __all__ = ["NONE", "place_disposition", "place_side_effects", "place_vitals", "recorded"]
 
 NONE = "none"
-SAYS_NONE = frozenset({"none", "no", "nil", "no side effect", "no side effects", "none reported", "no effects"})
+SAYS_NONE = frozenset(
+    {"none", "no", "nil", "no side effect", "no side effects", "none reported", "no effects"}
+)
 # These may mean "not applicable, so none" or "not available", which are opposites.
 UNCLEAR = frozenset({"na", "n/a", "nan", "null", ".", "-", "#n/a", "<na>", "nat", "missing", "unknown", "?"})
 
 
-def place_side_effects(draft: Draft, codes: np.ndarray, clock: Clock, settings: Settings) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the kept side effects' rows by session and name, each row's session, and sessions that are unsure.
+def place_side_effects(
+    draft: Draft, codes: np.ndarray, clock: Clock, settings: Settings
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the kept side effects' rows by session and name, each row's session, and unsure sessions.
 
     Unsure are the sessions with a row that names no side effect and does not say "none" either.
     """
@@ -41,7 +45,9 @@ def place_side_effects(draft: Draft, codes: np.ndarray, clock: Clock, settings: 
     return rows[draft.kept[rows]], session, unsure
 
 
-def place_vitals(draft: Draft, codes: np.ndarray, clock: Clock, settings: Settings) -> tuple[np.ndarray, np.ndarray]:
+def place_vitals(
+    draft: Draft, codes: np.ndarray, clock: Clock, settings: Settings
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the kept readings' rows by session and minute, and each row's session."""
     numbers = draft.numbers
     if "sbp" in numbers and "dbp" in numbers:
@@ -53,7 +59,9 @@ def place_vitals(draft: Draft, codes: np.ndarray, clock: Clock, settings: Settin
     return _sorted(draft, session, numbers["minute"], settings), session
 
 
-def place_disposition(draft: Draft, codes: np.ndarray, clock: Clock, settings: Settings) -> tuple[np.ndarray, Placed]:
+def place_disposition(
+    draft: Draft, codes: np.ndarray, clock: Clock, settings: Settings
+) -> tuple[np.ndarray, Placed]:
     """Return the kept rows by patient, and all rows' times (missing where none is given)."""
     gone = np.full(draft.n, np.nan)
     placed = Placed(gone, gone, gone) if draft.times is None else place_times(draft, codes, clock)
@@ -63,7 +71,9 @@ def place_disposition(draft: Draft, codes: np.ndarray, clock: Clock, settings: S
     return rows[draft.kept[rows]], placed
 
 
-def recorded(sessions: Draft, rows: np.ndarray, with_effects: np.ndarray | None, unsure: np.ndarray | None) -> pd.Series:
+def recorded(
+    sessions: Draft, rows: np.ndarray, with_effects: np.ndarray | None, unsure: np.ndarray | None
+) -> pd.Series:
     """Return whether side effects were recorded in each kept session.
 
     It is what the clinic says, and yes wherever a side effect (or "none") is

@@ -75,7 +75,14 @@ def find_tables(folder: Path) -> Contents:
     told = {problem.table for problem in problems}
     for table in TABLES.values():
         if table.required and table.name not in paths and table.name not in told:
-            problems.append(_problem("missing_table", table.name, f"the table '{table.name}' is needed: no {table.name}.csv and no {table.name}.parquet in the folder"))
+            problems.append(
+                _problem(
+                    "missing_table",
+                    table.name,
+                    f"the table '{table.name}' is needed: "
+                    f"no {table.name}.csv and no {table.name}.parquet in the folder",
+                )
+            )
     return Contents(paths, tuple(problems), _about_others(others))
 
 
@@ -124,7 +131,9 @@ def _parquet(file, table: str, columns) -> RawTable:
         found = source.read(columns=wanted)
     except (pa.ArrowException, OSError, ValueError, OverflowError):
         raise DataError(_problem("bad_parquet", table)) from None
-    wrong = [name for name, kind in zip(found.column_names, found.schema.types, strict=True) if _not_plain(kind)]
+    wrong = [
+        name for name, kind in zip(found.column_names, found.schema.types, strict=True) if _not_plain(kind)
+    ]
     if wrong:
         raise DataError([_problem("column_type", table, column=name) for name in wrong])
     series = {place: _series(found.column(place)) for place in range(found.num_columns)}
@@ -135,7 +144,12 @@ def _parquet(file, table: str, columns) -> RawTable:
 def _not_plain(kind: pa.DataType) -> bool:
     if pa.types.is_dictionary(kind):
         return _not_plain(kind.value_type)
-    return pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)
+    return (
+        pa.types.is_nested(kind)
+        or pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+        or pa.types.is_fixed_size_binary(kind)
+    )
 
 
 def _series(column: pa.ChunkedArray) -> pd.Series:
@@ -161,20 +175,28 @@ def _series(column: pa.ChunkedArray) -> pd.Series:
 
 
 def _about_others(others: list[Path]) -> tuple[Problem, ...]:
-    """Tell of files that are no table: by name only if it is nearly a table's, since a name may name a person."""
+    """Tell of files that are no table; by name only if nearly a table's, since it may name a person."""
     notes, rest = [], 0
     for path in others:
         near = difflib.get_close_matches(path.stem.lower(), list(TABLES), n=1, cutoff=0.75)
         if near and path.suffix.lower() in ENDINGS + SPREADSHEETS and not scan_name("file", path.name):
-            message = f"a file whose name is like '{near[0]}' was not read; did you mean '{near[0]}{path.suffix.lower()}'?"
+            meant = f"{near[0]}{path.suffix.lower()}"
+            message = f"a file whose name is like '{near[0]}' was not read; did you mean '{meant}'?"
             notes.append(Problem(message, near[0], rule="unknown_file"))
         else:
             rest += 1
     if rest:
         files = "file or folder that is" if rest == 1 else "files or folders that are"
-        notes.append(Problem(f"{rest} {files} not one of the tables ({', '.join(TABLES)}) and not read", rule="unknown_file"))
+        notes.append(
+            Problem(
+                f"{rest} {files} not one of the tables ({', '.join(TABLES)}) and not read",
+                rule="unknown_file",
+            )
+        )
     return tuple(notes)
 
 
-def _problem(rule: str, table: str | None = None, message: str | None = None, *, column: str | None = None) -> Problem:
+def _problem(
+    rule: str, table: str | None = None, message: str | None = None, *, column: str | None = None
+) -> Problem:
     return Problem(message or RULES[rule].reason, table, column, rule)

@@ -22,7 +22,7 @@ class Placed:
 
 
 def place_times(draft: Draft, codes: np.ndarray, clock: Clock) -> Placed:
-    """Return the rows' times since their patients' first sessions; set aside rows of patients without a clock.
+    """Return the rows' times since their patients' first sessions; set rows without a clock aside.
 
     Parameters
     ----------
@@ -44,7 +44,9 @@ def place_times(draft: Draft, codes: np.ndarray, clock: Clock) -> Placed:
     return placed
 
 
-def before_or_after(placed: Placed, codes: np.ndarray, clock: Clock, before: np.ndarray, after: np.ndarray) -> None:
+def before_or_after(
+    placed: Placed, codes: np.ndarray, clock: Clock, before: np.ndarray, after: np.ndarray
+) -> None:
     """Bound times known only to the day by the session of that day, on the side where they count.
 
     Parameters
@@ -58,7 +60,7 @@ def before_or_after(placed: Placed, codes: np.ndarray, clock: Clock, before: np.
     if rows.size == 0 or clock.hour.size == 0:
         return
     first = _first_at_or_after(clock, codes[rows], placed.low[rows])
-    found = (first < clock.starts[codes[rows] + 1])
+    found = first < clock.starts[codes[rows] + 1]
     session = np.where(found, clock.hour[np.minimum(first, clock.hour.size - 1)], np.inf)
     same_day = session < placed.high[rows]
     rows, session, first = rows[same_day], session[same_day], first[same_day]
@@ -73,7 +75,7 @@ def before_or_after(placed: Placed, codes: np.ndarray, clock: Clock, before: np.
 
 
 def _first_at_or_after(clock: Clock, codes: np.ndarray, moment: np.ndarray) -> np.ndarray:
-    """Return the row of each patient's first session at or after a moment, by bisection of all rows at once."""
+    """Return each patient's first session at or after a moment, by bisection of all rows at once."""
     low, high = clock.starts[codes].copy(), clock.starts[codes + 1].copy()
     while (low < high).any():
         middle = (low + high) // 2

@@ -21,7 +21,8 @@ from ketaoutcomes.errors import Problem
 
 __all__ = ["CLOCK_COLUMNS", "scan_columns", "scan_name", "scan_values"]
 
-CLOCK_COLUMNS = frozenset({"start", "taken", "when"})  # the columns that may hold dates, in a limited data set
+# The columns that may hold dates, in a limited data set.
+CLOCK_COLUMNS = frozenset({"start", "taken", "when"})
 
 
 def scan_columns(
@@ -54,7 +55,9 @@ def scan_columns(
         name = str(name)
         if name in allowed:
             if name in CLOCK_COLUMNS and level == "safe-harbor":
-                problems.append(_problem(table, name, "C", "is a column of dates, which safe-harbor does not allow"))
+                problems.append(
+                    _problem(table, name, "C", "is a column of dates, which safe-harbor does not allow")
+                )
             continue
         letter = class_of_name(name, level)
         if letter:
@@ -64,7 +67,9 @@ def scan_columns(
         if rules.zip3_header(name) or rules.birth_year_header(name):
             continue
         if rules.birth_header(name):
-            problems.append(_problem(table, name, "C", "is named as a date of birth", advice=rules.birth_advice))
+            problems.append(
+                _problem(table, name, "C", "is named as a date of birth", advice=rules.birth_advice)
+            )
             continue
         for one in (*rules.classes, rules.free_text):
             if one.header(name) and not (one.letter == "C" and level == "limited-data-set"):
@@ -113,8 +118,9 @@ def scan_values(
         cells = patients if name == "patient_id" else distinct_cells(str(name), frame.iloc[:, position])
         if cells is None:
             if level == "safe-harbor":
-                dated = frame.iloc[:, position].notna().to_numpy()
-                problems += _found(table, str(name), "C", f"holds dates; {load_rules().by_letter['C'].advice}", dated, row_numbers)
+                rows = frame.iloc[:, position].notna().to_numpy()
+                message = f"holds dates; {load_rules().by_letter['C'].advice}"
+                problems += _found(table, str(name), "C", message, rows, row_numbers)
             continue
         unclaimed = np.ones(len(cells.texts), dtype=bool)
         for letter, message, found in findings(cells, level, name in allowed, patients):
@@ -128,14 +134,17 @@ def scan_values(
 
 def scan_name(kind: str, text: str) -> list[Problem]:
     """Problems with the name of a file, folder or sheet (`kind`), which is not repeated in the message."""
-    letter = class_of_name(text.rpartition(".")[0] or text, "safe-harbor") or class_of_name(text, "safe-harbor")
+    letter = class_of_name(text.rpartition(".")[0] or text, "safe-harbor") or class_of_name(
+        text, "safe-harbor"
+    )
     if not letter:
         return []
-    return [Problem(f"the name of a {kind} looks like one of the {_words(letter)}; rename it", rule=f"identifier:{letter}")]
+    message = f"the name of a {kind} looks like one of the {_words(letter)}; rename it"
+    return [Problem(message, rule=f"identifier:{letter}")]
 
 
 def _all_numbers(name: str, column: pd.Series) -> bool:
-    """Whether a column of the data dictionary holds numbers only and needs no closer look; quick, and may miss some."""
+    """Whether a column of the data dictionary holds numbers only; quick, and may miss some that do."""
     if name in ID_COLUMNS or load_rules().age_header(name):
         return False
     if not isinstance(column.dtype, pd.StringDtype):
@@ -160,12 +169,12 @@ def _words(letter: str) -> str:
     return load_rules().by_letter[letter].words
 
 
-def _found(table: str, column: str, letter: str, message: str, rows: np.ndarray, row_numbers: np.ndarray) -> list[Problem]:
+def _found(table, column, letter, message, rows: np.ndarray, row_numbers: np.ndarray) -> list[Problem]:
     """Return the problem of the rows marked, if any is."""
     if not rows.any():
         return []
     first = int(row_numbers[rows.argmax()])
-    return [Problem(message, table=table, column=column, rule=f"identifier:{letter}", n_rows=int(rows.sum()), first_row=first)]
+    return [Problem(message, table, column, f"identifier:{letter}", int(rows.sum()), first)]
 
 
 def _problem(table: str, column: str | None, letter: str, what: str, *, advice: str | None = None) -> Problem:

@@ -11,7 +11,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ketaoutcomes.cohort.privacy_patterns import LETTERS, compiled, load_rules, nanp_phone, passes, social_security
+from ketaoutcomes.cohort.privacy_patterns import (
+    LETTERS,
+    compiled,
+    load_rules,
+    nanp_phone,
+    passes,
+    social_security,
+)
 
 __all__ = ["ID_COLUMNS", "Cells", "class_of_name", "distinct_cells", "findings"]
 
@@ -21,15 +28,23 @@ MANY_DISTINCT = 12  # as many different cells, one per row or per patient, are a
 MOSTLY = 0.8
 FEW, SHORT = 500, 200
 
-NUMBER = r"^[-+]?(?:[0-9]+(?:[.,][0-9]*)?|[.,][0-9]+|[0-9]{1,3}(?:[,'][0-9]{3})+(?:\.[0-9]+)?|[0-9]{1,3}(?:\.[0-9]{3}){1,2}(?:,[0-9]+)?)(?:[eE][-+]?[0-9]+)?$"
+NUMBER = (
+    r"^[-+]?(?:[0-9]+(?:[.,][0-9]*)?|[.,][0-9]+|[0-9]{1,3}(?:[,'][0-9]{3})+(?:\.[0-9]+)?"
+    r"|[0-9]{1,3}(?:\.[0-9]{3}){1,2}(?:,[0-9]+)?)(?:[eE][-+]?[0-9]+)?$"
+)
 PLAIN_CODE = r"^(?:[A-Za-z]?[-_]?[0-9]{1,7}|[A-Za-z]{2,4}[-_]?[0-9]{3,6})$"
-LABELLED_CODE = r"(?i)^(?:mrn|ssn|dob|tel|nhs|vin|dea|npi|emr|ehr|acct|card|cell|call|lic|ph|udi|imei|iban|fax)"
+LABELLED_CODE = (
+    r"(?i)^(?:mrn|ssn|dob|tel|nhs|vin|dea|npi|emr|ehr|acct|card|cell|call|lic|ph|udi|imei|iban|fax)"
+)
 INVISIBLE = r"[\x{00ad}\x{200b}-\x{200f}\x{2060}\x{feff}]"
 DASHES = r"[\x{2010}-\x{2015}\x{2212}]"
 MISSING = r"(?i)^(?:|\.|-+|na|n/a|nan|null|none|<na>|nat)$"
 SENTENCE = f"[{LETTERS}]{{2,}}[.!?;][ \\t]+[{LETTERS}]"
-BIRTH_CODE = r"(?i)^[a-z]{1,4}[-_ ]?(?:(?:19|20)[0-9]{2}[-_]?(?:0[1-9]|1[0-2])[-_]?(?:0[1-9]|[12][0-9]|3[01])|(?:0[1-9]|[12][0-9]|3[01])[-_]?(?:0[1-9]|[12][0-9]|3[01])[-_]?(?:(?:19|20)[0-9]{2}|[0-9]{2}))$"
-DAY_NUMBER = r"^(?:(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])|(?:0[1-9]|[12][0-9]|3[01])(?:0[1-9]|1[0-2])(?:19|20)[0-9]{2}|(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])(?:19|20)[0-9]{2})$"
+YEAR, MONTH, DAY = r"(?:19|20)[0-9]{2}", r"(?:0[1-9]|1[0-2])", r"(?:0[1-9]|[12][0-9]|3[01])"
+BIRTH_CODE = (
+    rf"(?i)^[a-z]{{1,4}}[-_ ]?(?:{YEAR}[-_]?{MONTH}[-_]?{DAY}|{DAY}[-_]?{DAY}[-_]?(?:{YEAR}|[0-9]{{2}}))$"
+)
+DAY_NUMBER = f"^(?:{YEAR}{MONTH}{DAY}|{DAY}{MONTH}{YEAR}|{MONTH}{DAY}{YEAR})$"
 FULL_NAME = f"^[{LETTERS}'’-]{{2,}}[ ,._]+(?:[{LETTERS}'’.-]+[ ,._]+)?[{LETTERS}'’-]{{2,}}[0-9]{{0,4}}$"
 
 
@@ -89,7 +104,11 @@ def _digits(values: np.ndarray) -> list[str]:
     """Return numbers as text, whole ones with all their digits."""
     if values.dtype.kind in "iu":
         return values.astype(str).tolist()
-    return [f"{value:.0f}" if value == np.rint(value) and abs(value) < 1e19 else f"{value:.10g}" for value in values.astype(float).tolist()]
+    whole = (values == np.rint(values)) & (np.abs(values) < 1e19)
+    return [
+        f"{value:.0f}" if one else f"{value:.10g}"
+        for value, one in zip(values.tolist(), whole.tolist(), strict=True)
+    ]
 
 
 def _matches(texts: pa.Array, pattern: str) -> np.ndarray:
@@ -114,7 +133,9 @@ def _counts(texts: pa.Array, pattern: str) -> np.ndarray:
     return pc.count_substring_regex(texts, pattern).to_numpy(zero_copy_only=False)
 
 
-def findings(cells: Cells, level: str, known: bool, patients: Cells | None) -> Iterator[tuple[str, str, np.ndarray]]:
+def findings(
+    cells: Cells, level: str, known: bool, patients: Cells | None
+) -> Iterator[tuple[str, str, np.ndarray]]:
     """Yield the class, the message and the distinct cells of everything that looks like an identifier."""
     rules = load_rules()
     is_id = cells.name in ID_COLUMNS
@@ -125,8 +146,11 @@ def findings(cells: Cells, level: str, known: bool, patients: Cells | None) -> I
         message = "holds years of birth that show an age over 89; give age instead, 90 for 90 or over"
         yield "C", message, _first_number(cells) <= oldest
     if rules.zip3_header(cells.name):
-        small = pc.is_in(cells.texts, pa.array(sorted(rules.small_zip3), cells.texts.type)).to_numpy(zero_copy_only=False)
-        message = "holds ZIP codes that are longer than three digits or stand for 20,000 people or fewer; write 000 for those"
+        few_people = pa.array(sorted(rules.small_zip3), cells.texts.type)
+        small = pc.is_in(cells.texts, few_people).to_numpy(zero_copy_only=False)
+        message = (
+            "holds ZIP codes of more than three digits or for 20,000 people or fewer; write 000 for those"
+        )
         yield "B", message, small | ~cells.matches("^[0-9]{3}$")
     if is_id:
         yield from _codes_of_patients(cells)
@@ -142,7 +166,7 @@ def findings(cells: Cells, level: str, known: bool, patients: Cells | None) -> I
 
 def _text_patterns(cells: Cells, level: str, is_id: bool) -> Iterator[tuple[str, str, np.ndarray]]:
     """Yield the distinct cells that hold one of the patterns of `privacy_rules.toml`."""
-    # Nearly all codes are plain, and there may be a million of them: only the others go through every pattern.
+    # Nearly all codes are plain, and there may be a million of them: only the others meet every pattern.
     plain = cells.is_number | (cells.matches(PLAIN_CODE) & ~cells.matches(LABELLED_CODE))
     places = np.flatnonzero(~plain)
     if not len(places):
@@ -163,18 +187,21 @@ def _text_patterns(cells: Cells, level: str, is_id: bool) -> Iterator[tuple[str,
 
 
 def _codes_of_patients(cells: Cells) -> Iterator[tuple[str, str, np.ndarray]]:
-    """Yield codes that are made from a person: Social Security, telephone and card numbers, dates of birth."""
+    """Yield codes that are made from a person: Social Security or telephone numbers, dates of birth."""
     advice = "use a code of your own that says nothing of the person, such as P0001"
     nine = cells.matches("^[0-9]{9}$")
-    yield "G", f"holds what looks like Social Security numbers; {advice}", _checked(cells, nine, social_security)
+    yield (
+        "G",
+        f"holds what looks like Social Security numbers; {advice}",
+        _checked(cells, nine, social_security),
+    )
     ten = _checked(cells, cells.matches("^1?[2-9][0-9]{9}$"), nanp_phone)
     if cells.share(ten) >= MOSTLY:
         yield "D", f"holds what looks like telephone numbers; {advice}", ten
-    dated = cells.matches(BIRTH_CODE)
+    dated, whole = cells.matches(BIRTH_CODE), cells.matches(DAY_NUMBER)
     prefixes = pc.unique(pc.utf8_lower(pc.replace_substring_regex(cells.texts, "[^A-Za-z].*$", "")))
-    long_year = cells.matches(r"(?i)^[a-z]{2,3}[-_ ]?(?:19[2-9][0-9]|200[0-9]|201[0-5])[01][0-9][0-3][0-9]$") & dated
-    whole = cells.matches(DAY_NUMBER)
-    if cells.share(dated) >= MOSTLY and len(prefixes) > 1 or cells.share(whole) >= MOSTLY:
+    long_year = dated & cells.matches(r"(?i)^[a-z]{2,3}[-_ ]?(?:19[2-9]|200|201)[0-9][01][0-9][0-3][0-9]$")
+    if (cells.share(dated) >= MOSTLY and len(prefixes) > 1) or cells.share(whole) >= MOSTLY:
         yield "C", f"holds codes that look as if made from dates of birth; {advice}", dated | whole
     elif len(prefixes) > 1:
         yield "C", f"holds codes that look as if made from initials and dates of birth; {advice}", long_year
@@ -198,7 +225,9 @@ def _bare_numbers(cells: Cells, level: str, time_header: bool) -> Iterator[tuple
             else:
                 long &= ~found
     days = cells.matches(DAY_NUMBER)
-    serials = cells.matches(r"^[2-5][0-9]{4}(?:\.[0-9]+)?$") if time_header else np.zeros(len(days), dtype=bool)
+    serials = (
+        cells.matches(r"^[2-5][0-9]{4}(?:\.[0-9]+)?$") if time_header else np.zeros(len(days), dtype=bool)
+    )
     if level == "safe-harbor" and (cells.share(days) >= MOSTLY or cells.share(serials) >= MOSTLY):
         yield "C", f"holds what looks like dates; {rules['C'].advice}", days | serials
     five = cells.matches("^[0-9]{5}$")
@@ -207,7 +236,7 @@ def _bare_numbers(cells: Cells, level: str, time_header: bool) -> Iterator[tuple
 
 
 def _names(cells: Cells, known: bool) -> Iterator[tuple[str, str, np.ndarray]]:
-    """Yield cells that are a person's name: two or three words with a common given name, or such names alone."""
+    """Yield cells that name a person: two or three words with a common given name, or such names alone."""
     given = load_rules().given_names
     rule = load_rules().by_letter["A"]
     found = np.zeros(len(cells.texts), dtype=bool)
@@ -215,8 +244,8 @@ def _names(cells: Cells, known: bool) -> Iterator[tuple[str, str, np.ndarray]]:
         text = cells.texts[int(place)].as_py().lower()
         words = text.replace(",", " ").replace(".", " ").replace("_", " ").rstrip("0123456789").split()
         named = words[0] in given or ("," in text and words[1] in given)
-        # "Charles Bonnet syndrome" is a side effect: three words are a name only in columns of unknown content.
-        found[place] = named and (not known or len(words) == 2) or (not known and words[-1] in given)
+        # "Charles Bonnet syndrome" is a side effect: three words name people only where content is unknown.
+        found[place] = (named and (not known or len(words) == 2)) or (not known and words[-1] in given)
     if not known:
         single = cells.matches(f"^[{LETTERS}]{{2,}}$")
         alone = np.zeros(len(found), dtype=bool)
@@ -235,23 +264,29 @@ def _free_text(cells: Cells, known: bool) -> Iterator[tuple[str, str, np.ndarray
     found = np.zeros(len(cells.texts), dtype=bool)
     if len(spaced):
         texts = cells.texts.take(pa.array(spaced))
-        n_words, n_small = _counts(texts, f"[{LETTERS}][{LETTERS}'’-]*"), _counts(texts, load_rules().prose_words)
+        n_words, n_small = (
+            _counts(texts, f"[{LETTERS}][{LETTERS}'’-]*"),
+            _counts(texts, load_rules().prose_words),
+        )
         signs = n_signs[spaced]
         sentence = _matches(texts, SENTENCE) & (n_words >= 4) & (signs > 25)
         spoken = (n_small >= 2) & (n_words >= 5) & (signs > 25)
-        seldom = (cells.n_rows[spaced] < 3) & (signs > 40) & (n_words >= 6) & (cells.name not in LABEL_COLUMNS)
+        seldom = (
+            (cells.n_rows[spaced] < 3) & (signs > 40) & (n_words >= 6) & (cells.name not in LABEL_COLUMNS)
+        )
         found[spaced] = sentence | spoken | seldom | (signs > 200) | _matches(texts, r"[\r\n]")
         phrases = n_words >= 3
-        if not known and phrases.sum() > 20 and cells.share(_scatter(found, spaced[phrases])) > 0.5:
-            if phrases.sum() > 0.5 * cells.n_rows[spaced[phrases]].sum():
-                found[spaced[phrases]] = True
+        various = phrases.sum() > max(20, 0.5 * cells.n_rows[spaced[phrases]].sum())
+        if not known and various and cells.share(_scatter(found, spaced[phrases])) > 0.5:
+            found[spaced[phrases]] = True
     yield rule.letter, f"holds {rule.words}; {rule.advice}", found
 
 
 def _unique_codes(cells: Cells, patients: Cells | None) -> Iterator[tuple[str, str, np.ndarray]]:
     """Yield codes with digits of which every row, or every patient, has its own."""
     rule = load_rules().by_letter["R"]
-    code = cells.matches(r"^[^\s]*[0-9][^\s]*$") & ~cells.is_number & ~cells.matches(r"^[-+<>=~]?[0-9]+(?:[.,:/-][0-9]+)*(?:[^\d\s]{1,3})?$")
+    measured = cells.matches(r"^[-+<>=~]?[0-9]+(?:(?:[.,:/][0-9]+)*|-[0-9]+)(?:[^\d\s]{1,3})?$")
+    code = cells.matches(r"^[^\s]*[0-9][^\s]*$") & ~cells.is_number & ~measured
     code |= cells.matches("^[0-9]{7,}$")
     n_codes = int(code.sum())
     if n_codes < MANY_DISTINCT or cells.share(code) < MOSTLY:
@@ -278,7 +313,8 @@ def _checked(cells: Cells, candidates: np.ndarray, check) -> np.ndarray:
 def _first_number(cells: Cells) -> np.ndarray:
     """Return the first number in each distinct cell, nan when there is none."""
     digits = pc.replace_substring_regex(cells.texts, r"^[^0-9]*([0-9]+(?:[.,][0-9]+)?).*$", r"\1")
-    return pd.to_numeric(pd.Series(pc.replace_substring(digits, ",", ".").to_pylist(), dtype="str"), errors="coerce").to_numpy(float)
+    digits = pd.Series(pc.replace_substring(digits, ",", ".").to_pylist(), dtype="str")
+    return pd.to_numeric(digits, errors="coerce").to_numpy(float)
 
 
 def _scatter(like: np.ndarray, places: np.ndarray) -> np.ndarray:

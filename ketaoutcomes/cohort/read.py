@@ -92,20 +92,33 @@ def assemble(
 
 
 def examine(folder: Path, columns: Collection[str] | None = None) -> Build:
-    """Return all that is found in a folder, the cohort among it if there is one. Raises nothing but ConfigError."""
+    """Return all that is found in a folder, the cohort among it if there is one.
+
+    Raises nothing but ConfigError.
+    """
     contents = find_tables(folder)
     settings = read_settings(folder) if folder.is_dir() else Settings()
     covariates = _covariates(columns, settings)
     problems, raws = list(contents.problems), {}
     for name, path in contents.paths.items():
         try:
-            raws[name] = read_table(path, name, settings, columns=partial(wants, table=TABLES[name], covariates=covariates))
+            raws[name] = read_table(
+                path, name, settings, columns=partial(wants, table=TABLES[name], covariates=covariates)
+            )
         except DataError as error:
             problems += error.problems
     found = frozenset(contents.paths)
     source = folder.resolve().name
     source = "folder" if scan_name("folder", source) else source
-    return build(raws, settings, source=source, covariates=covariates, problems=problems, notes=contents.notes, present=found)
+    return build(
+        raws,
+        settings,
+        source=source,
+        covariates=covariates,
+        problems=problems,
+        notes=contents.notes,
+        present=found,
+    )
 
 
 def raise_problems(made: Build) -> None:

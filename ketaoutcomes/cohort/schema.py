@@ -97,25 +97,50 @@ class Table:
         return next(column for column in self.columns if column.name == name)
 
 
-PATIENT = Column("patient_id", "id", "a code for the patient that is made from nothing about them", required=NEED)
+PATIENT = Column(
+    "patient_id", "id", "a code for the patient that is made from nothing about them", required=NEED
+)
 SESSION = Column("session", "integer", "number of the session, as in `sessions`", low=1, required=NEED)
-MONTH = Column("month", "month", "calendar month, YYYY-MM; only in a limited data set, where it is derived from the date")
+MONTH = Column(
+    "month", "month", "calendar month, YYYY-MM; only in a limited data set, where it is derived from the date"
+)
 
 
 def _hour(what: str) -> Column:
-    return Column("hour", "hour", f"{what}, counted from the start of the patient's first session; negative before it", "hours", -438_300, 438_300, rule="time_range")
+    return Column(
+        "hour",
+        "hour",
+        f"{what}, counted from the start of the patient's first session; negative before it",
+        "hours",
+        -438_300,
+        438_300,
+        rule="time_range",
+    )
 
 
 def _day(what: str) -> Column:
-    return Column("day", "day", f"{what}, as hours / 24; a whole number means some time in the 24 hours from then", "days", -18_262, 18_262, rule="time_range")
+    return Column(
+        "day",
+        "day",
+        f"{what}, as hours / 24; a whole number means some time in the 24 hours from then",
+        "days",
+        -18_262,
+        18_262,
+        rule="time_range",
+    )
 
 
 def _date(name: str, what: str) -> Column:
-    return Column(name, "date", f"{what}; only in a limited data set, where it is turned into hours and dropped")
+    return Column(
+        name, "date", f"{what}; only in a limited data set, where it is turned into hours and dropped"
+    )
 
 
 PATIENTS = Table(
-    "patients", "one patient", ("patient_id",), required=True,
+    "patients",
+    "one patient",
+    ("patient_id",),
+    required=True,
     columns=(
         PATIENT,
         Column("sex", "word", "sex, as the clinic records it"),
@@ -131,66 +156,144 @@ PATIENTS = Table(
 )
 
 SESSIONS = Table(
-    "sessions", "one treatment session", ("patient_id", "time", "session"), required=True,
+    "sessions",
+    "one treatment session",
+    ("patient_id", "time", "session"),
+    required=True,
     columns=(
         PATIENT,
         _hour("start of the session"),
         _day("start of the session"),
         _date("start", "start of the session"),
-        Column("session", "integer", "number of the session, 1 for the first; derived from the times if absent", low=1),
+        Column(
+            "session",
+            "integer",
+            "number of the session, 1 for the first; derived from the times if absent",
+            low=1,
+        ),
         Column("route", "word", "IV, IM, SC, IN (nasal), SL or oral; other words are kept", required=NEED),
-        Column("dose_mg_per_kg", "number", "dose by body weight; derived from dose_mg and weight_kg if absent", "mg/kg", 0.01, 10, rule="dose_range"),
+        Column(
+            "dose_mg_per_kg",
+            "number",
+            "dose by body weight; derived from dose_mg and weight_kg if absent",
+            "mg/kg",
+            0.01,
+            10,
+            rule="dose_range",
+        ),
         Column("dose_mg", "number", "dose", "mg", 0.5, 3500),
         Column("weight_kg", "number", "body weight", "kg", 20, 350, rule="weight_range"),
-        Column("duration_minutes", "number", "length of the infusion or of the session, above 0 and at most a day", "minutes", 0, MINUTES_PER_DAY, rule="duration"),
+        Column(
+            "duration_minutes",
+            "number",
+            "length of the infusion or of the session, above 0 and at most a day",
+            "minutes",
+            0,
+            MINUTES_PER_DAY,
+            rule="duration",
+        ),
         Column("phase", "word", "induction or maintenance; derived by a named rule if absent"),
         Column("stopped_early", "flag", "the session was ended before the planned dose was given"),
         Column("rescue_medication", "any", "medication given for a side effect: yes or no, or which"),
         Column("psychotherapy", "any", "psychotherapy on the same day: yes or no, or which"),
         Column("setting", "any", "where and how the session was held"),
         Column("escort", "flag", "the patient left with someone"),
-        Column("side_effects_recorded", "flag", "side effects were asked for or noted in this session, even if there were none"),
+        Column(
+            "side_effects_recorded",
+            "flag",
+            "side effects were asked for or noted in this session, even if there were none",
+        ),
         Column("clinic_id", "id", "a code for the clinic"),
         MONTH,
     ),
 )
 
 SCORES = Table(
-    "scores", "one assessment with one instrument", ("patient_id", "instrument", "time", "timing"),
+    "scores",
+    "one assessment with one instrument",
+    ("patient_id", "instrument", "time", "timing"),
     columns=(
         PATIENT,
-        Column("instrument", "word", "name of the instrument; spelling and spacing do not matter", required=NEED),
+        Column(
+            "instrument", "word", "name of the instrument; spelling and spacing do not matter", required=NEED
+        ),
         _hour("time of the assessment"),
         _day("time of the assessment"),
         _date("taken", "time of the assessment"),
-        Column("score", "number", "total score; computed from the items i1, i2, ... if absent", "points", rule="score_range"),
-        Column("timing", "word", "pre, during or post a session, or remote (taken away from the clinic)", words=("pre", "during", "post", "remote")),
+        Column(
+            "score",
+            "number",
+            "total score; computed from the items i1, i2, ... if absent",
+            "points",
+            rule="score_range",
+        ),
+        Column(
+            "timing",
+            "word",
+            "pre, during or post a session, or remote (taken away from the clinic)",
+            words=("pre", "during", "post", "remote"),
+        ),
         Column("mode", "word", "who scored it, e.g. self or clinician"),
         MONTH,
     ),
 )
 
 SIDE_EFFECTS = Table(
-    "side_effects", "one side effect in one session, or the word none", ("patient_id", "session", "effect"),
+    "side_effects",
+    "one side effect in one session, or the word none",
+    ("patient_id", "session", "effect"),
     columns=(
         PATIENT,
         SESSION,
-        Column("effect", "word", "name of the side effect; 'none' when asked and there was none", required=NEED),
+        Column(
+            "effect", "word", "name of the side effect; 'none' when asked and there was none", required=NEED
+        ),
         Column("severity", "word", "mild, moderate or severe", words=("mild", "moderate", "severe")),
-        Column("onset_minutes", "number", "onset after the start of the session", "minutes", 0, 7 * MINUTES_PER_DAY),
-        Column("duration_minutes", "number", "how long it lasted, above 0 and at most a week", "minutes", 0, 7 * MINUTES_PER_DAY, rule="duration"),
+        Column(
+            "onset_minutes",
+            "number",
+            "onset after the start of the session",
+            "minutes",
+            0,
+            7 * MINUTES_PER_DAY,
+        ),
+        Column(
+            "duration_minutes",
+            "number",
+            "how long it lasted, above 0 and at most a week",
+            "minutes",
+            0,
+            7 * MINUTES_PER_DAY,
+            rule="duration",
+        ),
         Column("serious", "flag", "serious in the regulatory sense"),
         Column("action", "word", "what was done"),
-        Column("ascertainment", "word", "how it was found: checklist, spontaneous or scale", words=("checklist", "spontaneous", "scale")),
+        Column(
+            "ascertainment",
+            "word",
+            "how it was found: checklist, spontaneous or scale",
+            words=("checklist", "spontaneous", "scale"),
+        ),
     ),
 )
 
 VITALS = Table(
-    "vitals", "one reading", ("patient_id", "session", "minute"),
+    "vitals",
+    "one reading",
+    ("patient_id", "session", "minute"),
     columns=(
         PATIENT,
         SESSION,
-        Column("minute", "number", "time from the start of the session; negative before it", "minutes", -MINUTES_PER_DAY, 2 * MINUTES_PER_DAY, required=NEED, rule="minute_range"),
+        Column(
+            "minute",
+            "number",
+            "time from the start of the session; negative before it",
+            "minutes",
+            -MINUTES_PER_DAY,
+            2 * MINUTES_PER_DAY,
+            required=NEED,
+            rule="minute_range",
+        ),
         Column("sbp", "number", "systolic blood pressure", "mmHg", 40, 300, rule="vital_range"),
         Column("dbp", "number", "diastolic blood pressure", "mmHg", 20, 200, rule="vital_range"),
         Column("heart_rate", "number", "heart rate", "per minute", 20, 250, rule="vital_range"),
@@ -200,7 +303,9 @@ VITALS = Table(
 )
 
 DISPOSITION = Table(
-    "disposition", "one patient", ("patient_id",),
+    "disposition",
+    "one patient",
+    ("patient_id",),
     columns=(
         PATIENT,
         _hour("when the status was reached"),
@@ -222,11 +327,19 @@ def data_dictionary() -> str:
     lines = []
     for table in TABLES.values():
         needed = "needed" if table.required else "optional"
-        lines += [f"## `{table.name}` ({needed})", "", f"A row is {table.row}. Key: {', '.join(table.key)}.", ""]
+        lines += [
+            f"## `{table.name}` ({needed})",
+            "",
+            f"A row is {table.row}. Key: {', '.join(table.key)}.",
+            "",
+        ]
         lines += ["| column | kind | unit | range | needed | meaning |", "|---|---|---|---|---|---|"]
         lines += [_line(table, column) for column in table.columns]
         if table.name == "scores":
-            lines.append("| `i1`, `i2`, … | number | points | the instrument's | | single items, in the instrument's order |")
+            lines.append(
+                "| `i1`, `i2`, … | number | points | the instrument's | "
+                "| single items, in the instrument's order |"
+            )
         lines += ["", "Further columns are kept as covariates unless they look like identifiers."]
         lines.append("")
     return "\n".join(lines)

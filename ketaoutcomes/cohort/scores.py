@@ -21,7 +21,9 @@ __all__ = ["place_scores"]
 ROUNDING = 0.05
 
 
-def place_scores(draft: Draft, codes: np.ndarray, clock: Clock, settings: Settings) -> tuple[np.ndarray, Placed]:
+def place_scores(
+    draft: Draft, codes: np.ndarray, clock: Clock, settings: Settings
+) -> tuple[np.ndarray, Placed]:
     """Return the kept scores' rows by patient, instrument and time, and all rows' times."""
     _name_instruments(draft)
     _totals(draft)
@@ -37,7 +39,9 @@ def place_scores(draft: Draft, codes: np.ndarray, clock: Clock, settings: Settin
         before = usable & (pre | (unsaid & (settings.same_time == "before")))
         after = usable & (post | (unsaid & (settings.same_time == "after")))
         before_or_after(placed, codes, clock, before, after)
-    group = np.maximum(codes, 0).astype(np.int64) * max(len(draft.words["instrument"].levels), 1) + np.maximum(draft.words["instrument"].codes, 0)
+    group = np.maximum(codes, 0).astype(np.int64) * max(
+        len(draft.words["instrument"].levels), 1
+    ) + np.maximum(draft.words["instrument"].codes, 0)
     rows = np.flatnonzero(draft.kept)
     order = time_order(group[rows], placed.hour[rows], timing_codes[rows])
     rows = rows if order is None else rows[order]
@@ -137,6 +141,7 @@ def _hold_to_ranges(draft: Draft) -> None:
     for number in np.unique(codes[outside & draft.kept]).tolist():
         one = known[number]
         rows = outside & draft.kept & (codes == number)
-        message = f'is outside {one.minimum:g} to {one.maximum:g} for "{one.name}"; correct the file or the instrument'
+        span = f"{one.minimum:g} to {one.maximum:g}"
+        message = f'is outside {span} for "{one.name}"; correct the file or the instrument'
         draft.note("score_range", "score", rows=rows, message=message)
     draft.quarantine(outside, "score_range")

@@ -18,11 +18,28 @@ POUNDS_PER_KG = 2.20462
 WITHIN = 0.05
 
 ROUTES = {
-    "iv": "IV", "intravenous": "IV", "i.v.": "IV",
-    "im": "IM", "intramuscular": "IM", "i.m.": "IM",
-    "sc": "SC", "subcutaneous": "SC", "sq": "SC", "subq": "SC", "s.c.": "SC",
-    "in": "IN", "intranasal": "IN", "nasal": "IN", "nasal spray": "IN", "nas": "IN",
-    "sl": "SL", "sublingual": "SL", "oral": "oral", "po": "oral", "p.o.": "oral", "by mouth": "oral",
+    "iv": "IV",
+    "intravenous": "IV",
+    "i.v.": "IV",
+    "im": "IM",
+    "intramuscular": "IM",
+    "i.m.": "IM",
+    "sc": "SC",
+    "subcutaneous": "SC",
+    "sq": "SC",
+    "subq": "SC",
+    "s.c.": "SC",
+    "in": "IN",
+    "intranasal": "IN",
+    "nasal": "IN",
+    "nasal spray": "IN",
+    "nas": "IN",
+    "sl": "SL",
+    "sublingual": "SL",
+    "oral": "oral",
+    "po": "oral",
+    "p.o.": "oral",
+    "by mouth": "oral",
 }
 
 
@@ -81,7 +98,9 @@ def link_patients(draft: Draft, ids: pd.Index) -> np.ndarray:
     return codes
 
 
-def place_sessions(draft: Draft, codes: np.ndarray, ids: pd.Index, settings: Settings) -> tuple[np.ndarray, Clock]:
+def place_sessions(
+    draft: Draft, codes: np.ndarray, ids: pd.Index, settings: Settings
+) -> tuple[np.ndarray, Clock]:
     """Return the kept sessions' rows in order, and the clocks they start.
 
     Parameters
@@ -140,7 +159,9 @@ def _routes_and_doses(draft: Draft) -> None:
 
 
 def _order_against_numbers(draft: Draft, rows, codes, number, settings: Settings) -> None:
-    """Set aside sessions that share a number, and those on either side of a place where numbers and times disagree.
+    """Set aside sessions that share a number, and those whose numbers and times disagree.
+
+    The latter are all sessions on either side of a place where the two orders differ.
 
     Parameters
     ----------
@@ -186,7 +207,7 @@ def _origins(draft: Draft, rows, codes, given, ids: pd.Index) -> tuple[np.ndarra
         why[known & (earliest != 0)] = "no_origin"
         why[codes[lost][~known[codes[lost]]]] = "no_origin"
         return np.where(why == "", 0.0, np.nan), why
-    # A session that was set aside may have been the first one, unless the earliest that is left is numbered 1.
+    # A session that was set aside may have been the first, unless the earliest that is left is numbered 1.
     copies = draft.set_aside_by("duplicate_copy") | draft.set_aside_by("after_data_cut")
     lost = lost[~copies[lost]]
     with np.errstate(invalid="ignore"):

@@ -91,7 +91,9 @@ def read_settings(folder: Path) -> Settings:
     if not path.exists() and not path.is_symlink():
         return Settings()
     if path.is_symlink() or not path.is_file():
-        raise ConfigError(_problem("cohort.toml is a link or not a file; put the file itself into the folder"))
+        raise ConfigError(
+            _problem("cohort.toml is a link or not a file; put the file itself into the folder")
+        )
     try:
         content = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except UnicodeDecodeError:
@@ -130,7 +132,9 @@ def make_settings(content: Mapping[str, object] | Settings) -> Settings:
     if isinstance(values.get("data_cut"), date):
         values["data_cut"] = values["data_cut"].isoformat()
     if not problems and values.get("data_cut") and values.get("deidentification") != "limited-data-set":
-        problems.append(_problem("cohort.toml: 'data_cut' is a date, and needs deidentification = \"limited-data-set\""))
+        problems.append(
+            _problem("cohort.toml: 'data_cut' is a date, and needs deidentification = \"limited-data-set\"")
+        )
     if problems:
         raise ConfigError(problems)
     return Settings(**values)
@@ -155,7 +159,7 @@ def _complaint(key: str, value: object) -> str | None:
         try:
             zoneinfo.ZoneInfo(value)
         except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-            return "is not an IANA time zone, e.g. \"America/New_York\""
+            return 'is not an IANA time zone, e.g. "America/New_York"'
     if key == "data_cut":
         try:
             date.fromisoformat(value)

@@ -112,7 +112,10 @@ def flags(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
         values = column.astype("boolean")
         return np.array(values.astype("Int8").fillna(-1), dtype=np.int8), np.zeros(len(column), dtype=bool)
     found = words(column)
-    code = np.array([1 if level in YES else 0 if level in NO else -1 for level in map(str.lower, found.levels)] + [-1], dtype=np.int8)
+    code = np.array(
+        [1 if level in YES else 0 if level in NO else -1 for level in map(str.lower, found.levels)] + [-1],
+        dtype=np.int8,
+    )
     codes = code[found.codes]
     return codes, (codes < 0) & (found.codes >= 0)
 

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from ketaoutcomes.analysis.response import response_rates
-from ketaoutcomes.analysis.safety import side_effect_rates
 from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.derive.arrays import patient_codes
 from ketaoutcomes.derive.baseline import VALID, baseline
@@ -23,15 +22,18 @@ from ketaoutcomes.report.scope import WINDOW, with_column
 
 __all__ = [
     "ALL",
+    "ANY_SIDE_EFFECT",
+    "PREVIOUS",
     "follow_up_by_month",
     "mean_change_by_month",
     "outcome_by_month",
     "session_measures",
-    "side_effects_by_month",
     "with_months",
 ]
 
 ALL = "all"
+PREVIOUS = "previous 12 months"
+ANY_SIDE_EFFECT = "any_side_effect_"
 KEY = "report_month"
 SYSTOLIC, DIASTOLIC = 165.0, 100.0
 
@@ -119,33 +121,20 @@ def _people(cohort: Cohort, instrument: str) -> pd.DataFrame:
     return people[people["month"].notna()].reset_index(drop=True)
 
 
-def side_effects_by_month(cohort: Cohort, *, level: float) -> pd.DataFrame:
-    """Any side effect per session and way of asking: `ascertainment`, `month`, `n_events`, `n`, `n_patients`.
+def session_measures(
+    cohort: Cohort, *, level: float, before: tuple[str, ...] = ()
+) -> dict[str, pd.DataFrame]:
+    """Side effects, blood pressure, early stops and serious effects per session, by name.
 
-    `n_sessions` are the month's sessions, `n_no_record` those without any record; the rest of what
-    is not in `n` was asked in another way.
-    """
-    table = side_effect_rates(cohort, by=KEY, effects=[], level=level).table
-    table = table.drop(columns=["effect"]).rename(columns={KEY: "month"}).reset_index(drop=True)
-    month = cohort.sessions[KEY]
-    recorded = np.zeros(len(month), bool)
-    recorded[recorded_side_effects(cohort).session_row] = True
-    sizes = month.value_counts()
-    silent = month[~recorded].value_counts()
-    return table.assign(
-        n_sessions=table["month"].map(sizes).fillna(0).astype("int64"),
-        n_no_record=table["month"].map(silent).fillna(0).astype("int64"),
-    )
-
-
-def session_measures(cohort: Cohort, *, level: float) -> dict[str, pd.DataFrame]:
-    """Blood pressure, early stops and serious effects per session, by name; those not recorded are left out.
-
-    Each table has `month`, `n_events`, `n` (sessions known), `n_sessions`, `n_patients` and the
-    interval that allows for several sessions per patient.
+    What is not recorded is left out. Each table has `month`, `n_events`, `n` (sessions where it is
+    known), `n_sessions`, `n_no_record` (of side effects in any way), `n_patients`,
+    `n_patients_with_event` and the interval that allows for several sessions per patient. A last
+    row, "previous 12 months", is made of the sessions of `before`, if there are any.
     """
     sessions = cohort.sessions
     found: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    if "side_effects" in cohort.present:
+        found |= _any_side_effect(cohort)
     if {"sbp", "dbp"} & set(cohort.vitals.columns) and len(cohort.vitals):
         found["blood_pressure"] = _blood_pressure(cohort)
     if "stopped_early" in sessions.columns and sessions["stopped_early"].notna().any():
@@ -153,7 +142,20 @@ def session_measures(cohort: Cohort, *, level: float) -> dict[str, pd.DataFrame]
         found["stopped_early"] = (sessions["stopped_early"].fillna(False).to_numpy(bool), known)
     if "serious" in cohort.side_effects.columns and len(cohort.side_effects):
         found["serious"] = _serious(cohort)
-    return {name: _per_session(cohort, *flags, level=level) for name, flags in found.items()}
+    return {name: _per_session(cohort, *flags, level=level, before=before) for name, flags in found.items()}
+
+
+def _any_side_effect(cohort: Cohort) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Sessions with any effect, and sessions with a record, for each way of asking."""
+    found = recorded_side_effects(cohort)
+    flags = {}
+    for number, way in enumerate(found.ways):
+        known, event = (np.zeros(len(cohort.sessions), bool) for _ in range(2))
+        known[found.session_row[found.way == number]] = True
+        records = np.unique(found.record)
+        event[found.session_row[records[found.way[records] == number]]] = True
+        flags[f"{ANY_SIDE_EFFECT}{way.replace(' ', '_')}"] = (event, known)
+    return flags
 
 
 def _blood_pressure(cohort: Cohort) -> tuple[np.ndarray, np.ndarray]:
@@ -172,11 +174,16 @@ def _blood_pressure(cohort: Cohort) -> tuple[np.ndarray, np.ndarray]:
 def _serious(cohort: Cohort) -> tuple[np.ndarray, np.ndarray]:
     """Sessions with a serious effect, and sessions whose side effects were recorded."""
     table = cohort.side_effects
-    known = np.zeros(len(cohort.sessions), bool)
-    known[recorded_side_effects(cohort).session_row] = True
     serious = np.zeros(len(cohort.sessions), bool)
     serious[_session_rows(cohort, table)[table["serious"].fillna(False).to_numpy(bool)]] = True
-    return serious, known
+    return serious, _recorded(cohort)
+
+
+def _recorded(cohort: Cohort) -> np.ndarray:
+    """Sessions with a record of side effects, asked in any way; bool."""
+    recorded = np.zeros(len(cohort.sessions), bool)
+    recorded[recorded_side_effects(cohort).session_row] = True
+    return recorded
 
 
 def _session_rows(cohort: Cohort, table: pd.DataFrame) -> np.ndarray:
@@ -186,25 +193,32 @@ def _session_rows(cohort: Cohort, table: pd.DataFrame) -> np.ndarray:
     return first[patient_codes(table)] + table["session"].to_numpy(dtype=np.int64) - 1
 
 
-def _per_session(cohort: Cohort, events: np.ndarray, known: np.ndarray, *, level: float) -> pd.DataFrame:
+def _per_session(
+    cohort: Cohort, events: np.ndarray, known: np.ndarray, *, level: float, before: tuple[str, ...]
+) -> pd.DataFrame:
     """Rates by month of sessions with the event, of sessions where it is known."""
     code, months = pd.factorize(cohort.sessions[KEY], sort=True)
     owner, n_patients, n_months = patient_codes(cohort.sessions), len(cohort.patients), len(months)
     inside = code >= 0
+    year = np.flatnonzero(np.isin(months.astype(str), before))
 
     def cells(mask: np.ndarray) -> np.ndarray:
         place = owner[mask & inside] * n_months + code[mask & inside]
-        return np.bincount(place, minlength=n_patients * n_months).reshape(n_patients, n_months)
+        counts = np.bincount(place, minlength=n_patients * n_months).reshape(n_patients, n_months)
+        return np.column_stack([counts, counts[:, year].sum(axis=1)]) if year.size else counts
 
-    rate = cluster_ratio_by(cells(events & known), cells(known), level=level)
+    x, n = cells(events & known), cells(known)
+    rate = cluster_ratio_by(x, n, level=level)
+    silent = ~_recorded(cohort) if "side_effects" in cohort.present else np.ones(len(known), bool)
     return pd.DataFrame(
         {
-            "month": pd.array(months, dtype="str"),
+            "month": pd.array([*months, *([PREVIOUS] if year.size else [])], dtype="str"),
             "n_events": rate.n_events,
             "n": rate.n_trials,
-            "n_sessions": np.bincount(code[inside], minlength=n_months),
+            "n_sessions": cells(np.ones(len(known), bool)).sum(axis=0),
+            "n_no_record": cells(silent).sum(axis=0),
             "n_patients": rate.n_clusters,
-            "n_patients_with_event": (cells(events & known) > 0).sum(axis=0),
+            "n_patients_with_event": (x > 0).sum(axis=0),
             "estimate": rate.estimate,
             "conf_low": rate.conf_low,
             "conf_high": rate.conf_high,

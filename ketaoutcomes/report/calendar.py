@@ -43,8 +43,8 @@ class Calendar:
 def calendar_of(cohort: Cohort, month: str | None, *, window: str) -> Calendar | None:
     """The months of a report on `cohort`, or None when the cohort keeps no months.
 
-    Without `month` the latest complete one is taken. Where the clinic states no data cut, the data
-    are taken to end with their last month.
+    Without `month` the latest complete one is taken. Where the clinic states no data cut, the last
+    month may be incomplete, so the data are taken to end before it.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def calendar_of(cohort: Cohort, month: str | None, *, window: str) -> Calendar |
             )
         return None
     cut = cohort.settings.data_cut
-    end = date.fromisoformat(cut) + timedelta(days=1) if cut else _first_day(month_after(known[-1]))
+    end = date.fromisoformat(cut) + timedelta(days=1) if cut else _first_day(known[-1])
     complete = [name for name in known if _first_day(month_after(name)) <= end]
     if month is None:
         month = complete[-1] if complete else known[-1]

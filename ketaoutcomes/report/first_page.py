@@ -10,12 +10,11 @@ import pandas as pd
 from ketaoutcomes.catalog.definitions import PHASE_RULES, WINDOWS, baseline_rule
 from ketaoutcomes.derive.sessions import DEFAULT_PHASE_RULE
 from ketaoutcomes.draw.labels import count, missing, percent
-from ketaoutcomes.report.by_month import ALL
+from ketaoutcomes.report.by_month import ALL, PREVIOUS
 from ketaoutcomes.report.key_questions import key_questions
 from ketaoutcomes.report.parts import Masthead, Page, Section
 from ketaoutcomes.report.scope import WINDOW, Scope
 from ketaoutcomes.report.sections.headline import Headline
-from ketaoutcomes.report.sections.headline_months import PREVIOUS
 from ketaoutcomes.report.sections.responders import BASELINE
 from ketaoutcomes.report.wording import baseline_words, induction_words, window_words
 from ketaoutcomes.report.words import (

@@ -1,3 +1,5 @@
+# ruff: noqa: E501
+# fmt: off
 """The corpus of bad folders: each a small change of a good one, with what a researcher should be told.
 
 A case says either the error and its rules, or exactly which rows are set aside
@@ -13,7 +15,22 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import pandas as pd
-from folders import Change, Folder, act, cell, column, file, header, recoded, row, style, toml, without, without_column, without_rows
+from bad_input.folders import (
+    Change,
+    Folder,
+    act,
+    cell,
+    column,
+    file,
+    header,
+    recoded,
+    row,
+    style,
+    toml,
+    without,
+    without_column,
+    without_rows,
+)
 
 CANARY = "zqxcanary"  # stands in every wrong cell that can hold text
 NUMBER = "987654"  # and this in every wrong cell that can hold a number only

@@ -85,7 +85,9 @@ class Folder:
 
 def good() -> Folder:
     """The good folder."""
-    return Folder({name: [line.split(",") for line in text.split("\n")] for name, text in deepcopy(GOOD).items()})
+    return Folder(
+        {name: [line.split(",") for line in text.split("\n")] for name, text in deepcopy(GOOD).items()}
+    )
 
 
 def write(folder: Folder, path: Path) -> Path:

@@ -13,18 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from bad_input.corpus import CANARY, CASES, NUMBER, Case
+from bad_input.folders import IDS, good, write
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from corpus import CANARY, CASES, NUMBER, Case  # noqa: E402
-from folders import IDS, good, write  # noqa: E402
-
-from ketaoutcomes.cli import main  # noqa: E402
-from ketaoutcomes.cohort.check import CheckResult, check  # noqa: E402
-from ketaoutcomes.cohort.cohort import Cohort  # noqa: E402
-from ketaoutcomes.cohort.read import load_cohort  # noqa: E402
-from ketaoutcomes.errors import KetaError  # noqa: E402
-
+from ketaoutcomes.cli import main
+from ketaoutcomes.cohort.check import CheckResult, check
+from ketaoutcomes.cohort.cohort import Cohort
+from ketaoutcomes.cohort.read import load_cohort
+from ketaoutcomes.errors import KetaError
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -50,12 +46,15 @@ def outcome(request, tmp_path_factory) -> Outcome:
         change(made)
     folder = write(made, tmp_path_factory.mktemp("case") / "clinic")
     out = io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out), warnings.catch_warnings(record=True) as warned:
+    with (
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(out),
+        warnings.catch_warnings(record=True) as warned,
+    ):
         warnings.simplefilter("always")
         cohort, error = _load(folder)
         found = check(folder)
-        exit_code = main(["check", str(folder)])
-        main(["check", str(folder), "--json"])
+        exit_code = main(["check", str(folder), "--json"])
     printed = out.getvalue() + "".join(str(warning.message) for warning in warned)
     return Outcome(request.param, folder, cohort, error, found, exit_code, printed)
 
@@ -92,16 +91,22 @@ def test_a_bad_folder_gives_the_outcome_that_it_should(outcome):
 def test_check_tells_what_loading_does(outcome):
     case, found = outcome.case, outcome.check
     assert found.ok == (case.raises is None)
-    by_severity = {severity: rows for severity, rows in found.problems.groupby("severity")}
+    by_severity = dict(list(found.problems.groupby("severity")))
     if case.raises:
         told = set(found.problems["rule"]) | set(found.problems["table"] + ":" + found.problems["rule"])
         assert set(case.rules) <= told
-        assert found.exit_code == outcome.exit_code == {"DataError": 10, "PrivacyError": 11, "ConfigError": 2}[case.raises]
+        assert (
+            found.exit_code
+            == outcome.exit_code
+            == {"DataError": 10, "PrivacyError": 11, "ConfigError": 2}[case.raises]
+        )
         return
     assert found.exit_code == outcome.exit_code == 0
     rows, cells = by_severity.get("row"), by_severity.get("cell")
     set_aside = {} if rows is None else {(row.table, row.rule): row.n_rows for row in rows.itertuples()}
-    blanked = {} if cells is None else {(row.table, row.column, row.rule): row.n_rows for row in cells.itertuples()}
+    blanked = (
+        {} if cells is None else {(row.table, row.column, row.rule): row.n_rows for row in cells.itertuples()}
+    )
     assert set_aside == dict(case.rows)
     assert blanked == dict(case.cells)
     assert set(case.notes) <= set(found.problems.loc[found.problems["severity"] == "note", "rule"])
@@ -130,9 +135,22 @@ def _records(path: Path) -> int:
 
 def test_no_message_repeats_a_cell_or_a_patient_id(outcome):
     cohort, error, found = outcome.cohort, outcome.error, outcome.check
-    told = [outcome.printed, found.summary(), repr(found), found._repr_html_(), found.problems.to_csv(), found.counts.to_csv()]
+    told = [
+        outcome.printed,
+        found.summary(),
+        repr(found),
+        found._repr_html_(),
+        found.problems.to_csv(),
+        found.counts.to_csv(),
+    ]
     if cohort is not None:
-        told += [repr(cohort), cohort._repr_html_(), cohort.quarantine.to_csv(), cohort.blanked.to_csv(), *cohort.notes]
+        told += [
+            repr(cohort),
+            cohort._repr_html_(),
+            cohort.quarantine.to_csv(),
+            cohort.blanked.to_csv(),
+            *cohort.notes,
+        ]
     if error is not None:
         # The traceback follows __cause__ and __context__: nothing of the data may hang on the error either.
         told += [str(error), repr(error), repr(error.args), *traceback.format_exception(error)]
@@ -163,7 +181,12 @@ def test_loading_a_folder_that_is_not_there_says_so(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "exit_code"),
-    [("a PHQ-9 of 28", 0), ("the same header twice", 10), ("an e-mail address in a covariate", 11), ("broken syntax", 2)],
+    [
+        ("a PHQ-9 of 28", 0),
+        ("the same header twice", 10),
+        ("an e-mail address in a covariate", 11),
+        ("broken syntax", 2),
+    ],
 )
 def test_the_command_line_ends_with_the_code_of_the_error(name, exit_code, tmp_path):
     case = next(case for case in CASES if case.name == name)

@@ -1,4 +1,7 @@
-"""Times to hours. In New York, clocks go forward on 8 March 2026 at 2:00 and back on 1 November 2026 at 2:00."""
+"""Times to hours.
+
+In New York, clocks go forward on 8 March 2026 at 2:00 and back on 1 November 2026 at 2:00.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,10 @@ def test_times_that_clocks_skip_or_repeat_are_set_aside(clinic):
 
 def test_a_date_without_a_clock_time_is_the_local_day_and_not_noon(clinic):
     sessions = "patient_id,start,route\nA1,2026-03-06 10:00,IV\nA2,2026-06-01 10:00,IV\n"
-    scores = "patient_id,instrument,taken,score\nA1,PHQ-9,2026-03-08,9\nA2,PHQ-9,2026-06-03,9\nA2,GAD-7,2026-06-03 08:00,9\n"
+    scores = (
+        "patient_id,instrument,taken,score\nA1,PHQ-9,2026-03-08,9\n"
+        "A2,PHQ-9,2026-06-03,9\nA2,GAD-7,2026-06-03 08:00,9\n"
+    )
     frame = load_cohort(clinic(DATED, patients=TWO, sessions=sessions, scores=scores)).scores
     days = frame[frame["instrument"] == "PHQ-9"]
     # 8 March begins 38 h after 6 March 10:00 and has 23 hours; 3 June begins 38 h after and has 24.
@@ -55,14 +61,18 @@ def test_a_date_without_a_clock_time_is_the_local_day_and_not_noon(clinic):
 
 def test_a_column_in_which_every_time_is_midnight_holds_days(clinic):
     sessions = "patient_id,start,route\nA1,2026-06-01 10:00,IV\nA2,2026-06-01 10:00,IV\n"
-    scores = "patient_id,instrument,taken,score\nA1,PHQ-9,2026-06-02 00:00:00,9\nA2,PHQ-9,2026-06-03 00:00:00,9\n"
+    scores = (
+        "patient_id,instrument,taken,score\nA1,PHQ-9,2026-06-02 00:00:00,9\nA2,PHQ-9,2026-06-03 00:00:00,9\n"
+    )
     frame = load_cohort(clinic(DATED, patients=TWO, sessions=sessions, scores=scores)).scores
     assert (frame["hour_high"] - frame["hour_low"]).tolist() == [24.0, 24.0]
 
 
 def test_parquet_timestamps_give_hours_whatever_their_unit(clinic):
     for unit in ("s", "ms", "us", "ns"):
-        start = pd.Series(pd.to_datetime(["2026-06-01 10:00", "2026-06-03 10:30"])).astype(f"datetime64[{unit}]")
+        start = pd.Series(pd.to_datetime(["2026-06-01 10:00", "2026-06-03 10:30"])).astype(
+            f"datetime64[{unit}]"
+        )
         frames = {
             "patients": pd.DataFrame({"patient_id": ["A1"]}),
             "sessions": pd.DataFrame({"patient_id": ["A1", "A1"], "start": start, "route": "IV"}),
@@ -89,7 +99,9 @@ def test_a_score_on_the_day_of_a_session_counts_as_before_it(clinic):
 def test_same_time_after_puts_the_score_after_the_session_of_its_day(clinic):
     sessions = "patient_id,start,route\nA1,2026-06-01 10:00,IV\n"
     scores = "patient_id,instrument,taken,score\nA1,PHQ-9,2026-06-01,20\n"
-    folder = clinic(DATED + 'same_time = "after"\n', patients="patient_id\nA1\n", sessions=sessions, scores=scores)
+    folder = clinic(
+        DATED + 'same_time = "after"\n', patients="patient_id\nA1\n", sessions=sessions, scores=scores
+    )
     assert load_cohort(folder).scores[["hour_low", "hour", "hour_high"]].values.tolist() == [[0.0, 2.0, 14.0]]
 
 
@@ -99,7 +111,11 @@ def test_a_whole_day_number_is_24_hours_and_a_fraction_is_exact(clinic):
         scores="patient_id,instrument,day,score\nA1,PHQ-9,-3,20\nA1,PHQ-9,0,19\nA1,PHQ-9,2,12\nA1,PHQ-9,2.5,11\n",
     )
     cohort = load_cohort(folder)
-    assert cohort.sessions[["hour_low", "hour", "hour_high"]].values.tolist() == [[0, 0, 0], [48, 48, 72], [0, 0, 0]]
+    assert cohort.sessions[["hour_low", "hour", "hour_high"]].values.tolist() == [
+        [0, 0, 0],
+        [48, 48, 72],
+        [0, 0, 0],
+    ]
     expected = [[-72, -72, -48], [0, 0, 0], [48, 48, 72], [60, 60, 60]]
     assert cohort.scores[["hour_low", "hour", "hour_high"]].values.tolist() == expected
 
@@ -146,7 +162,9 @@ def test_dates_that_can_be_misread_are_refused(clinic, first, second, rule):
 )
 def test_a_declared_format_is_used_throughout(clinic, form, first, second):
     sessions = f"patient_id,start,route\nA1,{first},IV\nA1,{second},IV\n"
-    folder = clinic(DATED + f'date_format = "{form}"\n', patients="patient_id\nA1\n", sessions=sessions, scores=None)
+    folder = clinic(
+        DATED + f'date_format = "{form}"\n', patients="patient_id\nA1\n", sessions=sessions, scores=None
+    )
     cohort = load_cohort(folder)
     assert cohort.sessions["hour"].tolist() == [0.0, 48.0]
     assert cohort.sessions["month"].tolist() == ["2026-02", "2026-02"]
@@ -155,7 +173,7 @@ def test_a_declared_format_is_used_throughout(clinic, form, first, second):
 def test_clock_times_need_a_zone_or_an_offset(clinic):
     settings = 'deidentification = "limited-data-set"\n'
     sessions = "patient_id,start,route\nA1,2026-06-01 10:00,IV\n"
-    with pytest.raises(DataError, match="set 'timezone' in cohort.toml"):
+    with pytest.raises(DataError, match=r"set 'timezone' in cohort\.toml"):
         load_cohort(clinic(settings, patients="patient_id\nA1\n", sessions=sessions, scores=None))
     sessions = "patient_id,start,route\nA1,2026-05-31T22:00-04:00,IV\nA1,2026-06-01T04:00:00Z,IV\n"
     cohort = load_cohort(clinic(settings, patients="patient_id\nA1\n", sessions=sessions, scores=None))
@@ -166,14 +184,19 @@ def test_clock_times_need_a_zone_or_an_offset(clinic):
 
 def test_dates_that_do_not_exist_or_lack_a_day_are_set_aside(clinic):
     sessions = "patient_id,start,route\nA1,2026-06-01 10:00,IV\n"
-    scores = "patient_id,instrument,taken,score\nA1,PHQ-9,2026-02-30,9\nA1,PHQ-9,2026-06,9\nA1,PHQ-9,soon,9\nA1,PHQ-9,2026-06-05,9\nA1,PHQ-9,,4\n"
+    scores = (
+        "patient_id,instrument,taken,score\nA1,PHQ-9,2026-02-30,9\nA1,PHQ-9,2026-06,9\n"
+        "A1,PHQ-9,soon,9\nA1,PHQ-9,2026-06-05,9\nA1,PHQ-9,,4\n"
+    )
     cohort = load_cohort(clinic(DATED, patients="patient_id\nA1\n", sessions=sessions, scores=scores))
     assert aside(cohort, "scores") == {"not_a_time": 2, "partial_date": 1, "missing_required": 1}
 
 
 def test_rows_after_the_data_cut_are_set_aside(clinic):
     sessions = "patient_id,start,route\nA1,2026-06-01 10:00,IV\nA1,2026-07-01 10:00,IV\n"
-    folder = clinic(DATED + 'data_cut = "2026-06-30"\n', patients="patient_id\nA1\n", sessions=sessions, scores=None)
+    folder = clinic(
+        DATED + 'data_cut = "2026-06-30"\n', patients="patient_id\nA1\n", sessions=sessions, scores=None
+    )
     cohort = load_cohort(folder)
     assert aside(cohort, "sessions") == {"after_data_cut": 1}
     assert len(cohort.sessions) == 1
@@ -188,13 +211,17 @@ def test_the_clock_is_not_restarted_when_the_first_session_is_set_aside(clinic):
 
 
 def test_the_clock_is_not_restarted_when_the_first_session_is_a_ragged_row(clinic):
-    sessions = "patient_id,start,route\nA1,2026-06-01 10:00,IV,x\nA1,2026-06-03 10:00,IV\nA2,2026-06-03 10:00,IV\n"
+    sessions = (
+        "patient_id,start,route\nA1,2026-06-01 10:00,IV,x\nA1,2026-06-03 10:00,IV\nA2,2026-06-03 10:00,IV\n"
+    )
     cohort = load_cohort(clinic(DATED, patients=TWO, sessions=sessions, scores=None))
     assert aside(cohort, "sessions") == {"too_many_cells": 1, "origin_unknown": 1}
 
 
 def test_a_session_numbered_1_starts_the_clock_even_if_another_is_set_aside(clinic):
-    sessions = "patient_id,start,session,route\nA1,2026-06-01 10:00,1,IV\nA1,soon,2,IV\nA2,2026-06-03 10:00,1,IV\n"
+    sessions = (
+        "patient_id,start,session,route\nA1,2026-06-01 10:00,1,IV\nA1,soon,2,IV\nA2,2026-06-03 10:00,1,IV\n"
+    )
     cohort = load_cohort(clinic(DATED, patients=TWO, sessions=sessions, scores=None))
     assert aside(cohort, "sessions") == {"not_a_time": 1}
     assert cohort.sessions["hour"].tolist() == [0.0, 0.0]
@@ -217,12 +244,16 @@ def test_days_only_throughout_are_24_hours_apart(clinic):
 
 def test_moving_all_dates_by_whole_weeks_moves_no_hour(clinic):
     rng = np.random.default_rng(7)
-    start = pd.Timestamp("2026-05-04 09:00") + pd.to_timedelta(np.sort(rng.integers(0, 40_000, 12)), unit="min")
+    start = pd.Timestamp("2026-05-04 09:00") + pd.to_timedelta(
+        np.sort(rng.integers(0, 40_000, 12)), unit="min"
+    )
     hours = []
     for weeks in (0, 3):
         frames = {
             "patients": pd.DataFrame({"patient_id": ["A1"]}),
-            "sessions": pd.DataFrame({"patient_id": "A1", "start": start + pd.Timedelta(weeks=weeks), "route": "IV"}),
+            "sessions": pd.DataFrame(
+                {"patient_id": "A1", "start": start + pd.Timedelta(weeks=weeks), "route": "IV"}
+            ),
         }
         settings = {"deidentification": "limited-data-set", "timezone": "America/New_York"}
         hours.append(assemble(frames, settings).sessions["hour"].to_numpy())

@@ -71,15 +71,19 @@ def test_selecting_an_instrument_keeps_only_its_scores_and_all_patients(cohort):
 def test_conditions_are_met_together_and_the_words_add_up(cohort):
     some = cohort.select(diagnosis="MDD", clinic_id="Y").select(instrument="GAD-7")
     assert some.patients["patient_id"].tolist() == ["A3"]
-    assert some.selection == ("diagnosis: MDD (1 patient left out)", "clinic_id: Y (1 patient left out)", "instrument: GAD-7")
+    assert some.selection == (
+        "diagnosis: MDD (1 patient left out)",
+        "clinic_id: Y (1 patient left out)",
+        "instrument: GAD-7",
+    )
 
 
 def test_the_choices_are_told_for_an_unknown_name_or_level(cohort):
-    with pytest.raises(DataError, match="no column 'colour'.*clinic_id, diagnosis"):
+    with pytest.raises(DataError, match=r"no column 'colour'.*clinic_id, diagnosis"):
         cohort.select(colour="blue")
     with pytest.raises(DataError, match="choose from MDD, PTSD"):
         cohort.select(diagnosis="depression")
-    with pytest.raises(DataError, match="GAD-7, PHQ-9|PHQ-9, GAD-7"):
+    with pytest.raises(DataError, match=r"GAD-7, PHQ-9|PHQ-9, GAD-7"):
         cohort.select(instrument="MADRS")
     with pytest.raises(DataError, match="not by patient_id"):
         cohort.select(patient_id="A1")
@@ -120,11 +124,25 @@ def test_names_are_escaped_in_html(clinic):
 
 def test_frames_and_files_pass_the_same_door(clinic):
     frames = {
-        "patients": pd.DataFrame({"patient_id": ["A1", "A2"], "sex": ["F", "M"], "diagnosis": ["MDD", "PTSD"]}),
-        "sessions": pd.DataFrame(
-            {"patient_id": ["A1", "A1", "A2", "A2"], "hour": [0, 48, 0, 72], "route": ["IV", "IV", "IM", "IM"], "dose_mg_per_kg": [0.5, 0.5, 0.75, 0.75]}
+        "patients": pd.DataFrame(
+            {"patient_id": ["A1", "A2"], "sex": ["F", "M"], "diagnosis": ["MDD", "PTSD"]}
         ),
-        "scores": pd.DataFrame({"patient_id": pd.Categorical(["A1", "A1", "A2"]), "instrument": "PHQ-9", "hour": [-24.0, 96, -1], "score": [20, 8, 15]}),
+        "sessions": pd.DataFrame(
+            {
+                "patient_id": ["A1", "A1", "A2", "A2"],
+                "hour": [0, 48, 0, 72],
+                "route": ["IV", "IV", "IM", "IM"],
+                "dose_mg_per_kg": [0.5, 0.5, 0.75, 0.75],
+            }
+        ),
+        "scores": pd.DataFrame(
+            {
+                "patient_id": pd.Categorical(["A1", "A1", "A2"]),
+                "instrument": "PHQ-9",
+                "hour": [-24.0, 96, -1],
+                "score": [20, 8, 15],
+            }
+        ),
     }
     before = {name: frame.copy() for name, frame in frames.items()}
     made = assemble(frames, {"name": "test"}, source="frames")
@@ -157,4 +175,8 @@ def test_settings_that_are_wrong_are_refused_with_exit_code_2(clinic, text, word
 
 def test_settings_are_kept(clinic):
     cohort = load_cohort(clinic('name = "North"\nsynthetic = true\nsame_time = "after"\n'))
-    assert (cohort.settings.name, cohort.settings.synthetic, cohort.settings.same_time) == ("North", True, "after")
+    assert (cohort.settings.name, cohort.settings.synthetic, cohort.settings.same_time) == (
+        "North",
+        True,
+        "after",
+    )

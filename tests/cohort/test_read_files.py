@@ -39,7 +39,9 @@ def test_headers_are_found_whatever_their_case_and_spacing(clinic):
 
 
 def test_a_row_with_too_many_cells_is_set_aside_and_shifts_nothing(clinic):
-    folder = clinic(scores="patient_id,instrument,hour,score\nA1,PHQ-9,-24,20\nA1,PHQ-9,96,8,extra\nA2,PHQ-9,-1,15\n")
+    folder = clinic(
+        scores="patient_id,instrument,hour,score\nA1,PHQ-9,-24,20\nA1,PHQ-9,96,8,extra\nA2,PHQ-9,-1,15\n"
+    )
     cohort = load_cohort(folder)
     assert cohort.scores["score"].tolist() == [20.0, 15.0]
     assert aside(cohort, "scores") == {"too_many_cells": 1}
@@ -72,7 +74,8 @@ def test_blank_lines_are_passed_over_and_rows_keep_their_numbers(clinic):
 
 def test_newlines_and_separators_inside_quotes_do_not_end_a_cell(clinic):
     folder = clinic(
-        sessions='patient_id,hour,route,setting\nA1,0,IV,"quiet, dim"\nA2,0,"IM","say ""calm"""\n', scores=None
+        sessions='patient_id,hour,route,setting\nA1,0,IV,"quiet, dim"\nA2,0,"IM","say ""calm"""\n',
+        scores=None,
     )
     cohort = load_cohort(folder)
     assert cohort.sessions["setting"].tolist() == ["quiet, dim", 'say "calm"']
@@ -138,7 +141,9 @@ def test_a_column_with_cells_and_no_name_is_refused(clinic):
 
 
 def test_decimal_commas_count_when_declared(clinic):
-    folder = clinic('decimal = ","', sessions="patient_id;hour;route;dose_mg_per_kg\nA1;0;IV;0,5\nA2;0;IM;1\n")
+    folder = clinic(
+        'decimal = ","', sessions="patient_id;hour;route;dose_mg_per_kg\nA1;0;IV;0,5\nA2;0;IM;1\n"
+    )
     assert load_cohort(folder).sessions["dose_mg_per_kg"].tolist() == [0.5, 1.0]
 
 
@@ -193,7 +198,9 @@ def test_damaged_parquet_is_refused(clinic, tmp_path):
 
 def test_a_parquet_column_of_lists_is_refused(clinic):
     folder = clinic(scores=None)
-    frame = pd.DataFrame({"patient_id": ["A1"], "instrument": ["PHQ-9"], "hour": [0.0], "score": [1], "items": [[1, 2]]})
+    frame = pd.DataFrame(
+        {"patient_id": ["A1"], "instrument": ["PHQ-9"], "hour": [0.0], "score": [1], "items": [[1, 2]]}
+    )
     frame.to_parquet(folder / "scores.parquet")
     with pytest.raises(DataError, match="one plain value per cell"):
         load_cohort(folder)
@@ -209,7 +216,9 @@ def test_a_link_in_place_of_a_table_is_refused(clinic, tmp_path):
     assert rules(error) == {"not_regular_file"}
 
 
-@pytest.mark.parametrize(("name", "rule"), [("scores.pkl", "unsafe_file"), ("scores.xlsx", "spreadsheet_file")])
+@pytest.mark.parametrize(
+    ("name", "rule"), [("scores.pkl", "unsafe_file"), ("scores.xlsx", "spreadsheet_file")]
+)
 def test_pickles_and_spreadsheets_are_refused(clinic, name, rule):
     folder = clinic(scores=None)
     (folder / name).write_bytes(b"x")
@@ -238,7 +247,7 @@ def test_a_file_that_is_no_table_is_told_and_its_name_only_if_it_is_nearly_one(c
 def test_a_missing_folder_and_missing_tables_are_told(clinic, tmp_path):
     with pytest.raises(DataError, match="no such folder"):
         load_cohort(tmp_path / "nowhere")
-    with pytest.raises(DataError, match="no sessions.csv") as error:
+    with pytest.raises(DataError, match=r"no sessions\.csv") as error:
         load_cohort(clinic(sessions=None, patients=None))
     assert [problem.table for problem in error.value.problems] == ["patients", "sessions"]
 
@@ -263,7 +272,8 @@ def test_all_problems_of_all_tables_come_in_one_error(clinic):
 
 def test_identifiers_come_first_and_data_problems_are_told_with_them(clinic):
     folder = clinic(
-        patients="patient_id,first_name\nA1,Zebulon\nA2,Quirina\n", scores="patient_id,instrument,score\nA1,PHQ-9,5\n"
+        patients="patient_id,first_name\nA1,Zebulon\nA2,Quirina\n",
+        scores="patient_id,instrument,score\nA1,PHQ-9,5\n",
     )
     with pytest.raises(PrivacyError) as error:
         load_cohort(folder)

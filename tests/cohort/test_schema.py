@@ -1,4 +1,4 @@
-"""The tables as data: consistent with themselves, with the rules, and with the documentation made from them."""
+"""The tables as data: consistent with themselves, the rules and the documentation made from them."""
 
 from __future__ import annotations
 
@@ -31,8 +31,10 @@ def test_every_column_has_a_kind_a_meaning_and_a_rule_that_exists():
 
 
 def test_every_rule_is_used_by_the_code():
-    code = "".join(path.read_text(encoding="utf-8") for path in FOLDER.glob("*.py") if path.name != "rules.py")
-    used = {name for name in re.findall(r'"([a-z_0-9]+)"', code)}
+    code = "".join(
+        path.read_text(encoding="utf-8") for path in FOLDER.glob("*.py") if path.name != "rules.py"
+    )
+    used = set(re.findall(r'"([a-z_0-9]+)"', code))
     assert set(RULES) <= used
 
 

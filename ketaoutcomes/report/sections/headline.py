@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from ketaoutcomes.catalog.definitions import WINDOWS
-from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.report import by_month
 from ketaoutcomes.report.disclosure import Hidden, Released
 from ketaoutcomes.report.parts import HeadlineGroup, HeadlineRow
@@ -19,8 +18,8 @@ from ketaoutcomes.report.sections.headline_rows import (
     mean_row,
     outcome_row,
     rate_row,
+    session_row,
     side_effect_row,
-    with_unknown,
 )
 from ketaoutcomes.report.wording import defined, outcome_words
 from ketaoutcomes.report.words import ci, month_name
@@ -85,6 +84,7 @@ def _outcomes(scope: Scope) -> Headline:
             )
             continue
         table = by_month.outcome_by_month(cohort, instrument.name, definition.name, level=scope.level)
+        table = ordered(with_total(table, frame), frame)
         released = _rate(scope, name, table, frame, beside=beside, without=without)
         if beside is None:
             beside, without = _sizes(released.frame), _hidden_months(released.frame)
@@ -98,6 +98,7 @@ def _outcomes(scope: Scope) -> Headline:
     tables["mean_change"], hidden = released.frame, hidden + released.hidden
 
     follow_up = by_month.follow_up_by_month(cohort, instrument.name, level=scope.level)
+    follow_up = ordered(with_total(follow_up, frame), frame)
     released = _rate(scope, "follow_up", follow_up, frame, beside=beside, without=without)
     rows.append(
         rate_row(
@@ -113,7 +114,7 @@ def _outcomes(scope: Scope) -> Headline:
     rows = [row for row in rows if row is not None]
     if not rows:
         absent.append(
-            f"No patient with an {instrument.name} has completed an induction, so no outcome after induction is reported."
+            f"No patient with {instrument.name} scores completed an induction in these months, so no outcome is reported."
         )
         return Headline((), {}, (), tuple(absent))
     caption = ("Outcomes: all patients with a complete induction", "", "")
@@ -131,25 +132,24 @@ def _safety(scope: Scope) -> Headline:
     frame = frame_of(calendar and calendar.month, calendar and calendar.month)
     cohort = by_month.with_months(scope.cohort, None if calendar is None else frame.months)
     rows, tables, hidden, absent = [], {}, (), []
-    for way, table in _by_way(cohort, scope.level) if "side_effects" in cohort.present else ():
-        name = f"any_side_effect_{way.replace(' ', '_')}"
-        released = _rate(
-            scope, name, table, frame, exchange=(*frame.before[:1], frame.at) if frame.before else ()
-        )
-        rows.append(side_effect_row(scope, way, released, frame))
-        tables[name], hidden = released.frame, hidden + released.hidden
-    if not tables:
+    measures = by_month.session_measures(cohort, level=scope.level, before=frame.before)
+    ways = [name for name in measures if name.startswith(by_month.ANY_SIDE_EFFECT)]
+    if not ways:
         absent.append("Side effects: not recorded. No session says whether there were any; this is not zero.")
-    measures = by_month.session_measures(cohort, level=scope.level)
-    for name, (measure, detail, unknown) in SESSION_MEASURES.items():
+    for name in (*ways, *SESSION_MEASURES):
         if name not in measures:
-            absent.append(f"{measure}: not recorded.")
+            absent.append(f"{SESSION_MEASURES[name][0]}: not recorded.")
             continue
-        table = measures[name]
-        released = _rate(scope, name, table, frame, also=("n_patients_with_event",))
-        row = rate_row(scope, released, frame, measure=measure, detail=detail, letter="b")
-        if row is not None:
-            rows.append(with_unknown(row, released.frame, frame, unknown))
+        is_any = name in ways
+        exchange = (*frame.before[:1], frame.at) if is_any and frame.before else ()
+        also = ("n_patients_with_event",)
+        table = ordered(measures[name], frame)
+        released = _rate(scope, name, table, frame, exchange=exchange, also=also)
+        if is_any:
+            row = side_effect_row(scope, name.removeprefix(by_month.ANY_SIDE_EFFECT), released, frame)
+        else:
+            row = session_row(scope, released, frame, *SESSION_MEASURES[name])
+        rows.append(row)
         tables[name], hidden = released.frame, hidden + released.hidden
     caption = ("Safety: all sessions", "", "")
     if calendar is not None:
@@ -157,13 +157,6 @@ def _safety(scope: Scope) -> Headline:
     rows = [row for row in rows if row is not None]
     groups = (_group(scope, caption, rows),) if rows else ()
     return Headline(groups, tables, hidden, tuple(absent))
-
-
-def _by_way(cohort: Cohort, level: float) -> list[tuple[str, pd.DataFrame]]:
-    """Any side effect, one table per way of asking."""
-    table = by_month.side_effects_by_month(cohort, level=level)
-    ways = list(dict.fromkeys(table["ascertainment"]))
-    return [(str(way), table[table["ascertainment"] == way].drop(columns="ascertainment")) for way in ways]
 
 
 def _rate(
@@ -182,7 +175,6 @@ def _rate(
     `exchange` are the two months in which the twelve months of a section differ from the twelve
     months before: the first of these and the report's month.
     """
-    table = ordered(with_total(table, frame), frame)
     months = table["month"]
     swapped = (
         tuple(np.flatnonzero(months.isin(exchange)))

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from ketaoutcomes.report.by_month import ALL
+from ketaoutcomes.report.by_month import ALL, PREVIOUS
 from ketaoutcomes.report.calendar import months_before
 
-__all__ = ["PREVIOUS", "Frame", "frame_of", "ordered", "with_total", "with_total_mean"]
+__all__ = ["Frame", "frame_of", "ordered", "with_total", "with_total_mean"]
 
-PREVIOUS = "previous 12 months"
 YEAR = 12
 
 
@@ -42,8 +41,6 @@ def with_total(table: pd.DataFrame, frame: Frame) -> pd.DataFrame:
         return table
     counts = [column for column in table.columns if column == "n" or column.startswith("n_")]
     total = before[counts].sum()
-    # A patient may have sessions in several months, so the sum is not a number of patients.
-    total = total.drop([name for name in ("n_patients", "n_patients_with_event") if name in counts])
     row = {"month": PREVIOUS, **total.to_dict(), "estimate": total["n_events"] / max(total["n"], 1)}
     return pd.concat([table, pd.DataFrame([row])], ignore_index=True)
 

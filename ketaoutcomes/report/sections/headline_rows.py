@@ -7,16 +7,17 @@ from dataclasses import replace
 import pandas as pd
 from markupsafe import Markup
 
-from ketaoutcomes.draw.labels import count, missing, number, number_range, percent
+from ketaoutcomes.draw.labels import DASH, count, missing, number, number_range, percent
 from ketaoutcomes.draw.monthly import spark
+from ketaoutcomes.report.by_month import PREVIOUS
 from ketaoutcomes.report.disclosure import Released
 from ketaoutcomes.report.parts import HeadlineRow
 from ketaoutcomes.report.scope import Scope
-from ketaoutcomes.report.sections.headline_months import PREVIOUS, Frame
+from ketaoutcomes.report.sections.headline_months import Frame
 from ketaoutcomes.report.sections.part import drawn
 from ketaoutcomes.report.words import month_name, plural, rate_words
 
-__all__ = ["mean_row", "outcome_row", "rate_row", "side_effect_row", "with_unknown"]
+__all__ = ["mean_row", "outcome_row", "rate_row", "session_row", "side_effect_row"]
 
 NOT_CHARTED = {
     "hidden": "Not charted: more than a third of the months are not shown.",
@@ -27,75 +28,76 @@ FEWEST_MONTHS = 3
 PAST = {"Response": "responded", "Remission": "remitted"}
 
 
-def outcome_row(
-    scope: Scope, measure: str, detail: str, released: Released, frame: Frame
-) -> HeadlineRow | None:
-    row = rate_row(scope, released, frame, measure=measure, detail=detail, letter="a")
-    if row is None:
-        return None
-    counts = _at(released.frame, frame.at)
-    if missing(counts["n_missing"]):
-        return replace(row, not_known="1–10 not scored")
-    n_missing = int(counts["n_missing"])
-    if missing(counts["n"]):
-        return replace(row, not_known=f"{count(n_missing)} not scored")
-    total = int(counts["n"]) + n_missing
-    row = replace(row, not_known=f"{count(n_missing)} of {count(total)} not scored")
-    if missing(counts["n_events"]) or not n_missing:
-        return row
-    return replace(
-        row, not_known_detail=f"if none of them {PAST[measure]}: {percent(int(counts['n_events']) / total)}"
-    )
-
-
-def mean_row(scope: Scope, released: Released, frame: Frame) -> HeadlineRow | None:
-    counts = _at(released.frame, frame.at)
-    if counts is None:
-        return None
-    shown = counts["suppressed"] == ""
-    before = _at(released.frame, PREVIOUS)
-    chart, why = _chart(scope, released, frame, "Mean change", kind="number")
-    not_known = "1–10 not scored"
-    if not missing(counts["n_missing"]):
-        not_known = f"{count(counts['n_missing'])} not scored"
-        if shown:
-            not_known = (
-                f"{count(counts['n_missing'])} of {count(counts['n'] + counts['n_missing'])} not scored"
-            )
-    return HeadlineRow(
-        measure="Mean change",
-        detail=f"{scope.instrument.name} points from baseline; minus is a fall",
-        letter="a",
-        value=number(counts["estimate"]) if shown else "not shown",
-        value_detail=f"n={count(counts['n'])}" if shown else "n 1–10",
-        interval=number_range(counts["conf_low"], counts["conf_high"]) if shown else "not shown",
-        not_known=not_known,
-        previous="–" if before is None else number(before["estimate"]),
-        previous_detail="" if before is None else f"n={count(before['n'])}",
-        spark=chart,
-        spark_note=why,
-        is_hidden=not shown,
-    )
-
-
 def rate_row(
     scope: Scope, released: Released, frame: Frame, *, measure: str, detail: str, letter: str
 ) -> HeadlineRow | None:
-    """One measure's row; None where the month has nobody."""
-    counts = _at(released.frame, frame.at)
-    if counts is None:
+    """One measure's row; None where neither the month nor the twelve before have anybody."""
+    counts, before = _at(released.frame, frame.at), _at(released.frame, PREVIOUS)
+    if counts is None and before is None:
         return None
-    value, of_total, interval = rate_words(counts)
     chart, why = _chart(scope, released, frame, measure)
     row = HeadlineRow(
-        measure=measure, detail=detail, letter=letter, value=value, value_detail=of_total, interval=interval,
-        spark=chart, spark_note=why, is_hidden=bool(counts["suppressed"]), not_known="–",
+        measure=measure, detail=detail, letter=letter, value=DASH, value_detail="none", interval=DASH,
+        not_known=DASH, previous=DASH, spark=chart, spark_note=why,
     )  # fmt: skip
-    before = _at(released.frame, PREVIOUS)
-    if before is None:
-        return replace(row, previous="–")
-    estimate, of_year, _ = rate_words(before)
-    return replace(row, previous=estimate, previous_detail=of_year)
+    if counts is not None:
+        value, of_total, interval = rate_words(counts)
+        is_hidden = bool(counts["suppressed"])
+        row = replace(row, value=value, value_detail=of_total, interval=interval, is_hidden=is_hidden)
+    if before is not None:
+        estimate, of_year, _ = rate_words(before)
+        row = replace(row, previous=estimate, previous_detail=of_year)
+    return row
+
+
+def outcome_row(
+    scope: Scope, measure: str, detail: str, released: Released, frame: Frame
+) -> HeadlineRow | None:
+    """Response or remission, with what it would be if nobody unscored had it."""
+    row = rate_row(scope, released, frame, measure=measure, detail=detail, letter="a")
+    counts = _at(released.frame, frame.at)
+    if row is None or counts is None:
+        return row
+    row = replace(row, not_known=_not_scored(counts))
+    if missing(counts["n_missing"]) or missing(counts["n_events"]) or not counts["n_missing"]:
+        return row
+    least = int(counts["n_events"]) / int(counts["n"] + counts["n_missing"])
+    return replace(row, not_known_detail=f"if none of them {PAST[measure]}: {percent(least)}")
+
+
+def mean_row(scope: Scope, released: Released, frame: Frame) -> HeadlineRow | None:
+    """Mean change in points; None where neither the month nor the twelve before have anybody."""
+    counts, before = _at(released.frame, frame.at), _at(released.frame, PREVIOUS)
+    if counts is None and before is None:
+        return None
+    chart, why = _chart(scope, released, frame, "Mean change", as_percent=False)
+    row = HeadlineRow(
+        measure="Mean change", detail=f"{scope.instrument.name} points from baseline; minus is a fall",
+        letter="a", value=DASH, value_detail="none", interval=DASH, not_known=DASH, previous=DASH,
+        spark=chart, spark_note=why,
+    )  # fmt: skip
+    if counts is not None and counts["suppressed"]:
+        row = replace(row, value="not shown", value_detail="", interval="not shown", is_hidden=True)
+    elif counts is not None:
+        span = number_range(counts["conf_low"], counts["conf_high"])
+        row = replace(
+            row, value=number(counts["estimate"]), value_detail=f"n={count(counts['n'])}", interval=span
+        )
+    if counts is not None:
+        row = replace(row, not_known=_not_scored(counts))
+    if before is not None:
+        size = "" if missing(before["n"]) else f"n={count(before['n'])}"
+        row = replace(row, previous=number(before["estimate"]), previous_detail=size)
+    return row
+
+
+def _not_scored(counts: pd.Series) -> str:
+    """Patients without a score in the window, as far as that may be said."""
+    if missing(counts["n_missing"]):
+        return "1–10 not scored"
+    if missing(counts["n"]):
+        return f"{count(counts['n_missing'])} not scored"
+    return f"{count(counts['n_missing'])} of {count(counts['n'] + counts['n_missing'])} not scored"
 
 
 def side_effect_row(scope: Scope, way: str, released: Released, frame: Frame) -> HeadlineRow | None:
@@ -107,10 +109,8 @@ def side_effect_row(scope: Scope, way: str, released: Released, frame: Frame) ->
     }
     detail = f"per session, {words.get(way, 'way of asking not stated')}"
     row = rate_row(scope, released, frame, measure="Any side effect", detail=detail, letter="b")
-    if row is None:
-        return None
     counts = _at(released.frame, frame.at)
-    if missing(counts["n"]):
+    if row is None or counts is None or missing(counts["n"]):
         return row
     silent, total = int(counts["n_no_record"]), int(counts["n_sessions"])
     other = total - silent - int(counts["n"])
@@ -121,12 +121,16 @@ def side_effect_row(scope: Scope, way: str, released: Released, frame: Frame) ->
     )
 
 
-def with_unknown(row: HeadlineRow, table: pd.DataFrame, frame: Frame, words: str) -> HeadlineRow:
-    counts = _at(table, frame.at)
-    if missing(counts["n"]):
+def session_row(
+    scope: Scope, released: Released, frame: Frame, measure: str, detail: str, unknown: str
+) -> HeadlineRow | None:
+    """Something that a session has or not, with the sessions where it is not known."""
+    row = rate_row(scope, released, frame, measure=measure, detail=detail, letter="b")
+    counts = _at(released.frame, frame.at)
+    if row is None or counts is None or missing(counts["n"]):
         return row
-    unknown = int(counts["n_sessions"]) - int(counts["n"])
-    return replace(row, not_known=f"{count(unknown)} of {count(counts['n_sessions'])} {words}")
+    n_unknown = int(counts["n_sessions"]) - int(counts["n"])
+    return replace(row, not_known=f"{count(n_unknown)} of {count(counts['n_sessions'])} {unknown}")
 
 
 def _at(table: pd.DataFrame, month: str) -> pd.Series | None:
@@ -137,7 +141,7 @@ def _at(table: pd.DataFrame, month: str) -> pd.Series | None:
 
 
 def _chart(
-    scope: Scope, released: Released, frame: Frame, measure: str, *, kind: str = "percent"
+    scope: Scope, released: Released, frame: Frame, measure: str, *, as_percent: bool = True
 ) -> tuple[Markup | None, str]:
     """The measure month by month, or why there is no chart."""
     if scope.calendar is None:
@@ -147,7 +151,7 @@ def _chart(
     why = _why_no_chart(months, shown)
     if why:
         return None, NOT_CHARTED[why]
-    print_value = percent if kind == "percent" else number
+    print_value = percent if as_percent else number
     told = "; ".join(f"{month_name(row.month)} {print_value(row.estimate)}" for row in shown.itertuples())
     open_months = int(months["provisional"].sum())
     note = f" {plural(open_months, 'month')} provisional, window still open." if open_months else ""
@@ -155,7 +159,7 @@ def _chart(
     description = f"{told}.{note}"
     picture = drawn(
         spark, months, prefix=f"spark-{released.name.replace('_', '-')}", title=title, description=description,
-        size={"height_px": 60.0, "width_px": 206.0}, as_percent=kind == "percent", centre=_centre(released.frame),
+        size={"height_px": 60.0, "width_px": 206.0}, as_percent=as_percent, centre=_centre(released.frame),
         emphasis=frame.at,
     )  # fmt: skip
     return picture, ""

@@ -93,7 +93,7 @@ def _methods(scope: Scope, results: Sequence[Result]) -> tuple[str, ...]:
         )
     else:
         cut = f"The data end on {scope.calendar.cut}." if scope.calendar.cut else (
-            "The clinic states no data cut; the data are taken to end with their last month."
+            "The clinic states no data cut; the data are taken to end before their last month, which may be incomplete."
         )  # fmt: skip
         words.append(
             f"{cut} Sections 1 to 3 and the attrition describe {scope.starters}, followed to the end of the data; section 4 per session "

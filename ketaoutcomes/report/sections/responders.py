@@ -60,7 +60,8 @@ def responders(scope: Scope) -> Part:
         if grouped is not None:
             released.append(grouped)
             results.append(result)
-            tables.append(_table(scope, by, grouped.frame))
+            if (grouped.frame["suppressed"] == "").any():
+                tables.append(_table(scope, by, grouped.frame))
     found, hidden = gathered(released)
     section = _section(scope, figures=tuple(figures), tables=tuple(tables), notes=tuple(notes))
     return Part(section, found, hidden, tuple(results))

@@ -167,7 +167,8 @@ def _report(options: argparse.Namespace) -> int:
         _print_json(content)
     elif not options.quiet:
         print(
-            f"{report.title}: {cohort.n_patients} patients, {len(report.sections)} sections, {len(report.tables)} tables."
+            f"{report.title}: {cohort.n_patients} patients, {len(report.sections)} sections, "
+            f"{len(report.tables)} tables."
         )
         print(f"Open {page}")
     return 0
@@ -195,7 +196,8 @@ def _simulate(options: argparse.Namespace) -> int:
         _print_json({"folder": options.out, "rows": sizes, "fingerprint": cohort.fingerprint})
     elif not options.quiet:
         print(
-            f"Simulated {cohort.n_patients} patients and {len(cohort.sessions)} sessions; no patient is described."
+            f"Simulated {cohort.n_patients} patients and {len(cohort.sessions)} sessions; no patient is "
+            "described."
         )
         print(f"See {options.out}; next: ketaoutcomes report {options.out}")
     return 0

@@ -7,10 +7,19 @@ import pandas as pd
 from ketaoutcomes.catalog.definitions import BaselineRule, Outcome, Window
 from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.derive.groups import Groups
+from ketaoutcomes.derive.sessions import Induction
 from ketaoutcomes.errors import DataError
 from ketaoutcomes.results.text import patients
 
-__all__ = ["check_level", "cited", "dropped_notes", "group_notes", "same_time_note", "selection_notes"]
+__all__ = [
+    "check_level",
+    "cited",
+    "dropped_notes",
+    "group_notes",
+    "phase_notes",
+    "same_time_note",
+    "selection_notes",
+]
 
 
 def cited(definition: Outcome | Window | BaselineRule) -> tuple[str, str, str]:
@@ -49,6 +58,17 @@ def group_notes(groups: Groups, n_missing: int, n_small: int, n_in_small: int) -
         noun = "1 group" if n_small == 1 else f"{n_small} groups"
         notes.append(f"{noun} of '{groups.by}' with fewer than 2 patients left out ({patients(n_in_small)}).")
     return notes
+
+
+def phase_notes(found: Induction) -> list[str]:
+    """How many sessions have a phase in words that are not known."""
+    if not found.n_unknown:
+        return []
+    noun = "session has" if found.n_unknown == 1 else "sessions have"
+    return [
+        f"{found.n_unknown:,} {noun} a phase in words that are not known; they count as not given and are "
+        "filled from the sessions around them."
+    ]
 
 
 def same_time_note(cohort: Cohort) -> str:

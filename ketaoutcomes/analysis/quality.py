@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from ketaoutcomes.analysis.notes import cited, same_time_note, selection_notes
+from ketaoutcomes.analysis.notes import cited, phase_notes, same_time_note, selection_notes
 from ketaoutcomes.catalog.definitions import baseline_rule
 from ketaoutcomes.catalog.definitions import window as window_named
 from ketaoutcomes.catalog.instruments import find_instrument
@@ -49,7 +49,7 @@ def data_quality(
         If an instrument is asked for that has no score.
     """
     name = main_instrument(cohort) if instrument is None else find_instrument(instrument).name
-    definitions = []
+    definitions, phases = [], []
     if name is None:
         flow = pd.DataFrame({"step": [], "n": [], "n_lost": [], "reason": []})
         losses = pd.DataFrame({"step": [], "reason": [], "n_patients": []})
@@ -59,12 +59,14 @@ def data_quality(
         window = window_named(at)
         definitions = [cited(baseline_rule(baseline)), cited(window)]
         if window.anchor == "last_induction_session":
-            definitions.append(cited(induction(cohort).rule))
+            ended = induction(cohort)
+            definitions.append(cited(ended.rule))
+            phases = phase_notes(ended)
     counts = cohort.counts.reset_index(drop=True)
     return QualityResult(
         title="Data quality",
         table=counts,
-        notes=tuple(_notes(cohort, counts)),
+        notes=(*_notes(cohort, counts), *phases),
         definitions=tuple(definitions),
         provenance=provenance_of(
             "data_quality", cohort.fingerprint, {"instrument": name, "at": at, "baseline": baseline}

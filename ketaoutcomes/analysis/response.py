@@ -7,7 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ketaoutcomes.analysis.notes import check_level, cited, group_notes, same_time_note, selection_notes
+from ketaoutcomes.analysis.notes import (
+    check_level,
+    cited,
+    group_notes,
+    phase_notes,
+    same_time_note,
+    selection_notes,
+)
 from ketaoutcomes.catalog.definitions import BaselineRule, Outcome, Window, baseline_rule
 from ketaoutcomes.catalog.definitions import window as window_named
 from ketaoutcomes.catalog.instruments import Instrument, find_instrument
@@ -66,7 +73,8 @@ def response_rates(
     never the best. Over all who started, and over those with a valid baseline, a
     patient without a score in the window counts as not responding: these are
     lower bounds. Over those scored nothing is assumed. Patients whose window had
-    not closed at the data cut are in no denominator and are counted apart.
+    not closed at the data cut are in no denominator, scored already or not, and
+    are counted apart.
 
     Parameters
     ----------
@@ -211,6 +219,8 @@ def _notes(
     without = f"of {patients(eligible.size)} with a valid baseline not scored"
     notes += _tallied(without, np.where(eligible == SCORED, "", eligible))
     notes += _open_notes(cohort, people, window)
+    if window.anchor == "last_induction_session":
+        notes += phase_notes(induction(cohort))
     notes.append(same_time_note(cohort))
     if window.anchor == "first_session" and window.target_hours < known.recall_days * HOURS_PER_DAY:
         notes.append(
@@ -259,6 +269,6 @@ def _definitions(cohort: Cohort, definition: Outcome, window: Window, rule: Base
         if not ended.derived:
             where = "phase as the clinic gave it; complete by this rule"
         if ended.n_filled:
-            where += f"; {ended.n_filled} empty cells filled from the sessions around them"
+            where += f"; {ended.n_filled} cells without it filled from the sessions around them"
         found.append((name, f"{text.rstrip('.')} ({where})", source))
     return tuple(found)

@@ -222,9 +222,14 @@ def _notes(
     """The denominator, what is not in it, and how it was asked."""
     n_sessions = len(cohort.sessions)
     if not found.session_row.size:
+        why = "no session says whether there were any"
+        if found.n_flag_only:
+            why = (
+                f"{found.n_flag_only:,} of {n_sessions:,} sessions are marked as recorded, but there is no "
+                "table of side effects that says what was found"
+            )
         return [
-            "Side effects are not recorded: no session says whether there were any, so no rate can be "
-            "given; it is not zero.",
+            f"Side effects are not recorded: {why}, so no rate can be given; it is not zero.",
             *selection_notes(cohort),
             UNCONTROLLED,
         ]

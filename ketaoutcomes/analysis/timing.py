@@ -72,7 +72,8 @@ def time_to_response(
         curve per level.
     origin : {"first_session"}
     unit : {"hours", "days"}
-        Unit of every time in and out.
+        Unit of every time in and out. In hours, assessments known only to the day
+        are left out, and so are patients whose session 1 is.
     definition : str, optional
         Name of a definition; the instrument's response by default.
     level : float
@@ -95,8 +96,11 @@ def time_to_response(
     Raises
     ------
     DataError
-        If no patient has a valid baseline and a later score, or the outcome is
-        asked for in hours from an instrument whose recall is longer than a day.
+        If no patient has a valid baseline and a later score (in hours: with clock
+        times), or the outcome is asked for in hours from an instrument whose
+        recall is longer than a day.
+    ConvergenceError
+        If the maximum of a curve's likelihood was not reached.
 
     Source
     ------
@@ -113,6 +117,7 @@ def time_to_response(
         definition=definition,
         origin=origin,
         horizon_hours=None if horizon is None else horizon * hours,
+        clock_needed=unit == "hours",
     )
     grouped = groups(cohort, by)
     codes = patient_codes(events.frame)
@@ -201,11 +206,7 @@ def _notes(cohort, events: EventSet, unit, end, tables, n_replicates) -> list[st
         "Where assessments cluster around planned times, read the curve at those times (the landmarks): just "
         "before a cluster it is too low and just after it too high, and the band is approximate there."
     )
-    if events.n_origin_uncertain:
-        notes.append(
-            f"For {patients(events.n_origin_uncertain)} only the day of session 1 is known; their times "
-            "count from the hour that stands for it, and each assessment's interval is a day wide."
-        )
+    notes += _clock_notes(events)
     if n_replicates:
         notes.append(f"Band: percentiles of {n_replicates} bootstrap samples of patients, pointwise.")
         if tables["fits"]["n_failed"].any():
@@ -213,13 +214,33 @@ def _notes(cohort, events: EventSet, unit, end, tables, n_replicates) -> list[st
                 f"{int(tables['fits']['n_failed'].sum())} bootstrap fits failed and are not in the band."
             )
     notes.append(_naive_note(tables["medians"], unit))
-    gap = f"{tables['fits']['gap'].max():.0e}"
-    if tables["fits"]["converged"].all():
-        notes.append(f"The log-likelihood is at most {gap} below its maximum.")
-    else:
-        notes.append(f"The maximum was not reached: the log-likelihood may be {gap} below it.")
+    notes.append(f"The log-likelihood is at most {tables['fits']['gap'].max():.0e} below its maximum.")
     if not tables["fits"]["unique"].all():
         notes.append("Other curves have the same likelihood: the masses are not unique.")
+    return notes
+
+
+def _clock_notes(events: EventSet) -> list[str]:
+    """How many times are known only to the day, and what became of them."""
+    notes = []
+    if events.n_day_only:
+        notes.append(
+            f"{events.n_day_only:,} of {events.n_assessments:,} assessments are known only to the day. Each "
+            "enters at one time, 24 hours times the whole day or local noon of the date: read times to "
+            "within a day."
+        )
+    if events.n_day_only_dropped:
+        one = events.n_day_only_dropped == 1
+        counted = "1 assessment" if one else f"{events.n_day_only_dropped:,} assessments"
+        notes.append(
+            f"{counted} after session 1 known only to the day {'was' if one else 'were'} left out: no time "
+            "in hours can be read from them. As a baseline such a score is used."
+        )
+    if events.n_origin_uncertain:
+        notes.append(
+            f"For {patients(events.n_origin_uncertain)} only the day of session 1 is known; their times "
+            "count from the hour that stands for it."
+        )
     return notes
 
 

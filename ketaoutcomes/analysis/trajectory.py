@@ -37,7 +37,8 @@ def trajectory(
     """Mean observed score at planned days, of the patients assessed then.
 
     Each patient gives one score per planned day: the nearest one between the
-    midpoints to the neighbouring planned days, ties to the earlier. Day 0 is the
+    midpoints to the neighbouring planned days, ties to the earlier. A score on a
+    midpoint belongs to the later planned day. Day 0 is the
     baseline. Means of those still assessed are not means of all who started.
 
     Parameters

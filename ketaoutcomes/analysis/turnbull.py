@@ -11,6 +11,7 @@ from ketaoutcomes.derive.groups import Groups
 from ketaoutcomes.engine.bootstrap import npmle_bootstrap
 from ketaoutcomes.engine.interval import Npmle, cumulative, npmle, quantile_interval
 from ketaoutcomes.engine.survival import kaplan_meier
+from ketaoutcomes.errors import ConvergenceError
 
 __all__ = ["Settings", "curves"]
 
@@ -65,6 +66,11 @@ def curves(
     -------
     dict
         The frames of a `CurveResult` by name.
+
+    Raises
+    ------
+    ConvergenceError
+        If the maximum of a curve's likelihood was not reached.
     """
     parts: dict[str, list[pd.DataFrame]] = {name: [] for name in TABLES}
     for number in np.flatnonzero(shown):
@@ -79,6 +85,12 @@ def curves(
 def _curve(left: np.ndarray, right: np.ndarray, how: Settings) -> dict[str, pd.DataFrame]:
     """The tables of one curve."""
     fit = npmle(left, right)
+    if not fit.converged:
+        raise ConvergenceError(
+            f"the curve of {left.size:,} patients was not reached: after {fit.n_iterations} steps its "
+            f"log-likelihood may still be {fit.gap:.0e} below the maximum, so no curve is given; round the "
+            "times of the assessments (to the hour, or to the day), or split the cohort with by="
+        )
     times, inside = _steps(fit, how.end)
     bounds, median_conf, n_failed = _bounds(fit, left, right, np.concatenate([inside, how.marks]), how)
     steps = bounds.iloc[: times.size].reset_index(drop=True)

@@ -9,7 +9,7 @@ from ketaoutcomes.catalog.definitions import BaselineRule, baseline_rule
 from ketaoutcomes.catalog.instruments import Instrument, find_instrument
 from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.derive.arrays import patient_codes
-from ketaoutcomes.derive.scores import HOURS_PER_DAY, scores, starters
+from ketaoutcomes.derive.scores import HOURS_PER_DAY, scores, starters, superseded
 from ketaoutcomes.errors import DataError
 
 __all__ = ["AT_END", "NEVER", "NO_SCORE", "VALID", "baseline", "baseline_of"]
@@ -25,8 +25,9 @@ def baseline(cohort: Cohort, instrument: str, *, rule: str = "last_14_days") -> 
 
     The baseline is the last score before session 1 within the rule's days. A
     score at the session's own time is before it unless its timing says
-    otherwise. A score at the instrument's minimum (or not above 0) leaves no
-    room to improve, so it is kept in the frame but is no valid baseline.
+    otherwise; of two at one time the one whose timing says "pre" is taken. A
+    score at the instrument's minimum (or not above 0) leaves no room to improve,
+    so it is kept in the frame but is no valid baseline.
 
     Parameters
     ----------
@@ -56,7 +57,7 @@ def baseline_of(
     codes = patient_codes(placed)
     hour = placed["hour"].to_numpy(float)
     before = placed["session"].to_numpy() == 0
-    inside = before & (hour >= rule.low_hours)
+    inside = before & (hour >= rule.low_hours) & ~superseded(placed)
 
     has_any = np.zeros(n_patients, dtype=bool)
     has_any[codes[before]] = True

@@ -10,12 +10,13 @@ from ketaoutcomes.catalog.instruments import find_instrument
 from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.derive.arrays import patient_codes, segment_starts
 from ketaoutcomes.derive.baseline import VALID, baseline_of
+from ketaoutcomes.derive.clock import CLOCK_COLUMNS
 from ketaoutcomes.derive.outcomes import improvement
 from ketaoutcomes.derive.scores import scores
 
 __all__ = ["change_from_baseline"]
 
-_NOT_COVARIATES = ("patient_id", "session", "hour", "hour_low", "hour_high", "month")
+_NOT_COVARIATES = CLOCK_COLUMNS | {"patient_id", "session", "month"}
 
 
 def change_from_baseline(cohort: Cohort, instrument: str, *, rule: str = "last_14_days") -> pd.DataFrame:
@@ -68,7 +69,7 @@ def change_from_baseline(cohort: Cohort, instrument: str, *, rule: str = "last_1
 def _with_covariates(cohort: Cohort, frame: pd.DataFrame, codes: np.ndarray) -> pd.DataFrame:
     """`frame` with the columns of each row's patient and of the session before it."""
     patients = cohort.patients
-    own = [column for column in patients.columns if column not in frame.columns]
+    own = [column for column in patients.columns if column not in {*frame.columns, *CLOCK_COLUMNS}]
     first = segment_starts(patient_codes(cohort.sessions), len(patients))
     at = first[codes] + frame["session"].to_numpy() - 1
     theirs = [

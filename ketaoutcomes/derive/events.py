@@ -12,8 +12,9 @@ from ketaoutcomes.catalog.instruments import Instrument, find_instrument
 from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.derive.arrays import patient_codes, segment_starts
 from ketaoutcomes.derive.baseline import baseline_of
+from ketaoutcomes.derive.clock import CLOCK_COLUMNS, clock_known, day_only
 from ketaoutcomes.derive.outcomes import find_outcome, ineligible_reason, met
-from ketaoutcomes.derive.scores import scores
+from ketaoutcomes.derive.scores import scores, superseded
 from ketaoutcomes.errors import DataError, Problem
 
 __all__ = ["EventSet", "event_set", "response_events"]
@@ -24,6 +25,8 @@ CENSORED = "not responding at the last assessment"
 CENSORED_HORIZON = "not responding at the last assessment before the horizon"
 NO_FOLLOW_UP = "no score after session 1"
 NO_FOLLOW_UP_HORIZON = "no score between session 1 and the horizon"
+NO_CLOCK_ORIGIN = "only the day of session 1 is known"
+NO_CLOCK_SCORE = "no score with a clock time after session 1"
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,10 @@ class EventSet:
     n_starters : int
     n_origin_uncertain : int
         Patients in `frame` whose session 1 is known only to the day.
+    n_assessments, n_day_only : int
+        Assessments after session 1 of the patients in `frame`, and those of them known only to the day.
+    n_day_only_dropped : int
+        Assessments that were left out because clock times are needed.
     """
 
     frame: pd.DataFrame
@@ -51,6 +58,9 @@ class EventSet:
     instrument: Instrument
     n_starters: int
     n_origin_uncertain: int
+    n_assessments: int
+    n_day_only: int
+    n_day_only_dropped: int
 
 
 def response_events(
@@ -67,9 +77,10 @@ def response_events(
     A patient responds at the first assessment after session 1 that meets the
     definition. The response came after the last assessment before that one
     (after session 1 if there is none) and by the time of that one: it lies in
-    (left, right]. Without a response it lies beyond the last assessment. Where
-    only the day of an assessment is known, left is the day's first hour and
-    right its last.
+    (left, right]. Without a response it lies beyond the last assessment. An
+    assessment known only to the day enters at one time, its `hour`: 24 times a
+    whole day, local noon of a date. Two ends for it would make one visit overlap
+    itself, and the estimate would move all response into the overlap.
 
     Parameters
     ----------
@@ -119,8 +130,14 @@ def event_set(
     origin: str = "first_session",
     baseline: str = "last_14_days",
     horizon_hours: float | None = None,
+    clock_needed: bool = False,
 ) -> EventSet:
-    """The events with the patients left out, counted by reason."""
+    """The events with the patients left out, counted by reason.
+
+    With `clock_needed`, assessments after session 1 that are known only to the
+    day are left out, and so are patients whose session 1 is. A baseline needs no
+    clock time.
+    """
     if origin != "first_session":
         raise DataError(f'origin="{origin}" is not known; choose "first_session"')
     if horizon_hours is not None and not horizon_hours > 0:
@@ -131,40 +148,69 @@ def event_set(
     placed = scores(cohort, instrument)
     start = baseline_of(cohort, placed, known, rule)
     value, reason, eligible = _eligible(cohort, start, outcome, known)
+    origin_known = clock_known(cohort)
+    if clock_needed:
+        reason[eligible & ~origin_known] = NO_CLOCK_ORIGIN
+        eligible &= origin_known
 
-    n_patients = len(cohort.patients)
-    codes = patient_codes(placed)
-    keep = (placed["session"].to_numpy() > 0) & eligible[codes]
-    if horizon_hours is not None:
-        keep &= placed["hour"].to_numpy(float) <= horizon_hours
-    rows, codes = placed[keep], codes[keep]
-    n_assessments = np.bincount(codes, minlength=n_patients)
-    unseen = eligible & (n_assessments == 0)
-    reason[unseen] = NO_FOLLOW_UP if horizon_hours is None else NO_FOLLOW_UP_HORIZON
+    rows, codes, left_out = _assessments(placed, eligible, horizon_hours, clock_needed)
+    n_assessments = np.bincount(codes, minlength=len(cohort.patients))
     analysed = n_assessments > 0
+    unseen = eligible & ~analysed
+    reason[unseen] = NO_FOLLOW_UP if horizon_hours is None else NO_FOLLOW_UP_HORIZON
+    reason[unseen & (left_out > 0)] = NO_CLOCK_SCORE
     if not analysed.any():
-        raise DataError(
-            Problem(
-                f"no patient has both a valid baseline ({rule.text}) and a later score of {known.name}",
-                table="scores",
-                rule="no_events",
-            )
-        )
+        raise DataError(_nobody(rule, known, int(np.isin(reason, (NO_CLOCK_ORIGIN, NO_CLOCK_SCORE)).sum())))
 
     responding = met(outcome, known, rows["score"].to_numpy(float), value[codes])
-    left, right, why = _intervals(rows, codes, responding, n_patients, horizon_hours is not None)
+    left, right, why = _intervals(rows, codes, responding, len(analysed), horizon_hours is not None)
     table = pd.DataFrame(
         {"left": left, "right": right, "event": np.isfinite(right), "reason": pd.array(why, dtype="str")}
     ).assign(baseline=value, n_assessments=n_assessments)
-    frame = _with_patients(cohort, table, analysed, placed["patient_id"].dtype)
     return EventSet(
-        frame=frame,
+        frame=_with_patients(cohort, table, analysed, placed["patient_id"].dtype),
         dropped=_tally(reason[patient_codes(start)]),
         definition=outcome,
         baseline=rule,
         instrument=known,
         n_starters=len(start),
-        n_origin_uncertain=_uncertain_origins(cohort, analysed),
+        n_origin_uncertain=int((analysed & ~origin_known).sum()),
+        n_assessments=len(rows),
+        n_day_only=int(day_only(rows).sum()),
+        n_day_only_dropped=int(left_out.sum()),
+    )
+
+
+def _assessments(
+    placed, eligible, horizon_hours, clock_needed
+) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+    """The scores that are looked at, their patients, and how many per patient lack a clock time."""
+    codes = patient_codes(placed)
+    keep = (placed["session"].to_numpy() > 0) & eligible[codes] & ~superseded(placed)
+    if horizon_hours is not None:
+        keep &= placed["hour"].to_numpy(float) <= horizon_hours
+    left_out = np.zeros(eligible.size, dtype=np.int64)
+    if clock_needed:
+        whole_day = day_only(placed)
+        left_out = np.bincount(codes[keep & whole_day], minlength=eligible.size)
+        keep &= ~whole_day
+    return placed[keep], codes[keep], left_out
+
+
+def _nobody(rule: BaselineRule, instrument: Instrument, n_without_clock: int) -> Problem:
+    """Why there is nobody to analyse, and what to do about it."""
+    if n_without_clock:
+        return Problem(
+            "no patient is left whose session 1 and a later score have a clock time, without which no time "
+            f"in hours is known ({n_without_clock} patients left out for that reason); give the clock times, "
+            'or use unit="days"',
+            table="scores",
+            rule="no_clock_times",
+        )
+    return Problem(
+        f"no patient has both a valid baseline ({rule.text}) and a later score of {instrument.name}",
+        table="scores",
+        rule="no_events",
     )
 
 
@@ -185,7 +231,8 @@ def _with_patients(cohort: Cohort, table: pd.DataFrame, rows: np.ndarray, dtype)
     chosen = np.flatnonzero(rows)
     frame = table.iloc[chosen].reset_index(drop=True)
     frame.insert(0, "patient_id", pd.Categorical.from_codes(chosen, dtype=dtype))
-    covariates = [column for column in cohort.patients.columns if column not in frame.columns]
+    taken = {*frame.columns, *CLOCK_COLUMNS}
+    covariates = [column for column in cohort.patients.columns if column not in taken]
     return pd.concat([frame, cohort.patients[covariates].iloc[chosen].reset_index(drop=True)], axis=1)
 
 
@@ -198,15 +245,13 @@ def _intervals(rows, codes, responding, n_patients, has_horizon) -> tuple[np.nda
     event = first_hit < starts[1:]
     at = np.where(event, first_hit, starts[1:])
 
-    low = np.maximum(rows["hour_low"].to_numpy(float), 0.0)
-    high = np.maximum(rows["hour_high"].to_numpy(float), 0.0)
+    # A time known only to the day may lie nominally before the session that it follows.
+    hour = np.maximum(rows["hour"].to_numpy(float), 0.0)
     has_earlier = at > starts[:-1]
     left = np.zeros(n_patients)
-    left[has_earlier] = low[at[has_earlier] - 1]
+    left[has_earlier] = hour[at[has_earlier] - 1]
     right = np.full(n_patients, np.inf)
-    right[event] = high[at[event]]
-    # Two assessments of one day may be known in order but not in time.
-    left = np.minimum(left, right)
+    right[event] = hour[at[event]]
 
     why = np.full(n_patients, CENSORED_HORIZON if has_horizon else CENSORED, dtype=object)
     why[event & has_earlier] = BETWEEN
@@ -219,10 +264,3 @@ def _tally(reasons: np.ndarray) -> pd.DataFrame:
     found, counts = np.unique(reasons[reasons != ""].astype(str), return_counts=True)
     order = np.lexsort((found, -counts))
     return pd.DataFrame({"reason": pd.array(found[order], dtype="str"), "n_patients": counts[order]})
-
-
-def _uncertain_origins(cohort: Cohort, analysed: np.ndarray) -> int:
-    sessions = cohort.sessions
-    first = sessions["session"].to_numpy() == 1
-    uncertain = first & (sessions["hour_high"].to_numpy(float) > sessions["hour_low"].to_numpy(float))
-    return int(analysed[patient_codes(sessions)[uncertain]].sum())

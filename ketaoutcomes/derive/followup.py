@@ -30,7 +30,8 @@ class FollowUp:
         The last disposition says otherwise: completed, stopped, lost.
     cut_low, cut_high : (n,) float array
         Between which hours the data cut fell for this patient; missing when the
-        cohort has no data cut. Only months are kept, hence a range.
+        cohort has no data cut. They are equal where `patients` has the hours to
+        the data cut, and else a range, from the months of the records.
     cut_known : bool
     """
 
@@ -44,16 +45,18 @@ class FollowUp:
     def still_open(self, closes: np.ndarray) -> np.ndarray:
         """Marks patients for whom a window that closes at hour `closes` had not surely closed; bool.
 
-        A window is open past the data cut, or past the date at which the clinic
-        still called the patient its own. Without either the window counts as
-        closed: a patient who left must not pass for one who is not yet due.
+        With a data cut the calendar decides, and neither what was recorded nor
+        whether the patient left: whoever stopped coming is due once the window
+        would have closed. Without one a window is open past the date at which
+        the clinic still called the patient its own, and else counts as closed: a
+        patient who left must not pass for one who is not yet due.
         """
         with np.errstate(invalid="ignore"):
             # Anything recorded after the window's end shows that it had closed.
             recorded_later = self.last_hour >= closes
-            by_cut = (self.cut_low < closes) & ~recorded_later
-            by_status = self.ongoing & ~recorded_later
-        return np.where(np.isfinite(self.cut_low), by_cut, by_status) & np.isfinite(closes)
+            open_at_cut = self.cut_low < closes
+        beyond = np.where(np.isfinite(self.cut_low), open_at_cut, self.ongoing)
+        return beyond & ~recorded_later & np.isfinite(closes)
 
 
 def follow_up(cohort: Cohort) -> FollowUp:
@@ -67,6 +70,10 @@ def follow_up(cohort: Cohort) -> FollowUp:
             np.maximum.at(last, patient_codes(table)[known], hour[known])
     last[np.isneginf(last)] = np.nan
     cut_low, cut_high = _cut(cohort, n_patients)
+    if "hours_to_data_cut" in cohort.patients.columns:
+        exact = cohort.patients["hours_to_data_cut"].to_numpy(float, na_value=np.nan)
+        known = np.isfinite(exact)
+        cut_low, cut_high = np.where(known, exact, cut_low), np.where(known, exact, cut_high)
     ongoing, left = _status(cohort, n_patients)
     return FollowUp(last, ongoing, left, cut_low, cut_high, bool(np.isfinite(cut_low).any()))
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.derive.arrays import first_of_segment, patient_codes
+from ketaoutcomes.derive.clock import CLOCK_COLUMNS
 from ketaoutcomes.errors import DataError, Problem
 
 __all__ = ["Groups", "groups", "session_groups"]
@@ -16,7 +17,7 @@ __all__ = ["Groups", "groups", "session_groups"]
 _MOST_NUMERIC_LEVELS = 10
 _MOST_LEVELS = 60
 # Keys and clocks: a level per row is no group.
-_NEVER = frozenset({"patient_id", "hour", "hour_low", "hour_high"})
+_NEVER = CLOCK_COLUMNS | {"patient_id"}
 # Columns of result tables: a group of the same name would hide one of them.
 # fmt: off
 _RESULT_COLUMNS = frozenset((

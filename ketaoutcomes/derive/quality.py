@@ -14,7 +14,8 @@ from ketaoutcomes.catalog.instruments import find_instrument
 from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.derive.arrays import patient_codes, segment_starts
 from ketaoutcomes.derive.baseline import VALID, baseline_of
-from ketaoutcomes.derive.scores import HOURS_PER_DAY, placed_scores, scores
+from ketaoutcomes.derive.clock import CLOCK_COLUMNS, whole_days
+from ketaoutcomes.derive.scores import placed_scores, scores
 from ketaoutcomes.derive.sessions import induction
 from ketaoutcomes.derive.windows import INCOMPLETE, NOT_DUE, SCORED, windowed_of
 
@@ -22,7 +23,8 @@ __all__ = ["Flow", "attrition", "main_instrument", "missing_cells", "recording"]
 
 _SCORE_WITHIN_DAYS = 7
 _ITEM = re.compile(r"i[1-9][0-9]?|n_missing_items")
-_ALWAYS_THERE = frozenset({"patient_id", "instrument", "session", "hour_low", "hour_high"})
+_ALWAYS_THERE = (CLOCK_COLUMNS - {"hour"}) | {"patient_id", "instrument", "session"}
+_VITAL_SIGNS = ("sbp", "dbp", "heart_rate", "spo2", "respiratory_rate")
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,10 @@ def recording(cohort: Cohort, instrument: str | None) -> pd.DataFrame:
                 int(_scored_before(cohort, own).sum()),
             )
         )
-    recorded = cohort.sessions["side_effects_recorded"].fillna(False).to_numpy(dtype=bool)
+    # A flag without the table to look into records nothing.
+    recorded = np.zeros(n_sessions, dtype=bool)
+    if "side_effects" in cohort.present:
+        recorded = cohort.sessions["side_effects_recorded"].fillna(False).to_numpy(dtype=bool)
     rows.append(("side effects recorded", int(recorded.sum())))
     rows.append(("vital signs recorded", int(_has_vitals(cohort).sum())))
     frame = pd.DataFrame(rows, columns=["measure", "n_events"])
@@ -140,7 +145,7 @@ def recording(cohort: Cohort, instrument: str | None) -> pd.DataFrame:
 
 
 def _scored_before(cohort: Cohort, rows: pd.DataFrame) -> np.ndarray:
-    """Marks sessions with a score before them, at most seven days earlier."""
+    """Marks sessions with a score before them, at most seven days earlier to the nearest whole day."""
     placed = placed_scores(cohort, rows)
     sessions = cohort.sessions
     longest = int(sessions["session"].max()) + 1 if len(sessions) else 1
@@ -155,14 +160,14 @@ def _scored_before(cohort: Cohort, rows: pd.DataFrame) -> np.ndarray:
     same[has] = patient_codes(placed)[last[has]] == owner[has]
     gap = np.full(len(sessions), np.inf)
     gap[same] = sessions["hour"].to_numpy(float)[same] - placed["hour"].to_numpy(float)[last[same]]
-    return gap <= _SCORE_WITHIN_DAYS * HOURS_PER_DAY
+    return whole_days(gap) <= _SCORE_WITHIN_DAYS
 
 
 def _has_vitals(cohort: Cohort) -> np.ndarray:
-    first = segment_starts(patient_codes(cohort.sessions), len(cohort.patients))
+    """Marks sessions with at least one vital sign that has a value; a row of empty cells is no reading."""
     has = np.zeros(len(cohort.sessions), dtype=bool)
-    if len(cohort.vitals):
-        has[first[patient_codes(cohort.vitals)] + cohort.vitals["session"].to_numpy(dtype=np.int64) - 1] = (
-            True
-        )
+    signs = [name for name in _VITAL_SIGNS if name in cohort.vitals.columns]
+    readings = cohort.vitals[cohort.vitals[signs].notna().any(axis=1)]
+    first = segment_starts(patient_codes(cohort.sessions), len(cohort.patients))
+    has[first[patient_codes(readings)] + readings["session"].to_numpy(dtype=np.int64) - 1] = True
     return has

@@ -8,11 +8,11 @@ import pandas as pd
 from ketaoutcomes.catalog.instruments import find_instrument
 from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.derive.arrays import patient_codes, segment_starts
+from ketaoutcomes.derive.clock import HOURS_PER_DAY, session_bounds
 from ketaoutcomes.errors import DataError, Problem
 
-__all__ = ["HOURS_PER_DAY", "placed_scores", "scores", "starters"]
+__all__ = ["HOURS_PER_DAY", "placed_scores", "scores", "starters", "superseded"]
 
-HOURS_PER_DAY = 24.0
 # Order within one time: what is taken before a session comes before what is taken after it.
 _TIMING_RANK = {"pre": 0, "during": 2, "post": 3, "remote": 4}
 _UNSTATED_RANK = 1
@@ -92,6 +92,23 @@ def starters(cohort: Cohort) -> np.ndarray:
     return np.diff(starts) > 0
 
 
+def superseded(placed: pd.DataFrame) -> np.ndarray:
+    """Marks scores without a timing that share patient, time and session with one that says "pre"; bool.
+
+    Only one of the two can be the score before the session, and the one that
+    says so is taken.
+    """
+    timing = _timing(placed)
+    pre, unstated = np.flatnonzero(timing == "pre"), np.flatnonzero(timing == "")
+    if not pre.size or not unstated.size:
+        return np.zeros(len(placed), dtype=bool)
+    place = [patient_codes(placed), placed["hour"].to_numpy(float), placed["session"].to_numpy()]
+    key = pd.MultiIndex.from_arrays(place)
+    found = np.zeros(len(placed), dtype=bool)
+    found[unstated] = key[unstated].isin(key[pre])
+    return found
+
+
 def _timing(rows: pd.DataFrame) -> np.ndarray:
     if "timing" not in rows.columns:
         return np.full(len(rows), "", dtype=object)
@@ -118,7 +135,7 @@ def _sessions_before(cohort: Cohort, rows: pd.DataFrame, codes: np.ndarray) -> n
     if cohort.settings.same_time == "after":
         follows |= timing == ""
     sessions = cohort.sessions
-    low, high = sessions["hour_low"].to_numpy(float), sessions["hour_high"].to_numpy(float)
+    low, high = session_bounds(sessions)
     owner = patient_codes(sessions)
     score_low, score_high = rows["hour_low"].to_numpy(float), rows["hour_high"].to_numpy(float)
     count = np.zeros(len(rows), dtype=np.int64)

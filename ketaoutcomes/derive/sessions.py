@@ -10,12 +10,16 @@ import pandas as pd
 from ketaoutcomes.catalog.definitions import PhaseRule, phase_rule
 from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.derive.arrays import first_of_segment, patient_codes
-from ketaoutcomes.derive.scores import HOURS_PER_DAY
+from ketaoutcomes.derive.clock import HOURS_PER_DAY, whole_days
+from ketaoutcomes.errors import DataError, Problem
 
 __all__ = ["DEFAULT_PHASE_RULE", "Induction", "induction", "session_table"]
 
 DEFAULT_PHASE_RULE = "induction_mcinnes"
-_INDUCTION = "induction"
+_INDUCTION, _MAINTENANCE = "induction", "maintenance"
+# Words of clinics for the two phases; "phase" after them is left off first.
+_PHASES = dict.fromkeys((_INDUCTION, "acute", "loading", "initial"), _INDUCTION)
+_PHASES |= dict.fromkeys((_MAINTENANCE, "booster", "continuation"), _MAINTENANCE)
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,10 @@ class Induction:
     derived : bool
         Whether the phase was derived by the rule, because the clinic gave none.
     n_filled : int
-        Sessions whose phase the clinic left empty although it gave that of others.
+        Sessions whose phase the clinic left empty, or gave in words that are not
+        known, although it gave that of others.
+    n_unknown : int
+        Of these, the sessions with words that are not known.
     rule : PhaseRule
     """
 
@@ -42,6 +49,7 @@ class Induction:
     complete: np.ndarray
     derived: bool
     n_filled: int
+    n_unknown: int
     rule: PhaseRule
 
 
@@ -64,9 +72,14 @@ def session_table(cohort: Cohort, *, rule: str = DEFAULT_PHASE_RULE) -> pd.DataF
     DataFrame
         The columns of `cohort.sessions`, one row per session by patient and
         time, and: `day`, `hours_since_previous` (missing for session 1), `phase`
-        ("induction", "maintenance", or as given), `phase_derived` (bool),
+        ("induction" or "maintenance"), `phase_derived` (bool),
         `last_induction` (bool: the last session of the first induction),
         `induction_complete` (bool, the same on all rows of a patient).
+
+    Raises
+    ------
+    DataError
+        If phases are given, but none of them in words that are known.
     """
     named = phase_rule(rule)
     sessions = cohort.sessions
@@ -77,7 +90,7 @@ def session_table(cohort: Cohort, *, rule: str = DEFAULT_PHASE_RULE) -> pd.DataF
     gap[1:] = hour[1:] - hour[:-1]
     gap[first] = np.nan
 
-    phase, filled = _phase(sessions, codes, hour, gap, named)
+    phase, filled, _ = _phase(sessions, codes, hour, gap, named)
     found = induction(cohort, rule=rule)
     in_run = _first_run(phase == _INDUCTION, codes, first)
     last = in_run & (hour == found.last_hour[codes])
@@ -101,7 +114,7 @@ def induction(cohort: Cohort, *, rule: str = DEFAULT_PHASE_RULE) -> Induction:
     first = first_of_segment(codes)
     gap = np.diff(hour, prepend=np.nan)
     gap[first] = np.nan
-    phase, filled = _phase(sessions, codes, hour, gap, named)
+    phase, filled, n_unknown = _phase(sessions, codes, hour, gap, named)
 
     rows = np.flatnonzero(_first_run(phase == _INDUCTION, codes, first))
     n_sessions = np.bincount(codes[rows], minlength=n_patients)
@@ -112,25 +125,53 @@ def induction(cohort: Cohort, *, rule: str = DEFAULT_PHASE_RULE) -> Induction:
         complete &= n_sessions <= named.max_sessions
     with np.errstate(invalid="ignore"):
         if named.min_days is not None:
-            complete &= last_hour >= named.min_days * HOURS_PER_DAY
+            complete &= whole_days(last_hour) >= named.min_days
         if named.max_days is not None:
-            complete &= last_hour <= named.max_days * HOURS_PER_DAY
+            complete &= whole_days(last_hour) <= named.max_days
     derived = bool(filled.all())
-    return Induction(n_sessions, last_hour, complete, derived, 0 if derived else int(filled.sum()), named)
+    n_filled = 0 if derived else int(filled.sum())
+    return Induction(n_sessions, last_hour, complete, derived, n_filled, n_unknown, named)
 
 
-def _phase(sessions, codes, hour, gap, rule: PhaseRule) -> tuple[np.ndarray, np.ndarray]:
-    """Phase of each session in lower case, and whether it is not the clinic's own."""
-    by_rule = np.where(_inside(sessions, codes, hour, gap, rule), _INDUCTION, "maintenance").astype(object)
-    if "phase" not in sessions.columns or not sessions["phase"].notna().any():
-        return by_rule, np.ones(hour.size, dtype=bool)
-    given = sessions["phase"].str.strip().str.lower().astype("object")
+def _phase(sessions, codes, hour, gap, rule: PhaseRule) -> tuple[np.ndarray, np.ndarray, int]:
+    """Phase of each session, whether it is not the clinic's own, and how many are in unknown words."""
+    by_rule = np.where(_inside(sessions, codes, hour, gap, rule), _INDUCTION, _MAINTENANCE).astype(object)
+    given, n_unknown = _given_phase(sessions)
+    if not given.notna().any():
+        return by_rule, np.ones(hour.size, dtype=bool), 0
     filled = given.isna().to_numpy()
     before = given.groupby(codes).ffill().to_numpy()
     after = given.groupby(codes).bfill().to_numpy()
     left_induction = pd.notna(before) & (before != _INDUCTION)
     guess = np.where(left_induction, before, np.where(after == _INDUCTION, _INDUCTION, by_rule))
-    return np.where(filled, guess, given.to_numpy()), filled
+    return np.where(filled, guess, given.to_numpy()), filled, n_unknown
+
+
+def _given_phase(sessions: pd.DataFrame) -> tuple[pd.Series, int]:
+    """The clinic's phase of each session (missing where it gives none), and how many have unknown words.
+
+    A word that is not known counts as not given. If no word is known the column
+    means something else, and to derive the phase in its stead would hide that.
+    """
+    if "phase" not in sessions.columns:
+        return pd.Series(np.nan, index=sessions.index, dtype=object), 0
+    words = sessions["phase"].astype("str").str.strip().str.lower()
+    words = words.str.replace(r"[\s_-]+", " ", regex=True).str.removesuffix(" phase")
+    stated = sessions["phase"].notna() & (words != "")
+    given = words.map(_PHASES).where(stated).astype(object)
+    n_unknown = int((stated & given.isna()).sum())
+    if n_unknown and not given.notna().any():
+        raise DataError(
+            Problem(
+                f"holds no word for a phase that is known; use {', '.join(_PHASES)} (each may be followed by "
+                '"phase"), or leave the column out so that the phase is derived by a rule',
+                table="sessions",
+                column="phase",
+                rule="unknown_phase",
+                n_rows=n_unknown,
+            )
+        )
+    return given, n_unknown
 
 
 def _inside(sessions, codes, hour, gap, rule: PhaseRule) -> np.ndarray:
@@ -139,9 +180,9 @@ def _inside(sessions, codes, hour, gap, rule: PhaseRule) -> np.ndarray:
     if rule.max_sessions is not None:
         inside &= sessions["session"].to_numpy() <= rule.max_sessions
     if rule.max_days is not None:
-        inside &= hour <= rule.max_days * HOURS_PER_DAY
+        inside &= whole_days(hour) <= rule.max_days
     if rule.max_gap_days is not None:
-        inside &= ~(gap > rule.max_gap_days * HOURS_PER_DAY)
+        inside &= ~(whole_days(gap) > rule.max_gap_days)
     return _first_run(inside, codes, first_of_segment(codes))
 
 

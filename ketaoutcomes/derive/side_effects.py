@@ -39,6 +39,8 @@ class Recorded:
         Records that do not say how they were asked.
     n_silent_unknown : int
         Of these, the sessions without a row.
+    n_flag_only : int
+        Sessions marked as recorded although there is no table of side effects.
     """
 
     session_row: np.ndarray
@@ -50,6 +52,7 @@ class Recorded:
     n_assumed: int
     n_not_stated: int
     n_silent_unknown: int
+    n_flag_only: int
 
 
 def recorded_side_effects(cohort: Cohort) -> Recorded:
@@ -60,6 +63,9 @@ def recorded_side_effects(cohort: Cohort) -> Recorded:
     no effect. How it was asked is taken from the rows of the same patient if
     they were all asked for in one way, else from those of the same clinic, else
     from all rows; where even these differ it is "not stated".
+
+    Without a table of side effects nothing is recorded, whatever the sessions
+    say: what was found is not here, and that is not "none".
     """
     table = cohort.side_effects
     rows = _session_rows(cohort)
@@ -73,6 +79,10 @@ def recorded_side_effects(cohort: Cohort) -> Recorded:
 
     recorded = cohort.sessions["side_effects_recorded"].fillna(False).to_numpy(dtype=bool).copy()
     recorded[rows] = False
+    n_flag_only = 0
+    if "side_effects" not in cohort.present:
+        n_flag_only = int(recorded.sum())
+        recorded[:] = False
     silent = np.flatnonzero(recorded)
     way_of_silent = _way_of_silent(cohort, silent, rows, way_of_row, number[NOT_STATED])
 
@@ -93,6 +103,7 @@ def recorded_side_effects(cohort: Cohort) -> Recorded:
         n_assumed=int((way_of_silent != number[NOT_STATED]).sum()),
         n_not_stated=int((way == number[NOT_STATED]).sum()),
         n_silent_unknown=int((way_of_silent == number[NOT_STATED]).sum()),
+        n_flag_only=n_flag_only,
     )
 
 

@@ -10,7 +10,7 @@ from ketaoutcomes.catalog.definitions import window as window_named
 from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.derive.arrays import first_of_segment, patient_codes
 from ketaoutcomes.derive.followup import follow_up
-from ketaoutcomes.derive.scores import HOURS_PER_DAY, scores, starters
+from ketaoutcomes.derive.scores import HOURS_PER_DAY, scores, starters, superseded
 from ketaoutcomes.derive.sessions import induction
 
 __all__ = ["INCOMPLETE", "NOT_DUE", "NO_SCORE_IN_WINDOW", "SCORED", "nearest", "windowed", "windowed_of"]
@@ -26,7 +26,10 @@ def windowed(cohort: Cohort, instrument: str, window: str) -> pd.DataFrame:
 
     Of two scores equally near the earlier is taken; never the best. Only scores
     after session 1 count. A window after induction belongs only to patients
-    whose induction was complete by the phase rule.
+    whose induction was complete by the phase rule. A patient whose window had not
+    closed at the data cut is not due, and has no score here even if one is already
+    there: to count those who came early and not those who may still come would
+    only let the responders in.
 
     Parameters
     ----------
@@ -53,7 +56,8 @@ def windowed_of(cohort: Cohort, placed: pd.DataFrame, window: Window) -> pd.Data
     codes = patient_codes(placed)
     hour = placed["hour"].to_numpy(float)
     from_anchor = hour - anchor[codes]
-    after = placed["session"].to_numpy() > 0
+    open_still = follow_up(cohort).still_open(latest_anchor + window.high_hours)
+    after = (placed["session"].to_numpy() > 0) & ~open_still[codes] & ~superseded(placed)
     with np.errstate(invalid="ignore"):
         inside = after & (from_anchor >= window.low_hours) & (from_anchor < window.high_hours)
     chosen = nearest(codes, from_anchor, np.flatnonzero(inside), window.target_hours)
@@ -62,7 +66,6 @@ def windowed_of(cohort: Cohort, placed: pd.DataFrame, window: Window) -> pd.Data
     score[codes[chosen]] = placed["score"].to_numpy(float)[chosen]
     taken[codes[chosen]] = hour[chosen]
 
-    open_still = follow_up(cohort).still_open(latest_anchor + window.high_hours)
     status = np.full(n_patients, NO_SCORE_IN_WINDOW, dtype=object)
     status[~has_anchor] = INCOMPLETE
     status[open_still] = NOT_DUE
@@ -97,5 +100,5 @@ def _anchors(cohort: Cohort, window: Window, n_patients: int) -> tuple[np.ndarra
     found = induction(cohort)
     anchor = np.where(found.complete, found.last_hour, np.nan)
     # An induction that is under way at the data cut may yet be completed within the rule's days.
-    longest = (found.rule.max_days or 0.0) * HOURS_PER_DAY
+    longest = ((found.rule.max_days or 0.0) + 0.5) * HOURS_PER_DAY
     return anchor, found.complete, np.where(found.complete, found.last_hour, longest)

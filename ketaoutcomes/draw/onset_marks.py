@@ -185,12 +185,13 @@ def label_landmarks(sheet: Sheet, room: Room, landmarks: pd.DataFrame) -> None:
             is_blocked = room.has_words(*box) or (is_strict and not room.is_free(*box))
             if up < 2 or up + 9 > height + 14 or is_blocked or not labels.is_free(*box):
                 continue
-            labels.take(*box)
-            room.take(*box, margin=1, words=True)
             sheet.write(
                 text, ("left", across), ("bottom", up), size=BASE if is_number else NOTE, bold=is_number,
                 color=PALETTE["text" if is_number else "secondary"], align="center", gid="percent",
+                on_white=not room.is_free(*box),
             )  # fmt: skip
+            labels.take(*box)
+            room.take(*box, margin=1, words=True)
             break
 
 

@@ -85,13 +85,20 @@ class Sheet:
         align: str = "left",
         shift: tuple[float, float] = (0.0, 0.0),
         gid: str | None = None,
+        on_white: bool = False,
     ) -> Words:
-        """One line of text with its baseline at a place, `shift` px to the right and upwards."""
+        """One line of text with its baseline at a place, `shift` px to the right and upwards.
+
+        With `on_white` it stands on a white ground, for words that must cross a line.
+        """
         words = Words(
             x[1], y[1], clean(text), transform=self._shifted_blend(x[0], y[0], shift),
             fontsize=size * POINTS_PER_PX, color=color, fontweight="bold" if bold else "normal",
             horizontalalignment=align, gid=gid,
         )  # fmt: skip
+        if on_white:
+            words.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 0.8, "alpha": 0.85})
+            words.set_zorder(6)
         return self.ax.add_artist(words)
 
     def rule(

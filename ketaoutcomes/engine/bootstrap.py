@@ -91,9 +91,10 @@ def npmle_bootstrap(
 ) -> BootstrapBand:
     """Percentile band of the interval-censored curve, resampling patients.
 
-    Where the estimate is 0 or 1 every replicate agrees and the percentiles say
-    nothing; the limit is then the exact (Clopper-Pearson) one of the patients whose
-    state at that time is known.
+    Where the estimate is 0 or 1 the replicates can only agree and their percentiles
+    say nothing; the limit is then at least as wide as the exact (Clopper-Pearson) one
+    of the patients whose state at that time is known: 28 of 28 patients give a lower
+    95 % limit of 87.7 %.
 
     The band is consistent when assessments lie on a fixed schedule. When they are
     spread over continuous time the curve converges at the cube root of n, and the
@@ -141,7 +142,9 @@ def npmle_bootstrap(
     low, high, medians = low[~failed], high[~failed], np.sort(medians[~failed], axis=0)
     tail = (1 - level) / 2
     conf_low, conf_high = np.quantile(low, tail, axis=0), np.quantile(high, 1 - tail, axis=0)
-    conf_low, conf_high = _widened_at_the_ends(rows, times, conf_low, conf_high, level)
+    conf_low, conf_high = _widened_at_the_ends(
+        rows, times, _without_rounding(conf_low), _without_rounding(conf_high), level
+    )
     last = len(medians) - 1
     return BootstrapBand(
         times=times,
@@ -269,8 +272,14 @@ def _curves_singly(left, right, weights, times):
     return low, high, medians
 
 
+def _without_rounding(limits):
+    """Exactly 0 and 1 where masses of replicates, added up, only nearly are."""
+    return np.where(limits < MASS_ROUNDING, 0.0, np.where(limits > 1 - MASS_ROUNDING, 1.0, limits))
+
+
 def _widened_at_the_ends(rows: _Rows, times, conf_low, conf_high, level):
-    """Exact limits where all replicates say 0, or all say 1."""
+    """Exact limits where the estimate, or all replicates, say 0 or 1."""
+    low, high = (_without_rounding(bound) for bound in cumulative(npmle(rows.left, rows.right), times))
     # Counting patients, not rows: a patient with several rows is one witness.
     latest, earliest = np.full(rows.n_clusters, -np.inf), np.full(rows.n_clusters, np.inf)
     np.maximum.at(latest, rows.cluster, rows.left)
@@ -280,6 +289,7 @@ def _widened_at_the_ends(rows: _Rows, times, conf_low, conf_high, level):
     _, upper = clopper_pearson(np.zeros(len(times)), free, level=level)
     lower, _ = clopper_pearson(past, past, level=level)
     # Nothing can happen before time 0, and the time itself is the origin.
-    conf_high = np.where((conf_high == 0) & (times > 0) & (free > 0), upper, conf_high)
-    conf_low = np.where((conf_low == 1) & (past > 0), lower, conf_low)
+    nothing, all_of_them = (high == 0) | (conf_high == 0), (low == 1) | (conf_low == 1)
+    conf_high = np.where(nothing & (times > 0) & (free > 0), np.maximum(conf_high, upper), conf_high)
+    conf_low = np.where(all_of_them & (past > 0), np.minimum(conf_low, lower), conf_low)
     return conf_low, conf_high

@@ -61,7 +61,8 @@ def _wanted(sessions: pd.DataFrame, months: tuple[str, ...] | None) -> np.ndarra
 
 
 def outcome_by_month(cohort: Cohort, instrument: str, outcome: str, *, level: float) -> pd.DataFrame:
-    """Those who met the definition, of those scored after induction: `month`, `n_events`, `n`, `n_missing`."""
+    """Those who met the definition, of those scored after induction: `month`, `n_events`, `n`, "
+    "`n_missing`."""
     if not cohort.patients[KEY].notna().any():
         return _nothing(["n_events", "n", "n_missing"])
     rates = response_rates(cohort, instrument, at=WINDOW, outcome=outcome, by=KEY, level=level).table
@@ -81,7 +82,8 @@ def follow_up_by_month(cohort: Cohort, instrument: str, *, level: float) -> pd.D
 
 
 def mean_change_by_month(cohort: Cohort, instrument: str, *, level: float) -> pd.DataFrame:
-    """Mean change from baseline to the window after induction, points: `month`, `n`, `n_missing`, `estimate`."""
+    """Mean change from baseline to the window after induction, points: `month`, `n`, `n_missing`, "
+    "`estimate`."""
     people = _people(cohort, instrument)
     rows = people[people["eligible"]]
     code, months = pd.factorize(rows["month"], sort=True)

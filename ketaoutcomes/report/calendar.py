@@ -60,8 +60,8 @@ def calendar_of(cohort: Cohort, month: str | None, *, window: str) -> Calendar |
     if not known:
         if month is not None:
             raise ConfigError(
-                'this cohort keeps no months, so no month can be chosen; set deidentification = "limited-data-set" '
-                "in cohort.toml if the clinic may keep them"
+                "this cohort keeps no months, so no month can be chosen; set "
+                'deidentification = "limited-data-set" in cohort.toml if the clinic may keep them'
             )
         return None
     cut = cohort.settings.data_cut

@@ -113,7 +113,8 @@ def _lead_outcome(scope: Scope, top: Headline) -> tuple[list[str], list[str]]:
         number = of_total.replace("/", " of ") if row["n"] < FEW and year is not None else f"{estimate} of"
         heads.append(f"{number} patients scored after induction had responded")
         sentences.append(
-            f"Of {plural(row['n'], 'patient')} scored after an induction{when}, {count(row['n_events'])} had responded "
+            f"Of {plural(row['n'], 'patient')} scored after an induction{when}, {count(row['n_events'])} "
+            "had responded "
             f"({estimate}, {ci(scope.level)} {interval})."
         )
     if year is not None:
@@ -155,12 +156,14 @@ def _reading(scope: Scope, top: Headline) -> tuple[str, ...]:
     words = []
     if scope.calendar is None:
         words.append(
-            "No months are kept under Safe Harbor, so every number covers the whole cohort and nothing is shown "
+            "No months are kept under Safe Harbor, so every number covers the whole cohort and nothing is "
+            "shown "
             "month by month."
         )
     elif any(row.spark for group in top.groups for row in group.rows):
         words.append(
-            "Charts: blue dots are complete months, black is the month in the row, hollow is provisional: its window is "
+            "Charts: blue dots are complete months, black is the month in the row, hollow is provisional: "
+            "its window is "
             "still open. The grey line is the value of the 12 months before."
         )
     return (*words, *top.absent)

@@ -93,7 +93,10 @@ def _how_complete(tables: Mapping[str, pd.DataFrame]) -> KeyQuestion:
     first, last = steps.iloc[0], steps.iloc[-1]
     if missing(first["n"]) or missing(last["n"]) or not first["n"]:
         return KeyQuestion("How complete are the data?", "", "not shown: counts are too small", kept, 5)
-    text = f"{count(last['n'])} of {count(first['n'])} who started have a valid baseline, a complete induction and a score after it. {kept}"
+    text = (
+        f"{count(last['n'])} of {count(first['n'])} who started have a valid baseline, a complete induction "
+        f"and a score after it. {kept}"
+    )
     return KeyQuestion(
         "How complete are the data?", percent(last["n"] / first["n"]), "of starters scored", text, 5
     )

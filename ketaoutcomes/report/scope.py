@@ -111,7 +111,8 @@ def make_scope(
 
 
 def with_column(cohort: Cohort, table: str, column: str, values) -> Cohort:
-    """`cohort` with one more column in one table, for an analysis to be split by; it has the same fingerprint."""
+    """`cohort` with one more column in one table, for an analysis to be split by; it has the same "
+    "fingerprint."""
     return replace(cohort, tables={**cohort.tables, table: cohort.tables[table].assign(**{column: values})})
 
 

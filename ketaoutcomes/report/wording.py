@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from ketaoutcomes.catalog.definitions import BaselineRule, Outcome, PhaseRule, Window, default_outcome
 from ketaoutcomes.catalog.instruments import Instrument
 from ketaoutcomes.errors import DataError
@@ -12,6 +14,7 @@ __all__ = [
     "induction_words",
     "instrument_words",
     "outcome_words",
+    "window_days",
     "window_words",
 ]
 
@@ -41,17 +44,23 @@ def outcome_words(outcome: Outcome, instrument: Instrument) -> str:
 
 
 def instrument_words(instrument: Instrument) -> str:
-    """``"PHQ-9 asks about the past 2 weeks"``, in the catalogue's words."""
-    return f"{instrument.name}, {instrument.minimum:g}–{instrument.maximum:g}, asks about: {instrument.recall_label}"
+    """``"PHQ-9, 0–27, asks about: past 2 weeks"``, in the catalogue's words."""
+    span = f"{instrument.minimum:g}–{instrument.maximum:g}"
+    return f"{instrument.name}, {span}, asks about: {instrument.recall_label}"
 
 
 def window_words(window: Window) -> str:
     """``"the score nearest to day 21, 14–31 days after the last induction session"``."""
     start = "the last induction session" if window.anchor == "last_induction_session" else "session 1"
-    low, high = window.low_hours / HOURS_PER_DAY, window.high_hours / HOURS_PER_DAY
-    # The window ends before `high`, so the last whole day in it is the one before.
-    days = f"{low:g}–{high - 1:g} days" if high == int(high) and high - low > 1 else f"{low:g}–{high:g} days"
-    return f"the score nearest to day {window.target_hours / HOURS_PER_DAY:g}, {days} after {start}"
+    target = window.target_hours / HOURS_PER_DAY
+    return f"the score nearest to day {target:g}, {window_days(window)} after {start}"
+
+
+def window_days(window: Window) -> str:
+    """``"14–31 days"``: the whole days in a window, which ends before its upper limit."""
+    low = math.ceil(window.low_hours / HOURS_PER_DAY)
+    high = math.ceil(window.high_hours / HOURS_PER_DAY) - 1
+    return f"{low}–{high} days"
 
 
 def baseline_words(rule: BaselineRule, instrument: Instrument) -> str:

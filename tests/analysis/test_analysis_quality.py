@@ -18,7 +18,7 @@ def result(make):
     """A scored; B not scored in the window; C stopped early; D without baseline; E still in the window."""
     sessions = [(name, day * DAY) for name in "ABDE" for day in INDUCTION] + [("C", 0)]
     scores = [
-        ("A", 0, 20), ("A", 30 * DAY, 9), ("B", 0, 20), ("C", 0, 20), ("E", 0, 20), ("E", 2.9 * DAY, 18),
+        ("A", 0, 20), ("A", 30 * DAY, 9), ("B", 0, 20), ("C", 0, 20), ("E", 0, 20), ("E", 2.4 * DAY, 18),
         ("D", 30 * DAY, 4),
     ]  # fmt: skip
     vitals = pd.DataFrame(
@@ -60,11 +60,48 @@ def test_rows_read_are_rows_kept_and_rows_set_aside(result):
 def test_sessions_with_a_score_in_the_week_before(result):
     share = result.recording.set_index("measure")
     # 17 sessions. Score at hour 0 before session 1 of A, B, C and E; it is 72 h old at day 3 and exactly
-    # 7 days old at day 7. E's score of day 2.9 is 7.1 days old at day 10. So A, B: days 0, 3, 7; E: days
-    # 0, 3, 7; C: day 0.
+    # 7 days old at day 7. E's score of day 2.4 is 7.6 days old at day 10, which is 8. So A, B: days 0, 3, 7;
+    # E: days 0, 3, 7; C: day 0.
     assert share.loc["a PHQ-9 score in the 7 days before", ["n_events", "n"]].tolist() == [10, 17]
     assert share.loc["vital signs recorded", ["n_events", "n"]].tolist() == [2, 17]
     assert share.loc["side effects recorded", "n_events"] == 0
+
+
+def test_a_row_of_vital_signs_without_a_value_is_no_reading(make):
+    # Session 1 has two rows without a value, session 2 a heart rate only.
+    vitals = pd.DataFrame(
+        {
+            "patient_id": "A",
+            "session": [1, 1, 2],
+            "minute": [0, 40, 0],
+            "sbp": [None, None, None],
+            "dbp": [None, None, None],
+            "heart_rate": [None, None, 80],
+        }
+    )
+    cohort = make([("A", 0), ("A", 72)], [("A", 0, 20)], vitals=vitals)
+    share = data_quality(cohort).recording.set_index("measure")
+    assert share.loc["vital signs recorded", ["n_events", "n"]].tolist() == [1, 2]
+
+
+def test_a_score_seven_days_and_an_hour_old_is_seven_days_old(make):
+    # Session 2 comes 169 h after the score: 7.04 days; session 3 comes 181 h after the next one: 7.54.
+    cohort = make([("A", 0), ("A", 169), ("A", 351)], [("A", 0, 20), ("A", 170, 18)])
+    share = data_quality(cohort).recording.set_index("measure")
+    assert share.loc["a PHQ-9 score in the 7 days before", "n_events"] == 2
+
+
+def test_side_effects_are_not_recorded_by_a_flag_without_their_table(make):
+    sessions = [("A", {"hour": hour, "side_effects_recorded": "yes"}) for hour in (0, 72)]
+    share = data_quality(make(sessions, [("A", 0, 20)])).recording.set_index("measure")
+    assert share.loc["side effects recorded", ["n_events", "n"]].tolist() == [0, 2]
+
+
+def test_unknown_words_for_a_phase_are_counted_in_a_note(make):
+    phases = ["induction", "induction", "other", "induction"]
+    sessions = [("A", {"hour": 72.0 * k, "phase": phase}) for k, phase in enumerate(phases)]
+    notes = data_quality(make(sessions, [("A", 0, 20)])).notes
+    assert any("1 session has a phase in words that are not known" in note for note in notes)
 
 
 def test_missing_cells_are_counted_per_column(result):

@@ -70,6 +70,16 @@ def test_without_a_data_cut_those_who_left_and_those_not_due_are_said_to_be_mixe
     assert any("1 patient of those not scored have no record after" in note for note in result.notes)
 
 
+def test_unknown_words_for_a_phase_are_counted_in_a_note(make):
+    phases = ["induction", "induction", "other", "induction"]
+    sessions = [("A", {"hour": 72.0 * k, "phase": phase}) for k, phase in enumerate(phases)]
+    result = response_rates(make(sessions, [("A", 0, 20), ("A", 216 + 504, 9)]), "PHQ-9")
+    # The third session is filled as induction: 4 sessions in 9 days, scored 21 days later.
+    assert result.table["n_events"].tolist() == [1, 1, 1]
+    assert any("1 session has a phase in words that are not known" in note for note in result.notes)
+    assert any("1 cells without it filled" in text for _, text, _ in result.definitions)
+
+
 def test_remission_leaves_out_who_began_in_remission(make):
     cohort = make([("A", 0), ("B", 0)], [("A", 0, 20), ("A", 28 * DAY, 4), ("B", 0, 4), ("B", 28 * DAY, 1)])
     result = response_rates(cohort, "PHQ-9", at="day_28", outcome="remission")
@@ -118,6 +128,27 @@ def test_course_takes_the_nearest_score_between_midpoints(make):
     np.testing.assert_allclose(table["conf_high"] - table["estimate"], 12.7062047, atol=1e-6)
     # Linear percentiles of 14 and 16.
     np.testing.assert_allclose(table.loc[1, ["p10", "p90"]].astype(float), [14.2, 15.8])
+
+
+def test_course_of_whole_days_is_that_of_their_hours(make):
+    # Day 35 lies midway between 28 and 42 and belongs to the later; day 10.5 has no whole-day twin.
+    rows = [
+        ("A", -1, 20),
+        ("A", 7, 14),
+        ("A", 17, 9),
+        ("A", 35, 3),
+        ("B", -1, 22),
+        ("B", 10, 9),
+        ("B", 36, 5),
+    ]
+    sessions = [("A", 0), ("B", 0)]
+    by_day = trajectory(make(sessions, rows, time="day"), "PHQ-9", at=(0, 7, 14, 28, 42)).table
+    by_hour = trajectory(
+        make(sessions, [(n, d * DAY, s) for n, d, s in rows]), "PHQ-9", at=(0, 7, 14, 28, 42)
+    ).table
+    pd.testing.assert_frame_equal(by_day, by_hour)
+    assert by_day[["day", "n"]].to_numpy().tolist() == [[0, 2], [7, 2], [14, 1], [42, 2]]
+    np.testing.assert_allclose(by_day["estimate"], [21, 11.5, 9, 4])
 
 
 def test_course_by_group_and_days_without_scores(make):

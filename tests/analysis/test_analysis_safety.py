@@ -117,6 +117,15 @@ def test_not_recorded_is_not_zero():
     assert "No rows." in result.summary()
 
 
+def test_recorded_by_a_flag_alone_is_not_zero_either():
+    # 30 sessions of 6 patients, all marked as recorded, and no table of side effects: not 0/30.
+    cohort = clinic(None, n_sessions={f"P{k}": 5 for k in range(6)}, recorded="yes")
+    for per in ("session", "patient"):
+        result = side_effect_rates(cohort, per=per)
+        assert len(result.table) == 0
+        assert "not recorded: 30 of 30 sessions are marked as recorded, but" in result.notes[0]
+
+
 def test_nothing_seen_has_an_upper_limit_with_patients_as_n():
     effects = [("A", 1, "none"), ("A", 2, "none"), ("B", 1, "none")]
     row = side_effect_rates(clinic(effects, n_sessions={"A": 2, "B": 1})).table.iloc[0]

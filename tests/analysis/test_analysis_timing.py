@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,7 +13,8 @@ from ketaoutcomes.analysis.turnbull import Settings, curves
 from ketaoutcomes.cohort.read import assemble
 from ketaoutcomes.derive.events import response_events
 from ketaoutcomes.derive.groups import Groups
-from ketaoutcomes.errors import DataError
+from ketaoutcomes.engine.interval import npmle
+from ketaoutcomes.errors import ConvergenceError, DataError
 
 INF = np.inf
 DAY = 24.0
@@ -56,6 +59,66 @@ def test_table_says_between_which_bounds_the_curve_passes(make):
     np.testing.assert_allclose(rows["estimate"], [0, 0.5, 0.75, 0.75])
     np.testing.assert_allclose(rows["estimate_high"], [0.5, 0.75, 0.75, 0.75])
     assert rows["determined"].tolist() == [False, False, True, True]
+
+
+def test_days_give_the_same_curve_as_their_hours(make):
+    # Forty patients scored on days 7, 14 and 28: 14 respond by day 7, 5 more by day 14, 8 more by day 28.
+    week = [7] * 14 + [14] * 5 + [28] * 8 + [99] * 13
+    results = []
+    for unit, length in (("day", 1), ("hour", 24)):
+        names = [f"P{k:02d}" for k in range(40)]
+        rows = [(name, -length, 18) for name in names]
+        rows += [
+            (name, length * day, 5 if day >= first else 15)
+            for name, first in zip(names, week, strict=True)
+            for day in (7, 14, 28)
+        ]
+        cohort = make([(name, 0) for name in names], rows, time=unit)
+        results.append(time_to_response(cohort, "PHQ-9", at=(7, 14, 28), n_replicates=100))
+    by_day, by_hour = results
+    for name in ("table", "landmarks", "medians", "masses", "naive", "fits"):
+        pd.testing.assert_frame_equal(getattr(by_day, name), getattr(by_hour, name))
+    np.testing.assert_allclose(by_day.landmarks["estimate"], [0.35, 0.475, 0.675], atol=1e-9)
+    np.testing.assert_allclose(by_day.landmarks["estimate_high"], [0.35, 0.475, 0.675], atol=1e-9)
+    assert any("120 of 120 assessments are known only to the day" in note for note in by_day.notes)
+    assert not any("known only to the day" in note for note in by_hour.notes)
+
+
+def test_hours_leave_out_what_is_known_only_to_the_day_and_say_so(make):
+    # Whole days are days; day 2.5 is a time: 60 h.
+    rows = [(name, *row) for name in "AB" for row in ((-1, 9), (1, 8), (2.5, 3))]
+    cohort = make([("A", 0.0), ("B", 0.0)], rows, instrument="Mood-NRS", time="day")
+    known = cohort.sessions.assign(clock_known=True)
+    cohort = replace(cohort, tables={**cohort.tables, "sessions": known})
+    result = time_to_response(cohort, "Mood-NRS", unit="hours", n_replicates=0)
+    assert result.masses[["left", "right"]].to_numpy().tolist() == [[0, 60]]
+    assert any(
+        "2 assessments after session 1 known only to the day were left out" in note for note in result.notes
+    )
+    with pytest.raises(DataError, match='unit="days"'):
+        unknown = cohort.sessions.assign(clock_known=False)
+        cohort = replace(cohort, tables={**cohort.tables, "sessions": unknown})
+        time_to_response(cohort, "Mood-NRS", unit="hours", n_replicates=0)
+
+
+def test_a_curve_that_was_not_reached_is_an_error_and_no_number(make, monkeypatch):
+    def unfinished(left, right):
+        return replace(npmle(left, right), converged=False, gap=0.5)
+
+    monkeypatch.setattr("ketaoutcomes.analysis.turnbull.npmle", unfinished)
+    with pytest.raises(
+        ConvergenceError, match="curve of 3 patients was not reached.* 5e-01 below the maximum"
+    ):
+        time_to_response(weekly(make, [1, 2, 9]), "PHQ-9", n_replicates=0)
+
+
+def test_where_all_have_responded_the_limit_is_that_of_28_of_28(make):
+    result = time_to_response(weekly(make, [1] * 10 + [2] * 9 + [4] * 9), "PHQ-9", at=(28,), n_replicates=100)
+    # R 4.2.2 binom.test(28, 28): 0.8765639 to 1; by hand 0.025^(1/28).
+    mark = result.landmarks.iloc[0]
+    assert mark["estimate"] == 1
+    np.testing.assert_allclose([mark["conf_low"], mark["conf_high"]], [0.8765639, 1], atol=1e-7)
+    assert "88–100" in result.summary()
 
 
 def test_median_is_an_interval_and_the_naive_one_is_its_late_end(make):

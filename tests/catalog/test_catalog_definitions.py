@@ -123,9 +123,9 @@ def test_end_of_induction_is_14_to_31_days_after_the_last_induction_session():
     known = window("end_of_induction")
     assert known.anchor == "last_induction_session"
     assert known.verified
-    assert (known.low_hours, known.target_hours) == (14 * 24, 21 * 24)
-    # Day 31 belongs to it, day 32 does not.
-    assert known.low_hours <= 31 * 24 + 23.9 < known.high_hours == 32 * 24
+    # Days to the nearest whole day: 14 d - 12 h = 324 h belongs to it, 31 d + 12 h = 756 h is day 32.
+    assert (known.low_hours, known.target_hours, known.high_hours) == (324, 504, 756)
+    assert "nearest whole day" in known.text
 
 
 @pytest.mark.parametrize(
@@ -136,6 +136,17 @@ def test_windows_in_hours(name, low, high, target):
     known = window(name)
     assert (known.low_hours, known.high_hours, known.target_hours) == (low, high, target)
     assert not known.verified
+
+
+@pytest.mark.parametrize(
+    ("name", "first_day", "last_day"),
+    [("day_2", 2, 2), ("72_hours", 3, 3), ("day_7", 6, 8), ("day_10", 9, 11), ("day_14", 12, 16),
+     ("day_21", 18, 24), ("day_28", 25, 31), ("week_4", 25, 34), ("week_6", 35, 48), ("week_8", 49, 62), ("week_12", 70, 97),
+     ("week_26", 168, 195), ("end_of_induction", 14, 31)],
+)  # fmt: skip
+def test_windows_in_days_hold_whole_days_with_half_a_day_on_either_side(name, first_day, last_day):
+    known = window(name)
+    assert (known.low_hours, known.high_hours) == (24 * first_day - 12, 24 * last_day + 12)
 
 
 @pytest.mark.parametrize(

@@ -36,20 +36,20 @@ def test_response_lies_between_the_last_assessment_without_and_the_first_with_it
     assert frame["n_assessments"].tolist() == [4, 1, 2, 2]
 
 
-def test_unknown_clock_times_widen_the_interval_to_the_whole_days(make):
-    # Whole days: an assessment on day 7 lies in hours [168, 192), one on day 14 in [336, 360).
+def test_whole_days_are_24_hours_each_for_both_ends(make):
+    # Days 7 and 14 are hours 168 and 336.
     cohort = make(
         [("A", 0), ("B", 0)],
         [("A", 0, 20), ("A", 7, 15), ("A", 14, 8), ("B", 0, 20), ("B", 7, 18)],
         time="day",
     )
-    assert ends(response_events(cohort, "PHQ-9")) == [(168, 360), (168, INF)]
+    assert ends(response_events(cohort, "PHQ-9")) == [(168, 336), (168, INF)]
 
 
 def test_left_end_is_never_negative(make):
     cohort = make([("A", 0)], [("A", 0, 20), ("A", 0, 15, "post"), ("A", 1, 9)], time="day")
-    # The score after the session of day 0 was taken at some time in [0, 24), the response in [24, 48).
-    assert ends(response_events(cohort, "PHQ-9")) == [(0, 48)]
+    # The score after the session of day 0 stands at hour 0, the response at hour 24.
+    assert ends(response_events(cohort, "PHQ-9")) == [(0, 24)]
 
 
 def test_score_after_the_session_on_its_day_is_an_assessment(make):

@@ -36,7 +36,7 @@ def test_nearest_to_the_target_wins_and_a_tie_goes_to_the_earlier_never_to_the_b
 
 
 def test_window_after_induction_counts_from_its_last_session_and_needs_a_complete_one(make):
-    # Last induction session on day 10: the window is day 24 to under 42, its target day 31.
+    # Last induction session on day 10: the window is day 24 to 41, its target day 31.
     cohort = make(
         induction_sessions("A") + induction_sessions("B", (0, 3)),
         [
@@ -110,6 +110,80 @@ def test_induction_is_complete_with_4_to_8_sessions_in_7_to_28_days(make):
     found = induction(make(sessions, [("A", 0, 20)]))
     # B lasted 6 days, C had three sessions.
     assert found.complete.tolist() == [True, False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("last", "complete"),
+    [(155.5, False), (156, True), (167.5, True), (673, True), (683.5, True), (684, False)],
+)
+def test_days_of_an_induction_are_counted_to_the_nearest_whole_day(make, last, complete):
+    # 7 days are 6.5 to under 7.5 (156 h on), 28 days 27.5 to under 28.5 (up to 684 h).
+    hours = (0, 48, 120, last)
+    for phase in (None, "induction"):
+        sessions = [("A", {"hour": hour, "phase": phase}) for hour in hours]
+        cohort = make(sessions, [("A", -1, 18), ("A", last + 504, 8)])
+        assert induction(cohort).complete.tolist() == [complete]
+        assert windowed(cohort, "PHQ-9", "end_of_induction")["status"].tolist() == (
+            [SCORED] if complete else [INCOMPLETE]
+        )
+
+
+def test_a_gap_of_a_phase_rule_is_counted_in_whole_days_too(make, monkeypatch):
+    from ketaoutcomes.catalog.definitions import PhaseRule
+    from ketaoutcomes.derive import sessions as module
+
+    rule = PhaseRule(
+        name="gap", label="gap", source="", verified=False, min_sessions=2, text="", max_gap_days=7.0
+    )
+    monkeypatch.setattr(module, "phase_rule", lambda name: rule)
+    # 179 h are 7.46 days, 181 h are 7.54.
+    cohort = make([("A", 0), ("A", 179), ("B", 0), ("B", 181)], [("A", 0, 20)])
+    assert induction(cohort).n_sessions.tolist() == [2, 1]
+
+
+@pytest.mark.parametrize(("day", "inside"), [(13.49, False), (13.5, True), (31.49, True), (31.5, False)])
+def test_days_after_induction_are_counted_to_the_nearest_whole_day(make, day, inside):
+    cohort = make(induction_sessions("A"), [("A", 0, 20), ("A", (10 + day) * DAY, 9)])
+    assert (windowed(cohort, "PHQ-9", "end_of_induction")["status"] == SCORED).tolist() == [inside]
+
+
+def phased(make, words):
+    """One patient with a session a week per word, the first at hour 0."""
+    sessions = [("A", {"hour": 168.0 * k, "phase": word}) for k, word in enumerate(words)]
+    return make(sessions, [("A", -1, 20)])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["Acute phase"] * 4 + ["Continuation phase"] * 2,
+        ["ACUTE"] * 4 + ["Booster"] * 2,
+        ["Loading"] * 4 + ["maintenance phase"] * 2,
+        ["initial_phase"] * 4 + [" Maintenance "] * 2,
+    ],
+)
+def test_usual_words_for_the_phases_are_understood(make, words):
+    cohort = phased(make, words)
+    assert session_table(cohort)["phase"].tolist() == ["induction"] * 4 + ["maintenance"] * 2
+    found = induction(cohort)
+    assert (found.n_sessions.tolist(), found.complete.tolist(), found.n_unknown) == ([4], [True], 0)
+
+
+def test_phases_in_words_of_which_none_is_known_are_refused_without_repeating_them(make):
+    cohort = phased(make, ["Stage X"] * 5 + [None])
+    with pytest.raises(DataError, match=r"sessions: column 'phase' .*induction, acute.*\(5 rows\)") as caught:
+        induction(cohort)
+    assert "stage" not in str(caught.value).lower()
+    with pytest.raises(DataError, match="no word for a phase"):
+        session_table(cohort)
+
+
+def test_single_unknown_words_count_as_not_given_and_are_counted(make):
+    # Days 0, 7, 14, 21, 28, 35. The unknown word lies between two of induction, the other after maintenance.
+    cohort = phased(make, ["induction", "taper?", "induction", "induction", "maintenance", "extra"])
+    assert session_table(cohort)["phase"].tolist() == ["induction"] * 4 + ["maintenance"] * 2
+    found = induction(cohort)
+    assert (found.n_unknown, found.n_filled, found.derived) == (2, 2, False)
 
 
 def test_window_still_open_at_the_last_contact_of_an_ongoing_patient_is_not_due(make):

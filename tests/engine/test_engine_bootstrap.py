@@ -154,6 +154,31 @@ def test_where_all_have_responded_the_limit_is_exact_and_not_one():
     assert band.conf_high[0] == 1
 
 
+def test_rounding_of_the_masses_does_not_hide_that_all_have_responded():
+    # Thirty patients seen at times of their own, all of whom respond: 30/30 by the last time.
+    for seed in range(4):
+        stream = np.random.default_rng(seed)
+        left = stream.uniform(1, 17, 30)
+        right = left + stream.uniform(1, 8, 30)
+        end = right.max()
+        band = npmle_bootstrap(left, right, [end], n_replicates=100, seed=seed)
+        # R 4.2.2 binom.test(30, 30): 0.8842967 to 1; by hand 0.025^(1/30).
+        assert band.conf_low[0] == pytest.approx(0.8842967, abs=1e-6)
+        assert band.conf_high[0] == 1
+
+
+def test_limits_that_are_nearly_0_or_1_are_0_or_1():
+    limits = bootstrap._without_rounding(np.array([1e-9, 0.2, 1 - 1e-9, np.nan]))
+    np.testing.assert_array_equal(limits, [0, 0.2, 1, np.nan])
+
+
+def test_an_exact_limit_never_narrows_the_percentiles():
+    # Ten respond by time 1, ten are last seen before it: the curve is 1 at time 2, known of ten only.
+    left, right = np.repeat([0.0, 0.5], 10), np.repeat([1.0, INF], 10)
+    band = npmle_bootstrap(left, right, [2.0], n_replicates=100, seed=1)
+    assert band.conf_low[0] <= clopper_pearson(10, 10)[0]
+
+
 def test_a_median_that_most_replicates_do_not_reach_is_infinite():
     left, right = np.repeat([0.0, 24.0], [20, 80]), np.repeat([4.0, INF], [20, 80])
     band = npmle_bootstrap(left, right, [24.0], n_replicates=100, seed=1)

@@ -84,7 +84,8 @@ def test_denominators_that_differ_by_few_patients_are_not_shown_side_by_side():
     table = rates((31, 58), (31, 64), (31, 90)).assign(n_missing=[0, 6, 32])
     frame = SUPPRESS.denominators("t", table, place="here").frame
     assert frame["suppressed"].tolist() == ["", "would reveal another count", ""]
-    assert pd.isna(frame["n"][1]) and pd.isna(frame["n_missing"][1])
+    assert pd.isna(frame["n"][1])
+    assert pd.isna(frame["n_missing"][1])
     assert frame["n"][2] == 90
 
 

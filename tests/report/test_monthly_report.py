@@ -119,7 +119,8 @@ def test_an_earlier_month_can_be_asked_for(sample_cohort):
 
 
 @pytest.mark.parametrize(
-    ("month", "message"), [("2031-01", "no session in that month"), ("2026-13", "YYYY-MM"), ("May", "YYYY-MM")]
+    ("month", "message"),
+    [("2031-01", "no session in that month"), ("2026-13", "YYYY-MM"), ("May", "YYYY-MM")],
 )
 def test_a_month_that_is_not_in_the_data_is_refused(sample_cohort, month, message):
     with pytest.raises(ConfigError, match=message):

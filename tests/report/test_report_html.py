@@ -1,6 +1,7 @@
 """The page itself: self-contained, nothing runs, everything escaped, readable without sight."""
 
 import html.parser
+import itertools
 import re
 
 import pytest
@@ -78,7 +79,7 @@ def test_headings_go_down_one_level_at_a_time(outline):
     levels = [int(tag[1]) for tag, _ in outline.elements if re.fullmatch("h[1-6]", tag)]
     assert levels[0] == 1
     assert levels.count(1) == 1
-    assert all(after - before <= 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
 
 
 def test_every_table_has_a_caption_and_every_header_a_scope(outline):

@@ -103,7 +103,9 @@ def test_the_section_and_the_first_page_do_not_give_a_month_away_by_their_differ
 def test_a_few_patients_give_a_report_that_shows_none_of_their_counts(clinic, report_of, n_patients):
     tables, settings = clinic
     some = tables["patients"]["patient_id"].iloc[:n_patients]
-    report = report_of({name: table[table["patient_id"].isin(some)] for name, table in tables.items()}, settings)
+    report = report_of(
+        {name: table[table["patient_id"].isin(some)] for name, table in tables.items()}, settings
+    )
     for name, table in report.tables.items():
         if name not in COUNTS_OF_FILES:
             for column in {"n", "n_events", "n_patients", "n_missing", "n_responded"} & set(table):

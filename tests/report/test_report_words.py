@@ -3,7 +3,10 @@
 import pandas as pd
 import pytest
 
+from ketaoutcomes.catalog.definitions import PHASE_RULES, WINDOWS, default_outcome
+from ketaoutcomes.catalog.instruments import INSTRUMENTS
 from ketaoutcomes.report import words
+from ketaoutcomes.report.wording import induction_words, outcome_words, window_days, window_words
 
 
 def test_months_are_named_in_english_whatever_the_locale():
@@ -51,3 +54,18 @@ def test_times_are_named_with_their_unit():
     assert words.time_words(29.0, "days") == "day 29"
     assert words.time_words(1.0, "hours") == "1 hour"
     assert words.time_words(2.5, "hours") == "2.5 hours"
+
+
+def test_a_window_is_named_by_its_whole_days():
+    # 13.5 to 31.5 days, times counted to the nearest day: days 14 to 31 (McInnes 2022).
+    end = WINDOWS["end_of_induction"]
+    assert window_days(end) == "14–31 days"
+    assert window_words(end) == "the score nearest to day 21, 14–31 days after the last induction session"
+
+
+def test_definitions_are_named_in_few_words():
+    phq9 = INSTRUMENTS["PHQ-9"]
+    assert outcome_words(default_outcome("PHQ-9"), phq9) == "PHQ-9 at least 50% below baseline"
+    assert outcome_words(default_outcome("PHQ-9", "remission"), phq9) == "PHQ-9 below 5"
+    assert outcome_words(default_outcome("PCL-5"), INSTRUMENTS["PCL-5"]).startswith("PCL-5 at least ")
+    assert induction_words(PHASE_RULES["induction_mcinnes"]) == "4–8 sessions in 7–28 days"

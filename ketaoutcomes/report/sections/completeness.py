@@ -105,7 +105,8 @@ def _missing_figure(gaps: pd.DataFrame, letter: str) -> Figure:
     top = shown.iloc[0]
     title = f"Most often missing: {top['column']} of {top['table']}, {percent(top['share'])}"
     told = " ".join(
-        f"{row['table']}, {row['column']}: {percent(row['share'])} ({count(row['n_missing'])} of {count(row['n_rows'])})."
+        f"{row['table']}, {row['column']}: {percent(row['share'])} ({count(row['n_missing'])} of "
+        f"{count(row['n_rows'])})."
         for row in shown.to_dict("records")
     )
     svg = drawn(draw_missing, shown, prefix=f"figure-5{letter}", title=title, description=told)

@@ -45,7 +45,8 @@ def course(scope: Scope) -> Part:
         number=3,
         question="What is the symptom course?",
         reading=(
-            "Observed means of those who were scored at each time. Who is still scored is not a random sample: some have "
+            "Observed means of those who were scored at each time. Who is still scored is not a random "
+            "sample: some have "
             "left, others have not reached that day yet.",
         ),
         terms=(("Grey bars:", "10th–90th percentile. Individual lines are not shown: a line is a patient."),),

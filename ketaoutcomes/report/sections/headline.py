@@ -21,7 +21,7 @@ from ketaoutcomes.report.sections.headline_rows import (
     session_row,
     side_effect_row,
 )
-from ketaoutcomes.report.wording import defined, outcome_words
+from ketaoutcomes.report.wording import defined, outcome_words, window_days
 from ketaoutcomes.report.words import ci, month_name
 
 __all__ = ["Headline", "headline"]
@@ -68,7 +68,10 @@ def _outcomes(scope: Scope) -> Headline:
     if instrument is None:
         return Headline((), {}, (), ("No scores are recorded, so no outcome is reported.",))
     if calendar is not None and calendar.outcome_month is None:
-        reason = f"No month's follow-up window ({WINDOWS[WINDOW].label}) had closed at the data cut, so no month's outcome is reported."
+        reason = (
+            f"No month's follow-up window ({WINDOWS[WINDOW].label}) had closed at the data cut, so no "
+            "month's outcome is reported."
+        )
         return Headline((), {}, (), (reason,))
     frame = frame_of(calendar and calendar.outcome_month, calendar and calendar.month)
     cohort = by_month.with_months(scope.cohort, None if calendar is None else frame.months)
@@ -106,7 +109,7 @@ def _outcomes(scope: Scope) -> Headline:
             released,
             frame,
             measure="Follow-up scored",
-            detail=f"{instrument.name}, {_window_words()}",
+            detail=f"{instrument.name}, {window_days(WINDOWS[WINDOW])} after induction",
             letter="a",
         )
     )
@@ -114,7 +117,8 @@ def _outcomes(scope: Scope) -> Headline:
     rows = [row for row in rows if row is not None]
     if not rows:
         absent.append(
-            f"No patient with {instrument.name} scores completed an induction in these months, so no outcome is reported."
+            f"No patient with {instrument.name} scores completed an induction in these months, so no "
+            "outcome is reported."
         )
         return Headline((), {}, (), tuple(absent))
     caption = ("Outcomes: all patients with a complete induction", "", "")
@@ -216,8 +220,3 @@ def _group(scope: Scope, caption: tuple[str, str, str], rows: list[HeadlineRow])
             "Month by month",
         )
     return HeadlineGroup(*caption, tuple(rows), columns)
-
-
-def _window_words() -> str:
-    window = WINDOWS[WINDOW]
-    return f"{window.low_hours / 24:g}–{window.high_hours / 24 - 1:g} days after induction"

@@ -158,7 +158,8 @@ def _chart(
     title = f"{measure} by month"
     description = f"{told}.{note}"
     picture = drawn(
-        spark, months, prefix=f"spark-{released.name.replace('_', '-')}", title=title, description=description,
+        spark, months, prefix=f"spark-{released.name.replace('_', '-')}", title=title,
+        description=description,
         size={"height_px": 60.0, "width_px": 206.0}, as_percent=as_percent, centre=_centre(released.frame),
         emphasis=frame.at,
     )  # fmt: skip

@@ -19,11 +19,14 @@ from ketaoutcomes.results.curve import CurveResult
 __all__ = ["definitions_used", "methods"]
 
 LIMITS = (
-    "No comparison group: natural recovery, expectation, regression to the mean and other treatment are in every number. "
+    "No comparison group: natural recovery, expectation, regression to the mean and other treatment are in "
+    "every number. "
     "Patients start when they feel at their worst, so a later score tends to be lower whatever is done.",
-    "Those without a score may differ from those with one; the lower bounds of section 2 count each of them as not "
+    "Those without a score may differ from those with one; the lower bounds of section 2 count each of "
+    "them as not "
     "responding.",
-    "Doses, intervals and routes follow how patients did; differences between groups are associated with them and are "
+    "Doses, intervals and routes follow how patients did; differences between groups are associated with "
+    "them and are "
     "not their effect.",
     "Not for decisions about an individual patient.",
 )
@@ -77,26 +80,32 @@ def _methods(scope: Scope, results: Sequence[Result]) -> tuple[str, ...]:
         gap = max(result.gap for result in curves)
         arguments = curves[0].provenance["arguments"]
         words.append(
-            "Time to response: nonparametric maximum likelihood for interval-censored times (Turnbull); intervals by "
+            "Time to response: nonparametric maximum likelihood for interval-censored times (Turnbull); "
+            "intervals by "
             f"bootstrap over patients ({arguments['n_replicates']} samples, seed {arguments['seed']}). "
             f"The duality gap, a bound on what the log-likelihood lacks, is at most {gap:.0e}."
         )
     words.append(
-        f"Response and remission: {level} by Wilson. Mean change and course: {level} by Student’s t. Side effects, blood "
-        "pressure and early stops per session: ratio estimator on the logit scale with patients as clusters; per patient: "
+        f"Response and remission: {level} by Wilson. Mean change and course: {level} by Student’s t. Side "
+        "effects, blood "
+        "pressure and early stops per session: ratio estimator on the logit scale with patients as "
+        "clusters; per patient: "
         "exact."
     )
     words.append(same_time_note(scope.cohort))
     if scope.calendar is None:
         words.append(
-            "No months are kept under Safe Harbor, so the report covers the whole cohort and nothing is shown month by month."
+            "No months are kept under Safe Harbor, so the report covers the whole cohort and nothing is "
+            "shown month by month."
         )
     else:
         cut = f"The data end on {scope.calendar.cut}." if scope.calendar.cut else (
-            "The clinic states no data cut; the data are taken to end before their last month, which may be incomplete."
+            "The clinic states no data cut; the data are taken to end before their last month, which may "
+            "be incomplete."
         )  # fmt: skip
         words.append(
-            f"{cut} Sections 1 to 3 and the attrition describe {scope.starters}, followed to the end of the data; section 4 per session "
+            f"{cut} Sections 1 to 3 and the attrition describe {scope.starters}, followed to the end of "
+            "the data; section 4 per session "
             f"describes the sessions of the {scope.period}."
             if scope.has_recent
             else cut
@@ -110,13 +119,18 @@ def _small_counts(scope: Scope) -> tuple[str, ...]:
             return ("Small counts are shown, since the data are synthetic.",)
         return ("Small counts are shown in this report. It must not leave the clinic.",)
     return (
-        "Counts of 1 to 10 patients or sessions, and all but 1 to 10, are not shown, nor are their percentages and "
-        "intervals; 0 is. A count that subtraction would give away within a table is not shown either: a month of a "
-        "printed total, a group of patients, a denominator, a step of the attrition, a neighbouring time of a curve. Of "
+        "Counts of 1 to 10 patients or sessions, and all but 1 to 10, are not shown, nor are their "
+        "percentages and "
+        "intervals; 0 is. A count that subtraction would give away within a table is not shown either: a "
+        "month of a "
+        "printed total, a group of patients, a denominator, a step of the attrition, a neighbouring time "
+        "of a curve. Of "
         "curves only planned times are shown; percentiles need 20 patients.",
         "Counts of rows, cells and sessions without a record describe the files and are shown.",
-        "Not done yet: a comparison with earlier reports, and of all figures of this report with each other. Two groups or "
-        "two reports that differ by a few patients may show a small count, so what leaves the clinic needs a check by hand.",
+        "Not done yet: a comparison with earlier reports, and of all figures of this report with each "
+        "other. Two groups or "
+        "two reports that differ by a few patients may show a small count, so what leaves the clinic needs "
+        "a check by hand.",
     )
 
 

@@ -80,7 +80,8 @@ def _section(scope: Scope, *, figures=(), tables=(), notes=()) -> Section:
         number=2,
         question="Who responded?",
         reading=(
-            "The same patients over three denominators. Over those scored nothing is assumed; over the other two a "
+            "The same patients over three denominators. Over those scored nothing is assumed; over the "
+            "other two a "
             "patient without a score counts as not responding, so these are lower bounds.",
         ),
         terms=tuple(terms),

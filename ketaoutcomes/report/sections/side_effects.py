@@ -63,7 +63,8 @@ def _section(*, figures=(), tables=(), notes=()) -> Section:
         number=4,
         question="Which side effects?",
         reading=(
-            "Per session and per patient answer different questions: “how often does it happen?” and “how many ever "
+            "Per session and per patient answer different questions: “how often does it happen?” and “how "
+            "many ever "
             "have it?”.",
         ),
         terms=(
@@ -71,7 +72,8 @@ def _section(*, figures=(), tables=(), notes=()) -> Section:
             ("Spontaneous", "(open): noted if mentioned."),
             (
                 "",
-                "How one asks decides the rate, so the two are never pooled. Sessions without a record are left out, never counted as “none”.",
+                "How one asks decides the rate, so the two are never pooled. Sessions without a record are "
+                "left out, never counted as “none”.",
             ),
         ),
         figures=figures,

@@ -37,7 +37,8 @@ def timing(scope: Scope) -> Part:
         result = _curve(scope, unit, instrument)
         if result is None:
             notes.append(
-                f"{instrument.name}: no patient has a valid baseline and a later score, so no curve in {unit} is given."
+                f"{instrument.name}: no patient has a valid baseline and a later score, so no curve in "
+                f"{unit} is given."
             )
             continue
         tables = _released(scope, unit, result)
@@ -57,7 +58,8 @@ def timing(scope: Scope) -> Part:
         number=1,
         question="How fast do patients respond?",
         reading=(
-            "First response after session 1. A score shows only that the change came between two assessments, so the "
+            "First response after session 1. A score shows only that the change came between two "
+            "assessments, so the "
             "curve is known at assessments and undetermined in between.",
         ),
         terms=_terms(scope),
@@ -68,7 +70,8 @@ def timing(scope: Scope) -> Part:
 
 
 NOT_RECORDED = {
-    "hours": "Response in hours: not recorded. It needs scores from an instrument that asks about now, such as a mood "
+    "hours": "Response in hours: not recorded. It needs scores from an instrument that asks about now, "
+    "such as a mood "
     "rating; an instrument that asks about the past days cannot show a change within hours.",
     "days": "Response in days: not recorded. No score of a symptom instrument is in the data.",
 }
@@ -112,7 +115,8 @@ def _figure(scope, unit, instrument, result, tables: dict[str, Released], letter
     curve = tables["table"].frame if "table" in tables else landmarks
     options = {name: tables[name].frame for name in ("masses", "naive") if name in tables}
     svg = drawn(
-        onset, curve, prefix=f"figure-1{letter}", title=title, description=_told(landmarks, unit, scope.level),
+        onset, curve, prefix=f"figure-1{letter}", title=title,
+        description=_told(landmarks, unit, scope.level),
         landmarks=landmarks, unit=unit, horizon=CURVES[unit][1], steps=not scope.gate.suppresses,
         recall_days=instrument.recall_days if unit == "days" else None,
         unit_line=f"Responded, % of patients ({rule})", **options,

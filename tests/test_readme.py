@@ -8,10 +8,14 @@ import subprocess
 import sys
 
 
+def session(root) -> str:
+    text = (root / "README.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    return block
+
+
 def test_session_of_the_readme_runs_and_writes_its_report(root, tmp_path):
-    blocks = re.findall(r"```python\n(.*?)```", (root / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
-    assert len(blocks) == 1
-    code = blocks[0].replace('"data/sample"', repr(str(root / "data" / "sample")))
+    code = session(root).replace('"data/sample"', repr(str(root / "data" / "sample")))
     ran = subprocess.run(
         [sys.executable, "-c", code],
         cwd=tmp_path,
@@ -25,8 +29,7 @@ def test_session_of_the_readme_runs_and_writes_its_report(root, tmp_path):
 
 
 def test_session_of_the_readme_is_about_fifteen_lines(root):
-    block = re.search(r"```python\n(.*?)```", (root / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
-    assert len([line for line in block.group(1).splitlines() if line.strip()]) <= 16
+    assert len([line for line in session(root).splitlines() if line.strip()]) <= 16
 
 
 def test_make_targets_of_the_readme_exist(root):

@@ -1,4 +1,4 @@
-"""Write what is generated in docs/: data.md from the schema, definitions.md from the catalog, onset.svg from data/sample."""
+"""Write what is generated in docs/: data.md (schema), definitions.md (catalog), onset.svg (data/sample)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ def data_page() -> str:
         ["rule", "what it does to", "why"],
         ((rule.name, ", ".join(rule.effects), rule.reason) for rule in RULES.values()),
     )
-    return f"{NOTE}\n# Data: tables and columns\n\n{data_dictionary()}\n## Rules\n\nread = kept + quarantined, always.\n\n{rules}"
+    parts = [NOTE, "# Data: tables and columns\n", data_dictionary()]
+    parts += ["## Rules\n", "read = kept + quarantined, always.\n", rules]
+    return "\n".join(parts)
 
 
 def instruments() -> str:
@@ -59,13 +61,16 @@ def definitions_page() -> str:
     parts = [
         NOTE,
         "# Definitions\n",
-        "Every definition has a name and a source. \"(unverified)\" means that the value was not found in its source "
-        "and must not be cited.\n",
+        'Every definition has a name and a source. "(unverified)" means that the value was not found in its '
+        "source and must not be cited.\n",
         "## Instruments\n",
         "No item wording is shipped. Scores and items are checked against these ranges.\n",
         instruments(),
         "## Outcomes\n",
-        table(["name", "kind", "definition", "source"], ((o.name, o.kind, o.text, o.citation) for o in OUTCOMES.values())),
+        table(
+            ["name", "kind", "definition", "source"],
+            ((o.name, o.kind, o.text, o.citation) for o in OUTCOMES.values()),
+        ),
         "## Windows\n",
         table(["name", "definition", "source"], ((w.name, w.text, w.citation) for w in WINDOWS.values())),
         "## Baseline and phase rules\n",
@@ -77,7 +82,10 @@ def definitions_page() -> str:
         "Each stands beside the definition under which it was measured; compare like with like.\n",
         table(
             ["study", "result", "definition", "source"],
-            ((b.study, f"{b.quantity}: {b.estimate:g} {b.unit}", b.definition, b.citation) for b in BENCHMARKS.values()),
+            (
+                (b.study, f"{b.quantity}: {b.estimate:g} {b.unit}", b.definition, b.citation)
+                for b in BENCHMARKS.values()
+            ),
         ),
     ]
     return "\n".join(parts)
@@ -92,7 +100,7 @@ def onset_figure() -> str:
         axes.figure,
         prefix="readme",
         title="Share of patients who have responded, by hours after session 1",
-        description="Simulated clinics. Steps and boxes: interval-censored estimate. Dashed: Kaplan-Meier at detection.",
+        description="Simulated clinics. Steps and boxes: interval-censored. Dashed: Kaplan-Meier.",
     )
     return drawing.replace("<svg ", '<svg style="background:#fff" ', 1)
 

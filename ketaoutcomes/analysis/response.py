@@ -269,6 +269,7 @@ def _definitions(cohort: Cohort, definition: Outcome, window: Window, rule: Base
         if not ended.derived:
             where = "phase as the clinic gave it; complete by this rule"
         if ended.n_filled:
-            where += f"; {ended.n_filled} cells without it filled from the sessions around them"
+            cells = "1 cell" if ended.n_filled == 1 else f"{ended.n_filled:,} cells"
+            where += f"; {cells} without it filled from the sessions around them"
         found.append((name, f"{text.rstrip('.')} ({where})", source))
     return tuple(found)

@@ -223,10 +223,10 @@ def _notes(
     n_sessions = len(cohort.sessions)
     if not found.session_row.size:
         why = "no session says whether there were any"
-        if found.n_flag_only:
+        if "side_effects" not in cohort.present:
             why = (
-                f"{found.n_flag_only:,} of {n_sessions:,} sessions are marked as recorded, but there is no "
-                "table of side effects that says what was found"
+                "there is no table of side effects, and a session's mark in 'side_effects_recorded' does not "
+                "say what was found"
             )
         return [
             f"Side effects are not recorded: {why}, so no rate can be given; it is not zero.",

@@ -12,13 +12,15 @@ from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.cohort.columns import prepare, scanned
 from ketaoutcomes.cohort.csv_text import RawTable
 from ketaoutcomes.cohort.draft import Draft
-from ketaoutcomes.cohort.events import place_disposition, place_side_effects, place_vitals, recorded
+from ketaoutcomes.cohort.events import place_disposition, place_vitals
 from ketaoutcomes.cohort.fingerprint import fingerprint, set_aside_digest
+from ketaoutcomes.cohort.follow_up import hours_to_data_cut
 from ketaoutcomes.cohort.rules import RULES
 from ketaoutcomes.cohort.schema import TABLES
 from ketaoutcomes.cohort.scores import place_scores
 from ketaoutcomes.cohort.sessions import Clock, link_patients, place_patients, place_sessions
 from ketaoutcomes.cohort.settings import Settings
+from ketaoutcomes.cohort.side_effects import place_side_effects, recorded
 from ketaoutcomes.errors import Problem
 
 __all__ = ["Build", "build"]
@@ -111,18 +113,17 @@ def _linked(drafts: dict[str, Draft], settings: Settings) -> dict[str, pd.DataFr
             drafts[name].problems += scanned(drafts[name], ["patient_id"], settings)
     session_rows, clock = place_sessions(drafts["sessions"], linked["sessions"], ids, settings)
     tables = {name: _empty(name, kind) for name in TABLES}
-    tables["patients"] = _frame(patients, patient_rows, {"patient_id": pd.Series(ids, name=None)})
     with_effects = unsure = None
     if "scores" in drafts:
         tables["scores"] = _scores(drafts["scores"], linked["scores"], clock, kind, settings)
     if "side_effects" in drafts:
         draft, codes = drafts["side_effects"], linked["side_effects"]
-        rows, session, unsure = place_side_effects(draft, codes, clock, settings)
+        rows, session, unsure = place_side_effects(draft, codes, clock)
         with_effects = np.bincount(session[rows], minlength=session_rows.size) > 0
         tables["side_effects"] = _of_sessions(draft, rows, codes, session, clock, kind)
     if "vitals" in drafts:
         draft, codes = drafts["vitals"], linked["vitals"]
-        rows, session = place_vitals(draft, codes, clock, settings)
+        rows, session = place_vitals(draft, codes, clock)
         tables["vitals"] = _of_sessions(draft, rows, codes, session, clock, kind)
     if "disposition" in drafts:
         draft, codes = drafts["disposition"], linked["disposition"]
@@ -133,6 +134,11 @@ def _linked(drafts: dict[str, Draft], settings: Settings) -> dict[str, pd.DataFr
     tables["sessions"]["side_effects_recorded"] = recorded(
         drafts["sessions"], session_rows, with_effects, unsure
     )
+    hours = hours_to_data_cut(drafts, clock, settings)
+    if hours is not None:
+        patients.numbers["hours_to_data_cut"] = np.full(patients.n, np.nan)
+        patients.numbers["hours_to_data_cut"][patient_rows] = hours
+    tables["patients"] = _frame(patients, patient_rows, {"patient_id": pd.Series(ids, name=None)})
     return tables
 
 
@@ -144,6 +150,7 @@ def _sessions(draft: Draft, rows, codes, clock: Clock, kind) -> pd.DataFrame:
         "hour": pd.Series(clock.hour, copy=False),
         "hour_low": pd.Series(clock.low, copy=False),
         "hour_high": pd.Series(clock.high, copy=False),
+        "clock_known": pd.Series(clock.exact, copy=False),
     }
     draft.numbers.setdefault("dose_mg_per_kg", np.full(draft.n, np.nan))
     draft.numbers.setdefault("duration_minutes", np.full(draft.n, np.nan))

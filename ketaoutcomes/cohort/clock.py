@@ -16,9 +16,10 @@ import pandas as pd
 from ketaoutcomes.cohort.settings import Settings
 from ketaoutcomes.cohort.values import MISSING, Numbers, Words, text
 
-__all__ = ["Times", "holds_dates", "read_dates", "read_days", "read_hours"]
+__all__ = ["Times", "day_starts", "holds_dates", "read_dates", "read_days", "read_hours", "to_seconds"]
 
 HOURS_PER_DAY = 24.0
+SECONDS_PER_HOUR = 3600.0
 MOST_HOURS = 438_300.0  # 50 years: beyond it a number is no time since a first session
 EPOCH = pd.Timestamp("1970-01-01")
 HOUR = pd.Timedelta(hours=1)
@@ -67,9 +68,15 @@ class Times:
     failures: dict[str, np.ndarray] = field(default_factory=dict)
 
 
+def to_seconds(hour: np.ndarray) -> np.ndarray:
+    """Return hours rounded to the nearest second, so that 4.3 days and 103.2 hours are one time."""
+    return np.round(hour * SECONDS_PER_HOUR) / SECONDS_PER_HOUR + 0.0
+
+
 def read_hours(found: Numbers) -> Times:
     """Return exact times from hours since the first session."""
-    return Times(found.values, found.values, found.values, bad=_number_rules(found, MOST_HOURS))
+    hour = to_seconds(found.values)
+    return Times(hour, hour, hour, bad=_number_rules(found, MOST_HOURS))
 
 
 def read_days(found: Numbers) -> Times:
@@ -78,7 +85,7 @@ def read_days(found: Numbers) -> Times:
     A day with a fraction is exact. A whole number says no more than "some time
     in the 24 hours from then".
     """
-    hour = found.values * HOURS_PER_DAY
+    hour = to_seconds(found.values * HOURS_PER_DAY)
     whole = found.values == np.floor(found.values)
     high = np.where(whole, hour + HOURS_PER_DAY, hour)
     return Times(hour, hour, high, bad=_number_rules(found, MOST_HOURS / HOURS_PER_DAY))
@@ -229,8 +236,8 @@ def _combine(read: _Read, settings: Settings, bad: dict[str, np.ndarray]) -> Tim
         bad["time_skipped"], bad["time_twice"] = np.zeros_like(clock), np.zeros_like(clock)
         bad["time_skipped"][clock], bad["time_twice"][clock] = skipped, twice
     if day_only.any():
-        low[day_only] = _midnights(naive[day_only], settings.timezone)
-        high[day_only] = _midnights(naive[day_only] + pd.Timedelta(days=1), settings.timezone)
+        low[day_only] = day_starts(naive[day_only], settings.timezone)
+        high[day_only] = day_starts(naive[day_only] + pd.Timedelta(days=1), settings.timezone)
         hour[day_only] = (low[day_only] + high[day_only]) / 2.0
     written = read.written
     if settings.timezone is not None:
@@ -258,7 +265,7 @@ def _local_hours(naive: pd.Series, timezone: str) -> tuple[np.ndarray, np.ndarra
     return hours, skipped.to_numpy(), (lost & ~skipped).to_numpy()
 
 
-def _midnights(naive: pd.Series, timezone: str) -> np.ndarray:
+def day_starts(naive: pd.Series, timezone: str) -> np.ndarray:
     """Return UTC hours at which local days begin; without a midnight they begin when clocks resume."""
     start = naive.dt.normalize().dt.tz_localize(
         timezone, nonexistent="shift_forward", ambiguous=np.ones(len(naive), dtype=bool)

@@ -20,6 +20,8 @@ __all__ = ["Cohort"]
 HOURS_PER_DAY = 24.0
 # More levels than this are not listed in a message.
 MOST_LEVELS = 30
+# Nobody is chosen by these: each patient has their own.
+PER_PATIENT = frozenset({"patient_id", "hour_low", "hour_high", "hours_to_data_cut"})
 STYLE = "border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:13px"
 CELL = "padding:2px 12px 2px 0;border-top:1px solid #DDE2E6"
 
@@ -162,16 +164,14 @@ class Cohort:
     def _patients_with(self, name: str, levels: list) -> np.ndarray:
         """Return which patients have one of the levels; bool, in the order of `patients`."""
         patients, sessions = self.tables["patients"], self.tables["sessions"]
-        if name in patients.columns:
+        if name in patients.columns and name not in PER_PATIENT - {"patient_id"}:
             return _matches(patients[name], "patients", name, levels)
         if name in sessions.columns:
             match = _matches(sessions[name], "sessions", name, levels)
             codes = sessions["patient_id"].cat.codes.to_numpy()
             n = np.bincount(codes, minlength=self.n_patients)
             return (np.bincount(codes[match], minlength=self.n_patients) == n) & (n > 0)
-        choices = sorted(
-            {*patients.columns, *sessions.columns, "instrument"} - {"patient_id", "hour_low", "hour_high"}
-        )
+        choices = sorted({*patients.columns, *sessions.columns, "instrument"} - PER_PATIENT)
         raise DataError(f"no column '{name}' in patients or sessions; choose from {', '.join(choices)}")
 
     def _of(self, keep: np.ndarray, instruments: list[str] | None, words: tuple[str, ...]) -> Cohort:

@@ -36,8 +36,14 @@ def normal_name(name: str) -> str:
 def wants(name: str, table: Table, covariates: Collection[str] | None) -> bool:
     """Whether a column is read: those of the data dictionary, items, and the covariates asked for."""
     normal = normal_name(name)
+    if normal in _derived(table):
+        return False
     known = normal in table.names or (table.name == "scores" and ITEM.fullmatch(normal) is not None)
     return known or covariates is None or normal in covariates
+
+
+def _derived(table: Table) -> frozenset[str]:
+    return frozenset(column.name for column in table.columns if column.derived)
 
 
 def prepare(table: Table, raw: RawTable, settings: Settings, covariates: Collection[str] | None) -> Draft:
@@ -61,6 +67,8 @@ def prepare(table: Table, raw: RawTable, settings: Settings, covariates: Collect
             _read_further(draft, name, settings, raw.separator)
     draft.problems += _value_problems(draft, settings)
     _tell_further(draft)
+    for name in sorted(_derived(table) & {normal_name(header) for header in (*headers, *raw.unread)}):
+        draft.note("reserved_column", name)
     if raw.n_blank:
         draft.note("blank_lines", message=f"{RULES['blank_lines'].reason}: {raw.n_blank}")
     return draft

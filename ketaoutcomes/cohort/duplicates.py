@@ -7,7 +7,7 @@ import pandas as pd
 
 from ketaoutcomes.cohort.draft import Draft
 
-__all__ = ["neighbours", "set_aside_duplicates"]
+__all__ = ["marked", "neighbours", "set_aside_copies", "set_aside_duplicates"]
 
 
 def neighbours(order: np.ndarray, *keys: np.ndarray) -> np.ndarray:
@@ -31,23 +31,29 @@ def neighbours(order: np.ndarray, *keys: np.ndarray) -> np.ndarray:
     return order[shared]
 
 
-def set_aside_duplicates(
-    draft: Draft, rows: np.ndarray, keys: list[np.ndarray], policy: str, *, average: str | None = None
-) -> None:
-    """Set aside copies but the first, and of rows that disagree what the policy says.
+def marked(places: np.ndarray, n: int) -> np.ndarray:
+    """Return which of n places occur among those given, where -1 is none; (n,) bool."""
+    out = np.zeros(n + 1, dtype=bool)
+    out[places] = True
+    return out[:n]
+
+
+def set_aside_copies(draft: Draft, rows: np.ndarray, keys: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Set aside copies but the first; return the rows that still share their key, and their groups.
 
     Parameters
     ----------
-    draft : Draft
     rows : (m,) int array
         Rows that share their key with another row.
     keys : list of (n,) arrays
-    policy : {"quarantine", "first", "last", "mean"}
-    average : str, optional
-        The column that "mean" averages; without one "mean" sets aside all.
+
+    Returns
+    -------
+    rows, group : (k,) int arrays
+        Rows in the order of the file, and a number per key.
     """
     if rows.size == 0:
-        return
+        return rows, rows
     rows = np.sort(rows)
     content = draft.rows(rows)
     group = (
@@ -62,7 +68,26 @@ def set_aside_duplicates(
     draft.quarantine(aside, "duplicate_copy")
     rows, group = rows[~copy], group[~copy]
     again = pd.Series(group).duplicated(keep=False).to_numpy()
-    rows, group = rows[again], group[again]
+    return rows[again], group[again]
+
+
+def set_aside_duplicates(
+    draft: Draft, rows: np.ndarray, keys: list[np.ndarray], policy: str, *, average: str | None = None
+) -> None:
+    """Set aside copies but the first, and of rows that disagree what the policy says.
+
+    Parameters
+    ----------
+    draft : Draft
+    rows : (m,) int array
+        Rows that share their key with another row.
+    keys : list of (n,) arrays
+    policy : {"quarantine", "first", "last", "mean"}
+    average : str, optional
+        The column that "mean" averages; without one "mean" sets aside all. Other
+        numbers on which the rows disagree become missing.
+    """
+    rows, group = set_aside_copies(draft, rows, keys)
     if rows.size == 0:
         return
     drop = np.ones(rows.size, dtype=bool)
@@ -70,8 +95,13 @@ def set_aside_duplicates(
         drop = pd.Series(group).duplicated(keep=policy).to_numpy()
     elif policy == "mean" and average is not None:
         drop = pd.Series(group).duplicated(keep="first").to_numpy()
-        mean = pd.Series(draft.numbers[average][rows]).groupby(group).transform("mean").to_numpy()
-        draft.numbers[average][rows] = mean
-    aside[:] = False
+        for name, values in draft.numbers.items():
+            found = pd.Series(values[rows]).groupby(group)
+            if name == average:
+                values[rows] = found.transform("mean").to_numpy()
+            else:
+                # What the rows do not agree on goes with none of them: an item is not averaged.
+                values[rows[(found.transform("nunique") > 1).to_numpy()]] = np.nan
+    aside = np.zeros(draft.n, dtype=bool)
     aside[rows[drop]] = True
     draft.quarantine(aside, "duplicate_conflict")

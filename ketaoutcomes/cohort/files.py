@@ -50,7 +50,7 @@ class Contents:
 def find_tables(folder: Path) -> Contents:
     """Return the files of the tables in a folder. Names come from the fixed list of tables only."""
     if not folder.is_dir():
-        return Contents({}, (_problem("no_folder"),), ())
+        return Contents({}, (_problem("not_folder" if folder.exists() else "no_folder"),), ())
     paths: dict[str, Path] = {}
     problems, others = [], []
     try:

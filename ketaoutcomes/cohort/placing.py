@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ketaoutcomes.cohort.clock import MOST_HOURS
+from ketaoutcomes.cohort.clock import MOST_HOURS, to_seconds
 from ketaoutcomes.cohort.draft import Draft
 from ketaoutcomes.cohort.sessions import Clock
 
@@ -38,7 +38,7 @@ def place_times(draft: Draft, codes: np.ndarray, clock: Clock) -> Placed:
     if not clock.dated:
         draft.fail("mixed_clocks", draft.table.date)
     origin = np.where(codes >= 0, clock.origin[codes] if clock.origin.size else np.nan, np.nan)
-    placed = Placed(times.hour - origin, times.low - origin, times.high - origin)
+    placed = Placed(*(to_seconds(column - origin) for column in (times.hour, times.low, times.high)))
     with np.errstate(invalid="ignore"):
         draft.quarantine(timed & (np.abs(placed.hour) > MOST_HOURS), "time_range")
     return placed
@@ -90,13 +90,17 @@ def _first_at_or_after(clock: Clock, codes: np.ndarray, moment: np.ndarray) -> n
 def session_rows(draft: Draft, codes: np.ndarray, clock: Clock) -> np.ndarray:
     """Return each row's session among the kept ones; set aside rows whose patient has no such session.
 
+    So are all rows of patients whose sessions may have been counted otherwise by
+    the clinic than here.
+
     Returns
     -------
     (n,) int64 array
         -1 where there is none.
     """
     number = draft.numbers["session"]
-    usable = ~np.isnan(number) & (codes >= 0)
+    draft.quarantine((codes >= 0) & clock.unsure[codes], "session_number_unsure")
+    usable = ~np.isnan(number) & (codes >= 0) & ~draft.set_aside_by("session_number_unsure")
     out = np.full(draft.n, -1, dtype=np.int64)
     numbered = np.flatnonzero(~np.isnan(clock.given))
     if numbered.size and usable.any():

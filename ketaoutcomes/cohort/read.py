@@ -33,7 +33,8 @@ def load_cohort(folder: str | Path, columns: Collection[str] | None = None) -> C
     ----------
     folder : str or Path
     columns : collection of str, optional
-        Names of the further columns to keep as covariates; all when absent.
+        Names of the further columns to keep as covariates; all when absent. The
+        others are dropped unread: only their names are looked at for identifiers.
 
     Raises
     ------

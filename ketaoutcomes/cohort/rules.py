@@ -40,6 +40,7 @@ ROW, CELL, FILE, NOTE = ("row",), ("cell",), ("file",), ("note",)
 _ALL = (
     # Files and headers
     Rule("no_folder", FILE, "there is no such folder"),
+    Rule("not_folder", FILE, "this is not a folder; give the folder that holds the tables"),
     Rule("missing_table", FILE, "the table is needed and is not there"),
     Rule(
         "not_regular_file", FILE, "this is a link, a folder or a device; put the file itself into the folder"
@@ -163,17 +164,40 @@ _ALL = (
     Rule("score_range", ROW, "the score is outside the instrument's range"),
     Rule("item_range", ROW, "an item is outside the range of the instrument's items"),
     Rule("items_total", ROW, "the score is not what the items add up to by the instrument's rule"),
-    Rule("items_missing", ROW, "there is no score, and too few items are answered to compute one"),
+    Rule(
+        "items_missing",
+        ROW,
+        "too few items are answered for a score by the instrument's rule; a total of a few items is none",
+    ),
+    Rule(
+        "score_step",
+        ROW,
+        "the instrument's scores are a multiple of whole items' sum, and this one is not: most likely it is "
+        "the raw sum, which is to be multiplied",
+    ),
+    Rule(
+        "merged_effect",
+        ROW,
+        "the session has the same side effect in another row, which is kept with the worst severity, the "
+        "earliest onset and the longest duration of all",
+    ),
     Rule(
         "none_and_effect",
         ROW,
-        "the session has a side effect and also a row that says 'none'; the side effect is kept",
+        "the row says 'none', and the session has a side effect too, or a row that may be one; 'none' does "
+        "not count",
     ),
     Rule(
         "unclear_effect",
         ROW,
-        "the cell says NA or the like, which can mean 'none' or 'not known'; write 'none', or leave the "
-        "row out",
+        "the cell says NA, 'no ...', 'denies ...' or the like, which can mean 'none' or 'not known', or "
+        "'none' with a severity; write 'none' or the side effect, or leave the row out",
+    ),
+    Rule(
+        "session_number_unsure",
+        ROW,
+        "the sessions have no numbers in the file and one of this patient was set aside, so it is not sure "
+        "which session is meant; give 'session' in the table of sessions",
     ),
     Rule(
         "minute_range",
@@ -202,6 +226,13 @@ _ALL = (
     Rule("pressure_order", CELL, "the diastolic pressure is not below the systolic; both are set aside"),
     Rule("month_form", CELL, "the month is not written as YYYY-MM"),
     # Notes
+    Rule("reserved_column", NOTE, "the column is derived here, so that the file's own is not read"),
+    Rule(
+        "items_prorated",
+        NOTE,
+        "some items are blank, so the score was computed from the items answered by the instrument's rule, "
+        "in place of the total given",
+    ),
     Rule("unknown_file", NOTE, "the file is not one of the tables and was not read"),
     Rule("unknown_column", NOTE, "the column is not in the data dictionary and is kept as a covariate"),
     Rule(

@@ -43,6 +43,8 @@ class Column:
         The words allowed; any word when empty.
     rule : str
         Rule by which a value outside the range is set aside.
+    derived : bool
+        Made here and never read from a file.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Column:
     required: bool = False
     words: tuple[str, ...] = ()
     rule: str = "out_of_range"
+    derived: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,7 @@ class Table:
         What one row is.
     key : tuple of str
         Columns that no two rows share; "time" stands for whichever time column is given.
+        Empty where only exact copies are set aside.
     columns : tuple of Column
     required : bool
         Whether a cohort without the table is refused.
@@ -152,6 +156,14 @@ PATIENTS = Table(
         Column("uncontrolled_hypertension", "flag", "screening: blood pressure not under control"),
         Column("substance_use_history", "flag", "screening: history of substance use disorder"),
         Column("cardiac_condition", "flag", "screening: heart condition"),
+        Column(
+            "hours_to_data_cut",
+            "number",
+            "from the first session to the end of the day of data_cut, or without one to the last moment "
+            "recorded of anybody; only in a limited data set with dates",
+            "hours",
+            derived=True,
+        ),
     ),
 )
 
@@ -165,6 +177,13 @@ SESSIONS = Table(
         _hour("start of the session"),
         _day("start of the session"),
         _date("start", "start of the session"),
+        Column(
+            "clock_known",
+            "flag",
+            "the start is known to the clock time; if no, only its day is, and hours since the first "
+            "session, which is hour 0 all the same, are known to a day",
+            derived=True,
+        ),
         Column(
             "session",
             "integer",
@@ -241,7 +260,7 @@ SCORES = Table(
 SIDE_EFFECTS = Table(
     "side_effects",
     "one side effect in one session, or the word none",
-    ("patient_id", "session", "effect"),
+    ("patient_id", "session", "effect", "ascertainment"),
     columns=(
         PATIENT,
         SESSION,
@@ -279,8 +298,8 @@ SIDE_EFFECTS = Table(
 
 VITALS = Table(
     "vitals",
-    "one reading",
-    ("patient_id", "session", "minute"),
+    "one reading; a minute may have several",
+    (),
     columns=(
         PATIENT,
         SESSION,
@@ -330,7 +349,7 @@ def data_dictionary() -> str:
         lines += [
             f"## `{table.name}` ({needed})",
             "",
-            f"A row is {table.row}. Key: {', '.join(table.key)}.",
+            f"A row is {table.row}. Key: {', '.join(table.key) or 'none; only exact copies are set aside'}.",
             "",
         ]
         lines += ["| column | kind | unit | range | needed | meaning |", "|---|---|---|---|---|---|"]
@@ -349,7 +368,7 @@ def _line(table: Table, column: Column) -> str:
     span = " or ".join(column.words)
     if column.low is not None:
         span = f"{column.low:,g} and up" if column.high is None else f"{column.low:,g} to {column.high:,g}"
-    needed = "yes" if column.required else ""
+    needed = "derived" if column.derived else "yes" if column.required else ""
     if column.name in table.times and table.name != "disposition":
         needed = "one of " + ", ".join(table.times)
     return f"| `{column.name}` | {column.kind} | {column.unit} | {span} | {needed} | {column.meaning} |"

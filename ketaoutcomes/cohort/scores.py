@@ -1,24 +1,20 @@
-"""Scores: instruments by their usual names, totals against items and ranges, times on the clock."""
+"""Scores: instruments by their usual names, totals from `totals`, times on the clock."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from ketaoutcomes.catalog.instruments import Instrument, find_instrument
-from ketaoutcomes.catalog.scoring import score_items
 from ketaoutcomes.cohort.draft import Draft
 from ketaoutcomes.cohort.duplicates import neighbours, set_aside_duplicates
 from ketaoutcomes.cohort.ids import time_order
 from ketaoutcomes.cohort.placing import Placed, before_or_after, place_times
-from ketaoutcomes.cohort.schema import ITEM
 from ketaoutcomes.cohort.sessions import Clock
 from ketaoutcomes.cohort.settings import Settings
+from ketaoutcomes.cohort.totals import hold_to_ranges, hold_to_steps, take_totals
 from ketaoutcomes.errors import DataError
 
 __all__ = ["place_scores"]
-
-# Totals are whole or halves; a mean of items may be written with few decimals.
-ROUNDING = 0.05
 
 
 def place_scores(
@@ -26,8 +22,9 @@ def place_scores(
 ) -> tuple[np.ndarray, Placed]:
     """Return the kept scores' rows by patient, instrument and time, and all rows' times."""
     _name_instruments(draft)
-    _totals(draft)
-    _hold_to_ranges(draft)
+    take_totals(draft)
+    hold_to_ranges(draft)
+    hold_to_steps(draft)
     placed = place_times(draft, codes, clock)
     timing = draft.words.get("timing")
     timing_codes = np.full(draft.n, -1, dtype=np.int32) if timing is None else timing.codes
@@ -70,78 +67,3 @@ def _find(name: str) -> Instrument | None:
         return find_instrument(name)
     except DataError:
         return None
-
-
-def _totals(draft: Draft) -> None:
-    """Compute totals from items where there are items, and hold given totals against them."""
-    names = sorted((name for name in draft.numbers if ITEM.fullmatch(name)), key=lambda name: int(name[1:]))
-    if "score" not in draft.numbers:
-        draft.numbers["score"] = np.full(draft.n, np.nan)
-    score = draft.numbers["score"]
-    given = ~np.isnan(score)
-    few = np.zeros(draft.n, dtype=bool)
-    if names:
-        n_missing = np.full(draft.n, np.nan)
-        instruments = draft.words["instrument"]
-        for number, level in enumerate(instruments.levels):
-            instrument = draft.instruments[level]
-            if instrument is None or instrument.scoring == "total":
-                continue
-            rows = np.flatnonzero(draft.kept & (instruments.codes == number))
-            used = names[: instrument.n_items]
-            if rows.size == 0 or used != [f"i{item}" for item in range(1, instrument.n_items + 1)]:
-                continue
-            items = np.column_stack([draft.numbers[name][rows] for name in used])
-            answered = ~np.isnan(items)
-            rows, items = rows[answered.any(axis=1)], items[answered.any(axis=1)]
-            if rows.size:
-                few |= _score_rows(draft, instrument, rows, items, given, n_missing)
-        if not np.isnan(n_missing).all():
-            draft.numbers["n_missing_items"] = n_missing
-    empty = np.isnan(draft.numbers["score"])
-    draft.quarantine(empty & few, "items_missing")
-    draft.quarantine(empty, "missing_required")
-
-
-def _score_rows(draft: Draft, instrument: Instrument, rows, items, given, n_missing) -> np.ndarray:
-    """Score some rows of one instrument from their items; return which have too few items."""
-    low = np.array([span[0] for span in instrument.item_ranges])
-    high = np.array([span[1] for span in instrument.item_ranges])
-    with np.errstate(invalid="ignore"):
-        outside = ((items < low) | (items > high)).any(axis=1)
-    wrong = np.zeros(draft.n, dtype=bool)
-    wrong[rows[outside]] = True
-    draft.quarantine(wrong, "item_range")
-    rows, items = rows[~outside], items[~outside]
-    few = np.zeros(draft.n, dtype=bool)
-    if rows.size == 0:
-        return few
-    scored = score_items(instrument, items)
-    n_missing[rows] = scored.n_missing
-    complete = (scored.n_missing == 0) & ~np.isnan(scored.score)
-    wrong = np.zeros(draft.n, dtype=bool)
-    differs = complete & given[rows] & (np.abs(scored.score - draft.numbers["score"][rows]) > ROUNDING)
-    wrong[rows[differs]] = True
-    draft.quarantine(wrong, "items_total")
-    fill = ~given[rows]
-    draft.numbers["score"][rows[fill]] = scored.score[fill]
-    few[rows[fill & np.isnan(scored.score)]] = True
-    return few
-
-
-def _hold_to_ranges(draft: Draft) -> None:
-    """Set aside scores outside their instruments' ranges."""
-    levels = draft.words["instrument"].levels
-    known = [draft.instruments[level] for level in levels]
-    low = np.array([one.minimum if one else -np.inf for one in known] + [-np.inf])
-    high = np.array([one.maximum if one else np.inf for one in known] + [np.inf])
-    codes, score = draft.words["instrument"].codes, draft.numbers["score"]
-    with np.errstate(invalid="ignore"):
-        outside = (score < low[codes]) | (score > high[codes])
-    for number in np.unique(codes[outside & draft.kept]).tolist():
-        one = known[number]
-        rows = outside & draft.kept & (codes == number)
-        span = f"{one.minimum:g} to {one.maximum:g}"
-        message = f'is outside {span} for "{one.name}"; correct the file or the instrument'
-        draft.note("score_range", "score", rows=rows, message=message)
-    draft.quarantine(outside, "score_range")

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ketaoutcomes.cohort.clock import to_seconds
 from ketaoutcomes.cohort.draft import Draft
-from ketaoutcomes.cohort.duplicates import neighbours, set_aside_duplicates
+from ketaoutcomes.cohort.duplicates import marked, neighbours, set_aside_duplicates
 from ketaoutcomes.cohort.ids import id_text, look_up, repeated, time_order
 from ketaoutcomes.cohort.settings import Settings
 
@@ -63,6 +64,11 @@ class Clock:
         Hours since the patient's first session.
     given : (n_sessions,) float array
         Number of each session as the clinic counts.
+    exact : (n_sessions,) bool array
+        The clock time of the start is known, and not only its day.
+    unsure : (n_patients,) bool array
+        The clinic gives no numbers, and a session that was set aside may have
+        counted, so that later ones may have other numbers than here.
     """
 
     ids: pd.Index
@@ -74,6 +80,8 @@ class Clock:
     low: np.ndarray
     high: np.ndarray
     given: np.ndarray
+    exact: np.ndarray
+    unsure: np.ndarray
 
 
 def place_patients(draft: Draft, settings: Settings) -> tuple[pd.Index, np.ndarray]:
@@ -127,13 +135,37 @@ def place_sessions(
     rows = rows[draft.kept[rows]]
     owner = codes[rows]
     starts = np.searchsorted(owner, np.arange(len(ids) + 1)).astype(np.int64)
-    hour, low, high = (column[rows] - origin[owner] for column in (times.hour, times.low, times.high))
+    hour, low, high = (
+        to_seconds(column[rows] - origin[owner]) for column in (times.hour, times.low, times.high)
+    )
+    exact = times.high[rows] <= times.low[rows]
     # The clock starts with the first session, so its own time is known exactly: 0.
     first = starts[:-1][np.diff(starts) > 0]
     hour[first] = low[first] = high[first] = 0.0
     number = np.arange(rows.size) - starts[owner] + 1.0
-    counted = given[rows] if "session" in draft.numbers else number
-    return rows, Clock(ids, times.dated, origin, why, starts, hour, low, high, counted)
+    counted, unsure = given[rows], np.zeros(len(ids), dtype=bool)
+    if "session" not in draft.numbers:
+        counted, unsure = number, _may_be_miscounted(draft, rows, codes, ids, settings)
+    return rows, Clock(ids, times.dated, origin, why, starts, hour, low, high, counted, exact, unsure)
+
+
+def _may_be_miscounted(draft: Draft, rows, codes, ids: pd.Index, settings: Settings) -> np.ndarray:
+    """Return the patients with a lost session that may have had a number before one that is kept; bool.
+
+    `rows` are the kept rows by patient and time.
+    """
+    hour = draft.times.hour
+    last = np.full(len(ids), -np.inf)
+    np.maximum.at(last, codes[rows], hour[rows])
+    lost = ~draft.kept & (codes >= 0) & ~draft.set_aside_by("duplicate_copy")
+    if settings.duplicates in ("first", "last"):
+        lost &= ~draft.set_aside_by("duplicate_conflict")
+    lost = np.flatnonzero(lost)
+    lost = lost[~(hour[lost] > last[codes[lost]])]
+    unsure = marked(codes[lost], len(ids))
+    torn = look_up(pd.Series(draft.lost_ids, dtype="str"), ids)
+    unsure[torn[torn >= 0]] = True
+    return unsure
 
 
 def _routes_and_doses(draft: Draft) -> None:

@@ -45,7 +45,9 @@ class Settings:
         Whether a score at a session's own time counts as before or after it.
     duplicates : {"quarantine", "first", "last", "mean"}
         What is kept of rows that share a key and disagree. "mean" averages
-        scores; in the other tables it sets all of them aside.
+        scores; in the other tables it sets all of them aside. It says nothing of
+        side effects, of which one row each is made, nor of vital signs, which
+        are all kept.
     synthetic : bool
         The data are simulated, so that small counts hide nobody.
     data_cut : str, optional

@@ -39,8 +39,6 @@ class Recorded:
         Records that do not say how they were asked.
     n_silent_unknown : int
         Of these, the sessions without a row.
-    n_flag_only : int
-        Sessions marked as recorded although there is no table of side effects.
     """
 
     session_row: np.ndarray
@@ -52,7 +50,6 @@ class Recorded:
     n_assumed: int
     n_not_stated: int
     n_silent_unknown: int
-    n_flag_only: int
 
 
 def recorded_side_effects(cohort: Cohort) -> Recorded:
@@ -79,9 +76,7 @@ def recorded_side_effects(cohort: Cohort) -> Recorded:
 
     recorded = cohort.sessions["side_effects_recorded"].fillna(False).to_numpy(dtype=bool).copy()
     recorded[rows] = False
-    n_flag_only = 0
     if "side_effects" not in cohort.present:
-        n_flag_only = int(recorded.sum())
         recorded[:] = False
     silent = np.flatnonzero(recorded)
     way_of_silent = _way_of_silent(cohort, silent, rows, way_of_row, number[NOT_STATED])
@@ -103,7 +98,6 @@ def recorded_side_effects(cohort: Cohort) -> Recorded:
         n_assumed=int((way_of_silent != number[NOT_STATED]).sum()),
         n_not_stated=int((way == number[NOT_STATED]).sum()),
         n_silent_unknown=int((way_of_silent == number[NOT_STATED]).sum()),
-        n_flag_only=n_flag_only,
     )
 
 

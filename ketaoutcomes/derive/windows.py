@@ -9,16 +9,27 @@ from ketaoutcomes.catalog.definitions import Window
 from ketaoutcomes.catalog.definitions import window as window_named
 from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.derive.arrays import first_of_segment, patient_codes
+from ketaoutcomes.derive.clock import HOURS_PER_DAY, clock_known, day_only
 from ketaoutcomes.derive.followup import follow_up
-from ketaoutcomes.derive.scores import HOURS_PER_DAY, scores, starters, superseded
+from ketaoutcomes.derive.scores import scores, starters, superseded
 from ketaoutcomes.derive.sessions import induction
 
-__all__ = ["INCOMPLETE", "NOT_DUE", "NO_SCORE_IN_WINDOW", "SCORED", "nearest", "windowed", "windowed_of"]
+__all__ = [
+    "DAY_ONLY",
+    "INCOMPLETE",
+    "NOT_DUE",
+    "NO_SCORE_IN_WINDOW",
+    "SCORED",
+    "nearest",
+    "windowed",
+    "windowed_of",
+]
 
 SCORED = "scored"
 NOT_DUE = "window not closed at the data cut"
 NO_SCORE_IN_WINDOW = "no score in the window"
 INCOMPLETE = "induction not complete"
+DAY_ONLY = "only the day of the score or of session 1 is known"
 
 
 def windowed(cohort: Cohort, instrument: str, window: str) -> pd.DataFrame:
@@ -29,7 +40,8 @@ def windowed(cohort: Cohort, instrument: str, window: str) -> pd.DataFrame:
     whose induction was complete by the phase rule. A patient whose window had not
     closed at the data cut is not due, and has no score here even if one is already
     there: to count those who came early and not those who may still come would
-    only let the responders in.
+    only let the responders in. For a window narrower than a day the clock times of
+    the score and of session 1 must be known.
 
     Parameters
     ----------
@@ -44,7 +56,8 @@ def windowed(cohort: Cohort, instrument: str, window: str) -> pd.DataFrame:
     DataFrame
         `patient_id`, `hour` and `score` (missing if none), `hours_from_anchor`,
         `status` ("scored", "window not closed at the data cut", "no score in the
-        window", "induction not complete").
+        window", "induction not complete", "only the day of the score or of
+        session 1 is known").
     """
     return windowed_of(cohort, scores(cohort, instrument), window_named(window))
 
@@ -60,7 +73,10 @@ def windowed_of(cohort: Cohort, placed: pd.DataFrame, window: Window) -> pd.Data
     after = (placed["session"].to_numpy() > 0) & ~open_still[codes] & ~superseded(placed)
     with np.errstate(invalid="ignore"):
         inside = after & (from_anchor >= window.low_hours) & (from_anchor < window.high_hours)
-    chosen = nearest(codes, from_anchor, np.flatnonzero(inside), window.target_hours)
+    vague = np.zeros(len(placed), dtype=bool)
+    if window.high_hours - window.low_hours < HOURS_PER_DAY:
+        vague = inside & (day_only(placed) | ~clock_known(cohort)[codes])
+    chosen = nearest(codes, from_anchor, np.flatnonzero(inside & ~vague), window.target_hours)
 
     score, taken = np.full(n_patients, np.nan), np.full(n_patients, np.nan)
     score[codes[chosen]] = placed["score"].to_numpy(float)[chosen]
@@ -68,6 +84,7 @@ def windowed_of(cohort: Cohort, placed: pd.DataFrame, window: Window) -> pd.Data
 
     status = np.full(n_patients, NO_SCORE_IN_WINDOW, dtype=object)
     status[~has_anchor] = INCOMPLETE
+    status[codes[vague]] = DAY_ONLY
     status[open_still] = NOT_DUE
     status[codes[chosen]] = SCORED
     treated = starters(cohort)

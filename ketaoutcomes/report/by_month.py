@@ -14,8 +14,8 @@ from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.derive.arrays import patient_codes
 from ketaoutcomes.derive.baseline import VALID, baseline
 from ketaoutcomes.derive.sessions import session_table
-from ketaoutcomes.derive.side_effects import recorded_side_effects
-from ketaoutcomes.derive.windows import SCORED, windowed
+from ketaoutcomes.derive.side_effects import NONE, recorded_side_effects
+from ketaoutcomes.derive.windows import NOT_DUE, SCORED, windowed
 from ketaoutcomes.engine.means import mean_interval
 from ketaoutcomes.engine.rates import cluster_ratio_by, wilson
 from ketaoutcomes.report.scope import WINDOW, with_column
@@ -61,44 +61,80 @@ def _wanted(sessions: pd.DataFrame, months: tuple[str, ...] | None) -> np.ndarra
 
 
 def outcome_by_month(cohort: Cohort, instrument: str, outcome: str, *, level: float) -> pd.DataFrame:
-    """Those who met the definition, of those scored after induction: `month`, `n_events`, `n`, "
-    "`n_missing`."""
+    """Those who met the definition, of those scored after induction.
+
+    Returns
+    -------
+    DataFrame
+        `month`, `n_events`, `n`, the interval, and of those whose induction ended in the month and
+        whose window has closed: `n_missing` (outcome not known), which is `n_no_baseline` (no valid
+        baseline) and `n_not_scored` (no score in the window). `n_not_due`: window still open, in no
+        other number.
+    """
+    unknown = ["n_missing", "n_no_baseline", "n_not_scored", "n_not_due"]
     if not cohort.patients[KEY].notna().any():
-        return _nothing(["n_events", "n", "n_missing"])
+        return _nothing(["n_events", "n", *unknown])
     rates = response_rates(cohort, instrument, at=WINDOW, outcome=outcome, by=KEY, level=level).table
-    wide = rates[rates["denominator"] == "scored"].drop(columns=["denominator", "n_not_due", "n_missing"])
-    eligible = rates[rates["denominator"] == "baseline_eligible"].set_index(KEY)["n_missing"]
-    wide = wide.assign(n_missing=wide[KEY].map(eligible).astype("int64"))
-    return wide.rename(columns={KEY: "month"}).reset_index(drop=True)
+    wide = rates[rates["denominator"] == "scored"].drop(columns=["denominator", "n_missing"]).set_index(KEY)
+    ended, eligible = (
+        rates[rates["denominator"] == name].set_index(KEY)["n"] for name in ("starters", "baseline_eligible")
+    )
+    wide = wide.assign(
+        n_missing=ended - wide["n"], n_no_baseline=ended - eligible, n_not_scored=eligible - wide["n"]
+    )
+    return wide.rename_axis("month").reset_index()
 
 
 def follow_up_by_month(cohort: Cohort, instrument: str, *, level: float) -> pd.DataFrame:
-    """Those scored in the window after induction, of those with a valid baseline whose window has closed."""
+    """Those scored in the window after induction, of those with a valid baseline whose window has closed.
+
+    Returns
+    -------
+    DataFrame
+        `month`, `n_events`, `n`, the interval, and `n_no_baseline`: whose induction ended in the month
+        and whose window has closed, but who have no valid baseline.
+    """
     people = _people(cohort, instrument)
-    rows = people[people["eligible"]]
-    table = _counted(rows["month"], rows["scored"])
-    low, high = wilson(table["n_events"], table["n"], level=level)
-    return table.assign(estimate=table["n_events"] / table["n"], conf_low=low, conf_high=high)
+    months, code = _months_of(people)
+    n = _per_month(code, months, people["eligible"])
+    x = _per_month(code, months, people["eligible"] & people["scored"])
+    low, high = wilson(x, n, level=level)
+    return pd.DataFrame(
+        {
+            "month": months,
+            "n_events": x,
+            "n": n,
+            "n_no_baseline": np.bincount(code, minlength=len(months)) - n,
+            "estimate": np.divide(x, n, out=np.full(n.size, np.nan), where=n > 0),
+            "conf_low": low,
+            "conf_high": high,
+        }
+    )
 
 
 def mean_change_by_month(cohort: Cohort, instrument: str, *, level: float) -> pd.DataFrame:
-    """Mean change from baseline to the window after induction, points: `month`, `n`, `n_missing`, "
-    "`estimate`."""
+    """Mean change from baseline to the window after induction, points.
+
+    Returns
+    -------
+    DataFrame
+        `month`, `n`, `n_missing`, `n_no_baseline` and `n_not_scored` as in `outcome_by_month`,
+        `estimate`, its interval, `sd`.
+    """
     people = _people(cohort, instrument)
-    rows = people[people["eligible"]]
-    code, months = pd.factorize(rows["month"], sort=True)
+    months, code = _months_of(people)
+    used = (people["eligible"] & people["scored"]).to_numpy(bool)
     means = mean_interval(
-        rows["change"].to_numpy(float)[rows["scored"]],
-        codes=code[rows["scored"]],
-        n_groups=len(months),
-        level=level,
+        people["change"].to_numpy(float)[used], codes=code[used], n_groups=len(months), level=level
     )
-    total = np.bincount(code, minlength=len(months))
+    total, eligible = np.bincount(code, minlength=len(months)), _per_month(code, months, people["eligible"])
     return pd.DataFrame(
         {
-            "month": pd.array(months, dtype="str"),
+            "month": months,
             "n": means.n,
             "n_missing": total - means.n,
+            "n_no_baseline": total - eligible,
+            "n_not_scored": eligible - means.n,
             "estimate": means.mean,
             "conf_low": means.conf_low,
             "conf_high": means.conf_high,
@@ -108,19 +144,22 @@ def mean_change_by_month(cohort: Cohort, instrument: str, *, level: float) -> pd
 
 
 def _people(cohort: Cohort, instrument: str) -> pd.DataFrame:
-    """One row per patient whose induction ended in a month of the report; it stays in this module."""
+    """One row per patient whose induction ended in a month of the report and whose window has closed.
+
+    It stays in this module.
+    """
     seen, start = windowed(cohort, instrument, WINDOW), baseline(cohort, instrument)
     month = cohort.patients[KEY].to_numpy(dtype=object)[patient_codes(start)]
-    due = seen["status"].isin([SCORED, "no score in the window"])
     people = pd.DataFrame(
         {
             "month": pd.array(month, dtype="str"),
-            "eligible": (due & (start["reason"] == VALID)).to_numpy(),
+            "eligible": (start["reason"] == VALID).to_numpy(),
             "scored": (seen["status"] == SCORED).to_numpy(),
             "change": (seen["score"] - start["baseline"]).to_numpy(float),
         }
     )
-    return people[people["month"].notna()].reset_index(drop=True)
+    due = (seen["status"] != NOT_DUE).to_numpy()
+    return people[people["month"].notna() & due].reset_index(drop=True)
 
 
 def session_measures(
@@ -137,14 +176,17 @@ def session_measures(
     found: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     if "side_effects" in cohort.present:
         found |= _any_side_effect(cohort)
-    if {"sbp", "dbp"} & set(cohort.vitals.columns) and len(cohort.vitals):
-        found["blood_pressure"] = _blood_pressure(cohort)
-    if "stopped_early" in sessions.columns and sessions["stopped_early"].notna().any():
+    found["blood_pressure"] = _blood_pressure(cohort)
+    if "stopped_early" in sessions.columns:
         known = sessions["stopped_early"].notna().to_numpy(bool)
         found["stopped_early"] = (sessions["stopped_early"].fillna(False).to_numpy(bool), known)
-    if "serious" in cohort.side_effects.columns and len(cohort.side_effects):
+    if "serious" in cohort.side_effects.columns:
         found["serious"] = _serious(cohort)
-    return {name: _per_session(cohort, *flags, level=level, before=before) for name, flags in found.items()}
+    return {
+        name: _per_session(cohort, *flags, level=level, before=before)
+        for name, flags in found.items()
+        if flags[1].any()
+    }
 
 
 def _any_side_effect(cohort: Cohort) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -161,8 +203,12 @@ def _any_side_effect(cohort: Cohort) -> dict[str, tuple[np.ndarray, np.ndarray]]
 
 
 def _blood_pressure(cohort: Cohort) -> tuple[np.ndarray, np.ndarray]:
-    """Sessions with a reading at or above 165 systolic or 100 diastolic, and sessions with a reading."""
+    """Sessions with a reading at or above 165 systolic or 100 diastolic, and sessions with a reading.
+
+    Readings before the session's start are left out: what they show did not arise in the session.
+    """
     vitals = cohort.vitals
+    vitals = vitals[~(vitals["minute"] < 0)]
     missing = pd.Series(np.nan, index=vitals.index)
     systolic = vitals.get("sbp", missing).to_numpy(float)
     diastolic = vitals.get("dbp", missing).to_numpy(float)
@@ -174,11 +220,21 @@ def _blood_pressure(cohort: Cohort) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _serious(cohort: Cohort) -> tuple[np.ndarray, np.ndarray]:
-    """Sessions with a serious effect, and sessions whose side effects were recorded."""
+    """Sessions with a serious effect, and sessions where it is known whether there was one.
+
+    Known are sessions with an effect stated to be serious, sessions of whose effects each is stated
+    not to be, and recorded sessions without an effect. A clinic that states it of no effect does
+    not record it, so then nothing is known.
+    """
     table = cohort.side_effects
-    serious = np.zeros(len(cohort.sessions), bool)
-    serious[_session_rows(cohort, table)[table["serious"].fillna(False).to_numpy(bool)]] = True
-    return serious, _recorded(cohort)
+    row = _session_rows(cohort, table)
+    serious, unclear = (np.zeros(len(cohort.sessions), bool) for _ in range(2))
+    serious[row[table["serious"].fillna(False).to_numpy(bool)]] = True
+    is_effect = (table["effect"].astype("str").str.strip().str.lower() != NONE).to_numpy(bool)
+    stated = table["serious"].notna().to_numpy(bool)
+    unclear[row[is_effect & ~stated]] = True
+    known = serious | (_recorded(cohort) & ~unclear)
+    return serious, known & (is_effect & stated).any()
 
 
 def _recorded(cohort: Cohort) -> np.ndarray:
@@ -228,15 +284,14 @@ def _per_session(
     )
 
 
-def _counted(month: pd.Series, event: pd.Series) -> pd.DataFrame:
-    code, months = pd.factorize(month, sort=True)
-    return pd.DataFrame(
-        {
-            "month": pd.array(months, dtype="str"),
-            "n_events": np.bincount(code[event.to_numpy(bool)], minlength=len(months)),
-            "n": np.bincount(code, minlength=len(months)),
-        }
-    )
+def _months_of(people: pd.DataFrame) -> tuple[pd.arrays.ArrowStringArray, np.ndarray]:
+    """The months in order, and the place of each person's among them."""
+    code, months = pd.factorize(people["month"], sort=True)
+    return pd.array(months, dtype="str"), code
+
+
+def _per_month(code: np.ndarray, months, marked: pd.Series) -> np.ndarray:
+    return np.bincount(code[marked.to_numpy(bool)], minlength=len(months))
 
 
 def _nothing(counts: list[str]) -> pd.DataFrame:

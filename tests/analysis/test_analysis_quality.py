@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -92,8 +94,10 @@ def test_a_score_seven_days_and_an_hour_old_is_seven_days_old(make):
 
 
 def test_side_effects_are_not_recorded_by_a_flag_without_their_table(make):
-    sessions = [("A", {"hour": hour, "side_effects_recorded": "yes"}) for hour in (0, 72)]
-    share = data_quality(make(sessions, [("A", 0, 20)])).recording.set_index("measure")
+    cohort = make([("A", 0), ("A", 72)], [("A", 0, 20)])
+    sessions = cohort.sessions.assign(side_effects_recorded=pd.array([True] * 2, dtype="boolean"))
+    cohort = replace(cohort, tables={**cohort.tables, "sessions": sessions})
+    share = data_quality(cohort).recording.set_index("measure")
     assert share.loc["side effects recorded", ["n_events", "n"]].tolist() == [0, 2]
 
 

@@ -77,7 +77,7 @@ def test_unknown_words_for_a_phase_are_counted_in_a_note(make):
     # The third session is filled as induction: 4 sessions in 9 days, scored 21 days later.
     assert result.table["n_events"].tolist() == [1, 1, 1]
     assert any("1 session has a phase in words that are not known" in note for note in result.notes)
-    assert any("1 cells without it filled" in text for _, text, _ in result.definitions)
+    assert any("1 cell without it filled" in text for _, text, _ in result.definitions)
 
 
 def test_remission_leaves_out_who_began_in_remission(make):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -119,11 +121,14 @@ def test_not_recorded_is_not_zero():
 
 def test_recorded_by_a_flag_alone_is_not_zero_either():
     # 30 sessions of 6 patients, all marked as recorded, and no table of side effects: not 0/30.
-    cohort = clinic(None, n_sessions={f"P{k}": 5 for k in range(6)}, recorded="yes")
+    cohort = clinic(None, n_sessions={f"P{k}": 5 for k in range(6)})
+    sessions = cohort.sessions.assign(side_effects_recorded=pd.array([True] * 30, dtype="boolean"))
+    cohort = replace(cohort, tables={**cohort.tables, "sessions": sessions})
     for per in ("session", "patient"):
         result = side_effect_rates(cohort, per=per)
         assert len(result.table) == 0
-        assert "not recorded: 30 of 30 sessions are marked as recorded, but" in result.notes[0]
+        assert "not recorded: there is no table of side effects" in result.notes[0]
+        assert "'side_effects_recorded' does not say what was found" in result.notes[0]
 
 
 def test_nothing_seen_has_an_upper_limit_with_patients_as_n():

@@ -95,9 +95,9 @@ def test_hours_leave_out_what_is_known_only_to_the_day_and_say_so(make):
     assert any(
         "2 assessments after session 1 known only to the day were left out" in note for note in result.notes
     )
+    unknown = cohort.sessions.assign(clock_known=False)
+    cohort = replace(cohort, tables={**cohort.tables, "sessions": unknown})
     with pytest.raises(DataError, match='unit="days"'):
-        unknown = cohort.sessions.assign(clock_known=False)
-        cohort = replace(cohort, tables={**cohort.tables, "sessions": unknown})
         time_to_response(cohort, "Mood-NRS", unit="hours", n_replicates=0)
 
 
@@ -107,7 +107,7 @@ def test_a_curve_that_was_not_reached_is_an_error_and_no_number(make, monkeypatc
 
     monkeypatch.setattr("ketaoutcomes.analysis.turnbull.npmle", unfinished)
     with pytest.raises(
-        ConvergenceError, match="curve of 3 patients was not reached.* 5e-01 below the maximum"
+        ConvergenceError, match=r"curve of 3 patients was not reached.* 5e-01 below the maximum"
     ):
         time_to_response(weekly(make, [1, 2, 9]), "PHQ-9", n_replicates=0)
 

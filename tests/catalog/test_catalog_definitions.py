@@ -141,8 +141,8 @@ def test_windows_in_hours(name, low, high, target):
 @pytest.mark.parametrize(
     ("name", "first_day", "last_day"),
     [("day_2", 2, 2), ("72_hours", 3, 3), ("day_7", 6, 8), ("day_10", 9, 11), ("day_14", 12, 16),
-     ("day_21", 18, 24), ("day_28", 25, 31), ("week_4", 25, 34), ("week_6", 35, 48), ("week_8", 49, 62), ("week_12", 70, 97),
-     ("week_26", 168, 195), ("end_of_induction", 14, 31)],
+     ("day_21", 18, 24), ("day_28", 25, 31), ("week_4", 25, 34), ("week_6", 35, 48), ("week_8", 49, 62),
+     ("week_12", 70, 97), ("week_26", 168, 195), ("end_of_induction", 14, 31)],
 )  # fmt: skip
 def test_windows_in_days_hold_whole_days_with_half_a_day_on_either_side(name, first_day, last_day):
     known = window(name)

@@ -79,7 +79,7 @@ def test_conditions_are_met_together_and_the_words_add_up(cohort):
 
 
 def test_the_choices_are_told_for_an_unknown_name_or_level(cohort):
-    with pytest.raises(DataError, match=r"no column 'colour'.*clinic_id, diagnosis"):
+    with pytest.raises(DataError, match=r"no column 'colour'.*clinic_id, clock_known, diagnosis"):
         cohort.select(colour="blue")
     with pytest.raises(DataError, match="choose from MDD, PTSD"):
         cohort.select(diagnosis="depression")

@@ -16,7 +16,7 @@ from ketaoutcomes.derive.events import event_set, response_events
 from ketaoutcomes.derive.groups import groups
 from ketaoutcomes.derive.quality import missing_cells
 from ketaoutcomes.derive.scores import scores
-from ketaoutcomes.derive.windows import windowed
+from ketaoutcomes.derive.windows import DAY_ONLY, SCORED, windowed
 from ketaoutcomes.errors import DataError
 
 INF = np.inf
@@ -139,6 +139,28 @@ def test_day_level_scores_fall_into_the_windows_of_their_days(make):
         by_hour = windowed(make(sessions, [(n, 24 * d, s) for n, d, s in rows]), "PHQ-9", window)["score"]
         np.testing.assert_array_equal(by_day, [expected])
         np.testing.assert_array_equal(by_hour, [expected])
+
+
+def test_windows_narrower_than_a_day_need_clock_times():
+    # Session at 09:00; a score of that date without a time stands at noon, 3 h later; it may be of 10:00.
+    cohort = dated(
+        [("A", "2026-03-02 09:00"), ("B", "2026-03-02 09:00"), ("C", "2026-03-02")],
+        [
+            ("A", "2026-03-01 09:00", 8), ("A", "2026-03-02", 3, "post"),
+            ("B", "2026-03-01 09:00", 8), ("B", "2026-03-02", 3, "post"),
+            ("B", "2026-03-02 13:30", 4, "post"),
+            ("C", "2026-03-01 09:00", 8), ("C", "2026-03-02 16:00", 3, "post"),
+        ],
+    )  # fmt: skip
+    cohort = with_columns(cohort, "sessions", clock_known=np.array([True, True, False]))
+    found = windowed(cohort, "Mood-NRS", "4_hours")
+    assert found["status"].tolist() == [DAY_ONLY, SCORED, DAY_ONLY]
+    np.testing.assert_array_equal(found["score"], [np.nan, 4, np.nan])
+
+
+def test_windows_of_a_day_or_more_take_scores_known_only_to_the_day(make):
+    cohort = make([("A", 0)], [("A", -1, 9), ("A", 2, 4)], instrument="Mood-NRS", time="day")
+    assert windowed(cohort, "Mood-NRS", "day_2")["status"].tolist() == [SCORED]
 
 
 def test_a_score_that_says_it_was_taken_before_wins_over_one_that_does_not_say(make):

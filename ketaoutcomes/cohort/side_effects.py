@@ -78,8 +78,8 @@ def recorded(
     It is yes wherever a side effect (or "none") is kept, and else what the
     clinic says; if the clinic has no column that says, no record is no. It is
     not known where a row that was set aside is, or may be, all that the session
-    has. Without a table of side effects a clinic's "yes" is not known to mean
-    "none", so that it is unknown as well.
+    has. Without a table of side effects the clinic's word is all there is,
+    and says nothing about whether there were any.
 
     Parameters
     ----------
@@ -91,9 +91,7 @@ def recorded(
     given = sessions.flags.get("side_effects_recorded")
     unsaid = -1 if with_effects is None or given is not None else 0
     codes = np.full(rows.size, unsaid, dtype=np.int8) if given is None else given[rows].copy()
-    if with_effects is None:
-        codes[codes == 1] = -1
-    else:
+    if with_effects is not None:
         codes[unsure] = -1
         codes[with_effects] = 1
     return pd.Series(pd.arrays.BooleanArray(codes == 1, codes < 0))

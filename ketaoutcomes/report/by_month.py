@@ -176,7 +176,8 @@ def session_measures(
     found: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     if "side_effects" in cohort.present:
         found |= _any_side_effect(cohort)
-    found["blood_pressure"] = _blood_pressure(cohort)
+    if len(cohort.vitals):
+        found["blood_pressure"] = _blood_pressure(cohort)
     if "stopped_early" in sessions.columns:
         known = sessions["stopped_early"].notna().to_numpy(bool)
         found["stopped_early"] = (sessions["stopped_early"].fillna(False).to_numpy(bool), known)
@@ -284,7 +285,7 @@ def _per_session(
     )
 
 
-def _months_of(people: pd.DataFrame) -> tuple[pd.arrays.ArrowStringArray, np.ndarray]:
+def _months_of(people: pd.DataFrame) -> tuple[pd.api.extensions.ExtensionArray, np.ndarray]:
     """The months in order, and the place of each person's among them."""
     code, months = pd.factorize(people["month"], sort=True)
     return pd.array(months, dtype="str"), code

@@ -6,13 +6,18 @@ import re
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+import numpy as np
+
 from ketaoutcomes.catalog.definitions import window as window_named
 from ketaoutcomes.cohort.cohort import Cohort
+from ketaoutcomes.derive.arrays import patient_codes
+from ketaoutcomes.derive.followup import follow_up
+from ketaoutcomes.derive.sessions import induction, session_table
 from ketaoutcomes.errors import ConfigError
+from ketaoutcomes.report.words import day_name, month_name
 
 __all__ = ["Calendar", "calendar_of", "month_after", "months_before"]
 
-HOURS_PER_DAY = 24.0
 YEAR = 12
 
 
@@ -25,14 +30,37 @@ class Calendar:
     month : str
         Month of the report, "YYYY-MM".
     outcome_month : str or None
-        Latest month up to `month` whose inductions' follow-up window had closed at the data cut.
+        Latest complete month up to `month` in which inductions ended, and after all of which the
+        follow-up window had closed at the end of the data.
     cut : str or None
         Last day of the data, as the clinic stated it.
+    incomplete : tuple of str
+        Months of the data that may not be over at the end of the data.
     """
 
     month: str
     outcome_month: str | None
     cut: str | None
+    incomplete: tuple[str, ...] = ()
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the report's month was over at the end of the data."""
+        return self.month not in self.incomplete
+
+    @property
+    def month_words(self) -> str:
+        """The report's month; one that is not over says so: "October 2026 so far (data to 8 October)"."""
+        name = month_name(self.month)
+        return name if self.is_complete else f"{name} so far ({self.end_words})"
+
+    @property
+    def end_words(self) -> str:
+        """``"data to 8 October"``."""
+        if self.cut is None:
+            return "no data cut stated"
+        day = day_name(self.cut)
+        return f"data to {day.rsplit(' ', 1)[0] if self.cut[:4] == self.month[:4] else day}"
 
     @property
     def year(self) -> tuple[str, ...]:
@@ -73,9 +101,10 @@ def calendar_of(cohort: Cohort, month: str | None, *, window: str) -> Calendar |
         raise ConfigError("the month must be written YYYY-MM, e.g. 2026-09")
     elif not known[0] <= month <= known[-1]:
         raise ConfigError(f"no session in that month; the data hold sessions from {known[0]} to {known[-1]}")
-    closes = timedelta(hours=window_named(window).high_hours)
-    due = [name for name in known if name <= month and _first_day(month_after(name)) + closes <= end]
-    return Calendar(month, due[-1] if due else None, cut)
+    closed = _closed_months(cohort, window)
+    due = [name for name in complete if name <= month and name in closed]
+    incomplete = tuple(name for name in known if name not in complete)
+    return Calendar(month, due[-1] if due else None, cut, incomplete)
 
 
 def month_after(month: str) -> str:
@@ -87,6 +116,16 @@ def months_before(month: str, n_months: int) -> tuple[str, ...]:
     """The `n_months` months before `month`, oldest first."""
     last = _number(month)
     return tuple(_named(number) for number in range(last - n_months, last))
+
+
+def _closed_months(cohort: Cohort, window: str) -> set[str]:
+    """Months in which inductions ended, and the window after each of them had closed."""
+    sessions, ended = session_table(cohort), induction(cohort)
+    last = sessions[(sessions["last_induction"] & sessions["induction_complete"]).to_numpy(bool)]
+    closes = np.where(ended.complete, ended.last_hour, np.nan) + window_named(window).high_hours
+    is_open = follow_up(cohort).still_open(closes)[patient_codes(last)]
+    months = last["month"].astype("object").to_numpy()
+    return {str(name) for name in months[last["month"].notna().to_numpy()]} - set(months[is_open])
 
 
 def _months_of_sessions(cohort: Cohort) -> list[str]:

@@ -12,21 +12,31 @@ it does not know earlier reports, so a difference between two releases can still
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from ketaoutcomes.errors import ConfigError, PrivacyError, Problem
+from ketaoutcomes.report.small_counts import (
+    SECONDARY,
+    UNKNOWN,
+    blank,
+    is_small,
+    near,
+    protected,
+    small,
+    without_small,
+    without_unknown,
+)
 
-__all__ = ["LARGEST_HIDDEN", "Gate", "Hidden", "Released", "choose_small_cells"]
+__all__ = ["Gate", "Hidden", "Released", "choose_small_cells"]
 
-LARGEST_HIDDEN = 10
 SMALLEST_PERCENTILE_GROUP = 20
 ROW_PER_PATIENT = ("patients", "disposition")
 ESTIMATES = ("estimate", "estimate_high", "conf_low", "conf_high", "std_error", "sd", "p10", "p90")
 COUNT, TOTAL, REST = "count 1-10", "total 1-10", "all but 1-10"
-SECONDARY = "would reveal another count"
 
 
 @dataclass(frozen=True)
@@ -90,10 +100,10 @@ class Gate:
         """
         frame = _opened(name, table)
         if self.suppresses and len(frame):
-            hidden = frame["table"].isin(ROW_PER_PATIENT).to_numpy() & _small(frame[size])
+            hidden = frame["table"].isin(ROW_PER_PATIENT).to_numpy() & small(frame[size])
             frame.loc[hidden, "suppressed"] = COUNT
             counts = [column for column in frame.columns if column.startswith("n_") and column != "n_rows"]
-            frame = _blank(frame, hidden, [*counts, "share"])
+            frame = blank(frame, hidden, [*counts, "share"])
         return Released(name, frame, _hidden(frame, place, "row"))
 
     def rates(self, name: str, table: pd.DataFrame, *, place: str, also: tuple[str, ...] = ()) -> Released:
@@ -110,11 +120,25 @@ class Gate:
             frame = _blank_rates(frame, also)
         return Released(name, frame, _hidden(frame, place, "count, % and interval"))
 
-    def denominators(self, name: str, table: pd.DataFrame, *, place: str, by: str | None = None) -> Released:
+    def may_stand_beside(self, n, total) -> bool:
+        """Whether a group of `n` and the `total` that it is part of may both be printed."""
+        known = not pd.isna(n) and not pd.isna(total)
+        return known and not (self.suppresses and (is_small(n) or is_small(total - n)))
+
+    def denominators(
+        self,
+        name: str,
+        table: pd.DataFrame,
+        *,
+        place: str,
+        by: str | None = None,
+        beside: Sequence[float] = (),
+    ) -> Released:
         """Rows that count the same events over nested denominators (starters > eligible > scored).
 
         Two denominators that differ by 1 to 10 patients would show how many are not known, so the
-        wider one is hidden then.
+        wider one is hidden then, and so is one that differs so from a size in `beside`, which the
+        report prints elsewhere.
         """
         frame = _opened(name, table)
         if self.suppresses and len(frame):
@@ -122,27 +146,37 @@ class Gate:
             groups = frame[by].astype(str) if by else pd.Series("all", index=frame.index)
             for group in groups.unique():
                 rows = frame.index[groups == group]
-                kept: list[float] = []
+                kept = list(beside)
                 for row in rows[np.argsort(frame.loc[rows, "n"].to_numpy(float), kind="stable")]:
                     size = float(frame.at[row, "n"])
-                    if any(0 < abs(size - other) <= LARGEST_HIDDEN for other in kept):
+                    if near([size], kept).any():
                         reason.at[row] = SECONDARY
                     else:
                         kept.append(size)
             frame["suppressed"] = reason
-            near = (reason == SECONDARY).to_numpy()
             frame = _blank_rates(frame, ())
-            frame.loc[near, "n"] = pd.NA
-            if "n_missing" in frame:
-                small = _small(frame["n_missing"])
-                frame.loc[near | small, "n_missing"] = pd.NA
+            frame.loc[(reason == SECONDARY).to_numpy(), "n"] = pd.NA
+            # A group's size minus those not known is the number scored, so the two are hidden together.
+            has_hidden = frame["n"].isna().groupby(groups.to_numpy()).transform("any").to_numpy(bool)
+            frame = blank(frame, has_hidden, ["n_missing"])
+            frame = without_small(frame, UNKNOWN)
         return Released(name, frame, _hidden(frame, place, "count, % and interval"))
 
-    def landmarks(self, name: str, table: pd.DataFrame, *, place: str, by: str | None = None) -> Released:
+    def landmarks(
+        self,
+        name: str,
+        table: pd.DataFrame,
+        *,
+        place: str,
+        by: str | None = None,
+        beside: Sequence[float] = (),
+    ) -> Released:
         """Points of a curve with `n_responded`, `n_unknown`, `n_not_yet`; steps are never released.
 
         A point is hidden when one of its counts is 1 to 10, or when the difference to the point
-        shown before it is: both would show how many patients responded in between.
+        shown before it is: both would show how many patients responded in between. Where the number
+        of patients differs by 1 to 10 from a size in `beside`, which the report prints elsewhere, it
+        is hidden with the counts that add up to it, and the estimates stay.
         """
         frame = _opened(name, table)
         counts = ["n_responded", "n_unknown", "n_not_yet"]
@@ -153,64 +187,88 @@ class Gate:
                 shown = None
                 for row in frame.index[groups == group]:
                     values = frame.loc[row, counts].to_numpy(float)
-                    if np.any(_small(values)) or _is_small(frame.at[row, "n"]):
+                    if np.any(small(values)) or is_small(frame.at[row, "n"]):
                         reason.at[row] = COUNT
-                    elif shown is not None and np.any(_small(np.abs(values - shown))):
+                    elif shown is not None and np.any(small(np.abs(values - shown))):
                         reason.at[row] = SECONDARY
                     else:
                         shown = values
             frame["suppressed"] = reason
-            frame = _blank(frame, reason != "", [*ESTIMATES, *counts])
-            frame.loc[_small(frame["n"]), "n"] = pd.NA
+            frame = blank(frame, reason != "", [*ESTIMATES, *counts])
+            close = near(frame["n"], beside)
+            frame = blank(frame, close | small(frame["n"]), ["n"])
+            frame = blank(frame, close, counts)
         return Released(name, frame, _hidden(frame, place, "curve at that time"))
 
-    def medians(self, name: str, table: pd.DataFrame, *, place: str) -> Released:
-        """Medians of curves with `n_patients` and `n_events`; the latter is not released beside landmarks."""
+    def medians(
+        self, name: str, table: pd.DataFrame, *, place: str, beside: Sequence[float] = ()
+    ) -> Released:
+        """Medians of curves with `n_patients` and `n_events`; the latter is not released beside landmarks.
+
+        `beside` as in `landmarks`.
+        """
         frame = _opened(name, table)
         if self.suppresses and len(frame):
             events, total = frame["n_events"], frame["n_patients"]
-            frame.loc[_small(events) | _small(total - events), "suppressed"] = COUNT
-            frame.loc[_small(total), "suppressed"] = TOTAL
+            frame.loc[small(events) | small(total - events), "suppressed"] = COUNT
+            frame.loc[small(total), "suppressed"] = TOTAL
             hidden = frame["suppressed"] != ""
-            frame = _blank(frame, hidden, [*ESTIMATES, "low", "high", "naive"])
-            frame.loc[_small(total), "n_patients"] = pd.NA
+            frame = blank(frame, hidden, [*ESTIMATES, "low", "high", "naive"])
+            frame.loc[small(total) | near(total, beside), "n_patients"] = pd.NA
             frame = frame.drop(columns="n_events")
         return Released(name, frame, _hidden(frame, place, "median"))
 
-    def means(self, name: str, table: pd.DataFrame, *, place: str, without=None) -> Released:
+    def means(
+        self,
+        name: str,
+        table: pd.DataFrame,
+        *,
+        place: str,
+        without=None,
+        beside: Sequence[float] = (),
+    ) -> Released:
         """Means of `n` patients; percentiles need 20 of them, the mean more than 10.
 
         Parameters
         ----------
         without : (m,) bool array, optional
             Rows whose `n` another table hides; they are hidden here too.
+        beside : sequence of float
+            Sizes that the report prints elsewhere. Where `n` differs from one of them by 1 to 10, it
+            is hidden with the interval, from which it would follow; mean and percentiles stay.
         """
         frame = _opened(name, table)
         if self.suppresses and len(frame):
-            small = _small(frame["n"])
+            few_patients = small(frame["n"])
             if without is not None:
                 frame.loc[np.asarray(without, bool), "suppressed"] = SECONDARY
-                small = small | np.asarray(without, bool)
-            frame.loc[_small(frame["n"]), "suppressed"] = TOTAL
-            frame = _blank(frame, small, ESTIMATES)
+                few_patients = few_patients | np.asarray(without, bool)
+            frame.loc[small(frame["n"]), "suppressed"] = TOTAL
+            frame = blank(frame, few_patients, ESTIMATES)
+            close = near(frame["n"], beside)
             few = (frame["n"] < SMALLEST_PERCENTILE_GROUP).fillna(True).to_numpy(bool)
-            frame = _blank(frame, few, ("p10", "p90"))
-            frame.loc[small, "n"] = pd.NA
-            if "n_missing" in frame:
-                frame.loc[_small(frame["n_missing"]), "n_missing"] = pd.NA
+            frame = blank(frame, few, ("p10", "p90"))
+            frame = blank(frame, few_patients | close, ["n"])
+            frame = blank(frame, close, ["conf_low", "conf_high", "sd", "std_error"])
+            frame = without_unknown(frame, few_patients)
         return Released(name, frame, _hidden(frame, place, "mean and spread"))
 
-    def flow(self, name: str, table: pd.DataFrame, *, place: str) -> Released:
-        """Steps of a flow, `n` falling; a step that lost 1 to 10 since the last one shown is hidden."""
+    def flow(
+        self, name: str, table: pd.DataFrame, *, place: str, beside: Sequence[float] = ()
+    ) -> Released:
+        """Steps of a flow, `n` falling; a step that lost 1 to 10 since the last one shown is hidden.
+
+        So is one that differs by 1 to 10 from a size in `beside`, which the report prints elsewhere.
+        """
         frame = _opened(name, table)
         if self.suppresses and len(frame):
             reason = frame["suppressed"].copy()
             shown = None
             for row in frame.index:
                 size = float(frame.at[row, "n"])
-                if _is_small(size):
+                if is_small(size):
                     reason.at[row] = TOTAL
-                elif shown is not None and _is_small(abs(shown - size)):
+                elif near([size], beside).any() or (shown is not None and is_small(abs(shown - size))):
                     reason.at[row] = SECONDARY
                 else:
                     shown = size
@@ -218,7 +276,7 @@ class Gate:
             hidden = (reason != "").to_numpy()
             # A loss is the difference of two sizes: it goes when either of them does.
             touched = hidden | np.r_[False, hidden[:-1]]
-            frame = _blank(frame, touched, ("n_lost", "share", "estimate"))
+            frame = blank(frame, touched, ("n_lost", "share", "estimate"))
             frame.loc[hidden, "n"] = pd.NA
         return Released(name, frame, _hidden(frame, place, "patients left at that step"))
 
@@ -229,8 +287,9 @@ class Gate:
         *,
         place: str,
         total=None,
-        beside=None,
+        beside: Sequence = (),
         without=None,
+        apart: tuple[str, ...] = (),
         swapped: tuple[int, int] | None = None,
         also: tuple[str, ...] = (),
     ) -> Released:
@@ -241,9 +300,12 @@ class Gate:
         total : (m,) bool array, optional
             The rows that add up; all of them by default. When the hidden ones among them could be
             solved for, the smallest shown row is hidden as well, until they cannot.
-        beside : (m,) array, optional
-            The `n` of another table printed beside this one; a row is hidden with its `n` where the
+        beside : sequence of (m,) arrays
+            The `n` of other tables printed beside this one; a row is hidden with its `n` where the
             two differ by 1 to 10 patients.
+        apart : tuple of str
+            Counts of patients that `n` would give away, as another table prints the sum of both; a
+            row is hidden with its `n` where one of them is 1 to 10.
         without : (m,) bool array, optional
             Rows whose `n` another table hides; they are hidden here with their `n`.
         swapped : (int, int), optional
@@ -258,17 +320,20 @@ class Gate:
             if swapped is not None and (reason.iloc[list(swapped)] != "").any():
                 reason.iloc[list(swapped)] = reason.iloc[list(swapped)].replace("", SECONDARY)
             in_total = np.ones(len(frame), bool) if total is None else np.asarray(total, bool)
-            near = np.zeros(len(frame), bool) if without is None else np.array(without, bool)
-            if beside is not None:
-                size = frame["n"].to_numpy(dtype=float, na_value=np.nan)
-                near = near | _small(np.abs(size - np.asarray(beside, dtype=float)))
-            if swapped is not None and _small(frame["n"].iloc[list(swapped)]).any():
-                near[list(swapped)] = True
-            reason[near & (reason == "").to_numpy()] = SECONDARY
-            reason, without_n = _protected(frame, reason, in_total)
+            without_n = np.zeros(len(frame), bool) if without is None else np.array(without, bool)
+            size = frame["n"].to_numpy(dtype=float, na_value=np.nan)
+            secrets = [np.abs(size - np.asarray(other, dtype=float)) for other in beside]
+            secrets += [frame[column].to_numpy(dtype=float, na_value=np.nan) for column in apart]
+            for secret in secrets:
+                without_n = without_n | small(secret)
+            if swapped is not None and small(frame["n"].iloc[list(swapped)]).any():
+                without_n[list(swapped)] = True
+            reason[without_n & (reason == "").to_numpy()] = SECONDARY
+            reason, without_n = protected(frame, reason, in_total, without_n=without_n, apart=secrets)
             frame["suppressed"] = reason
             frame = _blank_rates(frame, also)
-            frame.loc[without_n | near, "n"] = pd.NA
+            frame.loc[without_n, "n"] = pd.NA
+            frame = without_unknown(frame, without_n)
         return Released(name, frame, _hidden(frame, place, "count, % and interval"))
 
 
@@ -295,85 +360,20 @@ def _rate_reason(frame: pd.DataFrame, also: tuple[str, ...]) -> pd.Series:
     reason = pd.Series("", index=frame.index, dtype="str")
     total, events = frame["n"], frame["n_events"]
     for column in also:
-        reason[_small(frame[column])] = COUNT
+        reason[small(frame[column])] = COUNT
     if "n_patients" in frame:
-        reason[_small(frame["n_patients"])] = TOTAL
-    reason[_small(total - events)] = REST
-    reason[_small(events)] = COUNT
-    reason[_small(total)] = TOTAL
+        reason[small(frame["n_patients"])] = TOTAL
+    reason[small(total - events)] = REST
+    reason[small(events)] = COUNT
+    reason[small(total)] = TOTAL
     return reason
 
 
 def _blank_rates(frame: pd.DataFrame, also: tuple[str, ...]) -> pd.DataFrame:
     """`frame` with the hidden rows' counts and estimates missing."""
     hidden = (frame["suppressed"] != "").to_numpy()
-    frame = _blank(frame, hidden, [*ESTIMATES, "n_events", *also])
-    small = [column for column in ("n", "n_missing", "n_patients") if column in frame]
-    for column in small:
-        frame.loc[_small(frame[column]), column] = pd.NA
-    return frame
-
-
-def _protected(frame: pd.DataFrame, reason: pd.Series, in_total: np.ndarray) -> tuple[pd.Series, np.ndarray]:
-    """`reason` with further rows hidden until no hidden one follows from the total.
-
-    The total minus the shown rows gives the sum of the hidden ones away; each hidden count of 1 to
-    10 must keep at least two possible values given that sum. Returns also the rows (bool) whose
-    `n` is hidden.
-    """
-    reason = reason.copy()
-    total = frame["n"].to_numpy(dtype=float, na_value=np.nan)
-    events = frame["n_events"].to_numpy(dtype=float, na_value=np.nan)
-    without_n = _small(total)
-    while True:
-        hidden = in_total & (reason != "").to_numpy()
-        groups_open = _ambiguous(total, in_total & without_n)
-        if groups_open and _ambiguous(events, hidden) and _ambiguous(total - events, hidden):
-            return reason, without_n
-        shown = np.flatnonzero(in_total & ~(without_n if not groups_open else hidden) & (total > 0))
-        if shown.size == 0:
-            return reason, without_n
-        row = shown[np.argmin(total[shown])]
-        if reason.iloc[row] == "":
-            reason.iloc[row] = SECONDARY
-        if not groups_open:
-            without_n[row] = True
-
-
-def _ambiguous(counts: np.ndarray, hidden: np.ndarray) -> bool:
-    """Whether every hidden count of 1 to 10 has two or more possible values, given their sum."""
-    values = counts[hidden]
-    small = _small(values)
-    if not small.any():
-        return True
-    if not small.all():
-        # A larger hidden month may hold anything, so it leaves room for each of the others.
-        return True
-    n_small, total = values.size, values.sum()
-    low = max(1, total - LARGEST_HIDDEN * (n_small - 1))
-    high = min(LARGEST_HIDDEN, total - (n_small - 1))
-    return n_small > 1 and high > low
-
-
-def _blank(frame: pd.DataFrame, rows, columns) -> pd.DataFrame:
-    """`frame` with `columns` (those it has) missing in `rows`."""
-    rows = np.asarray(rows, dtype=bool)
-    for column in columns:
-        if column in frame.columns and rows.any():
-            frame.loc[rows, column] = pd.NA if str(frame[column].dtype) == "Int64" else np.nan
-    return frame
-
-
-def _small(values) -> np.ndarray:
-    """Where a count is 1 to 10."""
-    if isinstance(values, pd.Series):
-        values = values.astype("Float64").to_numpy(dtype=float, na_value=np.nan)
-    values = np.asarray(values, dtype=float)
-    return (values >= 1) & (values <= LARGEST_HIDDEN)
-
-
-def _is_small(value) -> bool:
-    return bool(_small([value])[0])
+    frame = blank(frame, hidden, [*ESTIMATES, "n_events", *also])
+    return without_small(frame, ("n", "n_missing", "n_patients"))
 
 
 def _hidden(frame: pd.DataFrame, place: str, what: str) -> tuple[Hidden, ...]:

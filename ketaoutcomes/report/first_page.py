@@ -11,6 +11,7 @@ from ketaoutcomes.catalog.definitions import PHASE_RULES, WINDOWS, baseline_rule
 from ketaoutcomes.derive.sessions import DEFAULT_PHASE_RULE
 from ketaoutcomes.draw.labels import count, missing, percent
 from ketaoutcomes.report.by_month import ALL, PREVIOUS
+from ketaoutcomes.report.calendar import Calendar
 from ketaoutcomes.report.key_questions import key_questions
 from ketaoutcomes.report.parts import Masthead, Page, Section
 from ketaoutcomes.report.scope import WINDOW, Scope
@@ -20,6 +21,7 @@ from ketaoutcomes.report.wording import baseline_words, induction_words, window_
 from ketaoutcomes.report.words import (
     UNCONTROLLED,
     ci,
+    day_name,
     month_name,
     plural,
     rate_words,
@@ -29,6 +31,10 @@ __all__ = ["first_page"]
 
 # Below this many patients a month's percentage is not put into the lead alone.
 FEW = 25
+NO_BASELINE = (
+    "No valid baseline: none in these days, one that leaves no room to fall or, for remission, one that is "
+    "in remission already."
+)
 USES = {
     "limited-data-set": "Internal: limited data set, months kept",
     "safe-harbor": "Safe Harbor: no dates, no months",
@@ -69,29 +75,38 @@ def _masthead(scope: Scope) -> Masthead:
         )
     )
     if calendar is not None:
-        facts.append(("Data cut", _day(calendar.cut) if calendar.cut else "not stated"))
+        facts.append(("Data cut", _cut(calendar)))
     facts.append(("Use", USES[settings.deidentification]))
     return Masthead(
         kicker="Monthly outcome report" if calendar is not None else "Outcome report",
-        title=month_name(calendar.month) if calendar is not None else "All patients",
+        title=_title(calendar) if calendar is not None else "All patients",
         facts=tuple(facts),
         banners=_banners(scope),
     )
 
 
 def _banners(scope: Scope) -> tuple[str, ...]:
+    banners = []
     if scope.cohort.settings.synthetic:
-        return ("Synthetic data: no patient is described",)
-    if not scope.gate.suppresses:
-        return ("Internal use: small counts are shown",)
-    if scope.cohort.settings.dates_allowed:
-        return ("Internal use: made from a limited data set",)
-    return ()
+        banners.append("Synthetic data: no patient is described")
+    elif not scope.gate.suppresses:
+        banners.append("Internal use: small counts are shown")
+    elif scope.cohort.settings.dates_allowed:
+        banners.append("Internal use: made from a limited data set")
+    if scope.calendar is not None and not scope.calendar.is_complete:
+        banners.append(f"{scope.calendar.month_words}: provisional")
+    return tuple(banners)
 
 
-def _day(iso: str) -> str:
-    year, month, day = iso.split("-")
-    return f"{int(day)} {month_name(f'{year}-{month}')}"
+def _title(calendar: Calendar) -> str:
+    return month_name(calendar.month) + ("" if calendar.is_complete else " so far")
+
+
+def _cut(calendar: Calendar) -> str:
+    """The last day of the data, or which month counts as incomplete because it is not known."""
+    if calendar.cut:
+        return day_name(calendar.cut)
+    return "not stated" + "".join(f"; {month_name(month)} counts as incomplete" for month in calendar.incomplete)
 
 
 def _lead(scope: Scope, top: Headline) -> tuple[str, str]:
@@ -114,9 +129,11 @@ def _lead_outcome(scope: Scope, top: Headline) -> tuple[list[str], list[str]]:
         heads.append(f"{number} patients scored after induction had responded")
         sentences.append(
             f"Of {plural(row['n'], 'patient')} scored after an induction{when}, {count(row['n_events'])} "
-            "had responded "
-            f"({estimate}, {ci(scope.level)} {interval})."
+            f"had responded ({estimate}, {ci(scope.level)} {interval})."
         )
+        if not missing(row["n_missing"]) and row["n_missing"]:
+            total = count(row["n"] + row["n_missing"])
+            sentences.append(f"Of {count(row['n_missing'])} of {total} the outcome is not known.")
     if year is not None:
         share, before = percent(year["estimate"]), "in the 12 months before"
         if row is None:
@@ -140,9 +157,11 @@ def _lead_safety(scope: Scope, top: Headline) -> tuple[list[str], list[str]]:
         row = _shown(top, f"any_side_effect_{way}", month)
         if row is not None:
             estimate, of_total, interval = rate_words(row)
-            when = "In all" if month == ALL else f"In {month_name(month)}"
-            head = f"{estimate} of sessions {words} had a side effect"
-            return [head], [f"{when}, {head} ({of_total}, {ci(scope.level)} {interval})."]
+            when = "in all" if month == ALL else f"in {scope.calendar.month_words}"
+            told = f"{estimate} of sessions {words} had a side effect"
+            is_complete = month == ALL or scope.calendar.is_complete
+            head = told if is_complete else f"{when}, {told}"
+            return [head], [f"I{when[1:]}, {told} ({of_total}, {ci(scope.level)} {interval})."]
     return [], []
 
 
@@ -157,14 +176,13 @@ def _reading(scope: Scope, top: Headline) -> tuple[str, ...]:
     if scope.calendar is None:
         words.append(
             "No months are kept under Safe Harbor, so every number covers the whole cohort and nothing is "
-            "shown "
-            "month by month."
+            "shown month by month."
         )
     elif any(row.spark for group in top.groups for row in group.rows):
         words.append(
-            "Charts: blue dots are complete months, black is the month in the row, hollow is provisional: "
-            "its window is "
-            "still open. The grey line is the value of the 12 months before."
+            "Charts: filled dots are complete months, black is the month in the row; hollow is provisional: "
+            "the month is not over or its window is still open. The grey line is the value of the 12 "
+            "months before."
         )
     return (*words, *top.absent)
 
@@ -177,7 +195,7 @@ def _footnotes(scope: Scope, top: Headline) -> tuple[tuple[str, str], ...]:
         induction = induction_words(PHASE_RULES[DEFAULT_PHASE_RULE])
         baseline = baseline_words(baseline_rule(BASELINE), scope.instrument)
         follow_up = window_words(WINDOWS[WINDOW])
-        notes.append(("a", f"Baseline: {baseline}. Follow-up: {follow_up}. Induction: {induction}."))
+        notes.append(("a", f"Baseline: {baseline}. Follow-up: {follow_up}. Induction: {induction}. {NO_BASELINE}"))
     if any(row.letter == "b" for row in rows):
         notes.append(("b", "The interval allows for several sessions per patient."))
     if scope.gate.suppresses:

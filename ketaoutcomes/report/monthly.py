@@ -20,7 +20,6 @@ from ketaoutcomes.report.sections.part import Part
 from ketaoutcomes.report.sections.responders import responders
 from ketaoutcomes.report.sections.side_effects import side_effects
 from ketaoutcomes.report.sections.timing import timing
-from ketaoutcomes.report.words import month_name
 
 __all__ = ["monthly_report"]
 
@@ -98,7 +97,7 @@ def monthly_report(
     page = first_page(scope, top, tables, sections, record)
     say("page")
     chosen = None if scope.calendar is None else scope.calendar.month
-    title = f"Monthly outcome report, {month_name(chosen)}" if chosen else "Outcome report, all patients"
+    title = f"{page.masthead.kicker}, {page.masthead.title if chosen else 'all patients'}"
     return finished(
         title=title, month=chosen, sections=sections, tables=tables, record=record, html=render(page)
     )

@@ -13,7 +13,6 @@ from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.derive.arrays import first_of_segment, patient_codes
 from ketaoutcomes.report.calendar import Calendar, calendar_of
 from ketaoutcomes.report.disclosure import Gate
-from ketaoutcomes.report.words import month_name
 
 __all__ = ["PERIOD", "WINDOW", "Scope", "make_scope", "with_column", "without_period"]
 
@@ -63,12 +62,17 @@ class Scope:
         """The period of the sections, in words."""
         if not self.has_recent:
             return "all patients"
-        return f"12 months to {month_name(self.calendar.month)}"
+        return f"12 months to {self.calendar.month_words}"
 
     @property
     def during(self) -> str:
         """The period to follow a population's name; "" where it is all patients."""
         return f", {self.period}" if self.has_recent else ""
+
+    @property
+    def n_starters(self) -> int:
+        """How many patients the sections describe: those of `recent` with a session."""
+        return int(self.recent.sessions["patient_id"].nunique())
 
     @property
     def starters(self) -> str:

@@ -10,6 +10,7 @@ __all__ = [
     "UNCONTROLLED",
     "bounds",
     "ci",
+    "day_name",
     "joined",
     "month_name",
     "plural",
@@ -28,6 +29,11 @@ def month_name(month: str) -> str:
     """``"2026-09"`` in words, ``"September 2026"``."""
     year, number = month.split("-")
     return f"{MONTHS[int(number) - 1]} {int(year)}"
+
+
+def day_name(day: str) -> str:
+    """``"2026-10-08"`` in words, ``"8 October 2026"``."""
+    return f"{int(day[8:])} {month_name(day[:7])}"
 
 
 def plural(value, singular: str, plural_form: str | None = None) -> str:

@@ -216,11 +216,6 @@ def test_a_row_whose_session_cannot_be_read_makes_the_patients_silent_sessions_u
     assert recorded(load_cohort(folder)) == [True, None]
 
 
-def test_without_a_table_of_side_effects_nobody_is_free_of_them(clinic):
-    cohort = load_cohort(clinic(patients=PATIENTS, sessions=ASKED, scores=None))
-    assert recorded(cohort) == [None] * 30
-
-
 def test_when_numbers_may_have_moved_side_effects_and_vital_signs_are_set_aside(clinic):
     # The clinic's sessions 1, 2, 3 of A1; the time of the second cannot be read: its third would be 2.
     sessions = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,19 +17,20 @@ from ketaoutcomes.report.sections.headline_months import Frame, frame_of, ordere
 from ketaoutcomes.report.sections.headline_rows import (
     mean_row,
     outcome_row,
-    rate_row,
+    follow_up_row,
     session_row,
     side_effect_row,
 )
+from ketaoutcomes.report.small_counts import small
 from ketaoutcomes.report.wording import defined, outcome_words, window_days
 from ketaoutcomes.report.words import ci, month_name
 
 __all__ = ["Headline", "headline"]
 
 SESSION_MEASURES = {
-    "blood_pressure": ("BP ≥165/100", "at least one reading in the session", "no readings"),
+    "blood_pressure": ("BP ≥165/100", "a reading from the start of the session on", "no readings"),
     "stopped_early": ("Stopped early", "any reason", "not stated"),
-    "serious": ("Serious side effect", "as recorded by the clinic", "no record"),
+    "serious": ("Serious side effect", "as stated by the clinic", "not stated"),
 }
 
 
@@ -73,13 +74,13 @@ def _outcomes(scope: Scope) -> Headline:
             "month's outcome is reported."
         )
         return Headline((), {}, (), (reason,))
-    frame = frame_of(calendar and calendar.outcome_month, calendar and calendar.month)
+    frame = frame_of(calendar and calendar.outcome_month, calendar)
     cohort = by_month.with_months(scope.cohort, None if calendar is None else frame.months)
     rows, tables, hidden, absent = [], {}, (), []
 
     response, remission = defined(instrument, "response"), defined(instrument, "remission")
     kinds = [("response", "Response", response), ("remission", "Remission", remission)]
-    beside = without = None
+    beside, without = (), ()
     for name, measure, definition in kinds:
         if definition is None:
             absent.append(
@@ -87,30 +88,31 @@ def _outcomes(scope: Scope) -> Headline:
             )
             continue
         table = by_month.outcome_by_month(cohort, instrument.name, definition.name, level=scope.level)
-        table = ordered(with_total(table, frame), frame)
+        table = ordered(with_total(table, frame, suppresses=scope.gate.suppresses), frame)
         released = _rate(scope, name, table, frame, beside=beside, without=without)
-        if beside is None:
-            beside, without = _sizes(released.frame), _hidden_months(released.frame)
+        if not beside:
+            beside, without = (_sizes(released.frame),), _hidden_months(released.frame)
         rows.append(outcome_row(scope, measure, outcome_words(definition, instrument), released, frame))
         tables[name], hidden = released.frame, hidden + released.hidden
-    change = with_total_mean(by_month.mean_change_by_month(cohort, instrument.name, level=scope.level), frame)
-    change = ordered(change, frame)
-    hidden_too = change["month"].isin(without or ())
+    change = by_month.mean_change_by_month(cohort, instrument.name, level=scope.level)
+    change = ordered(with_total_mean(change, frame, suppresses=scope.gate.suppresses), frame)
+    hidden_too = change["month"].isin(without)
     released = scope.gate.means("mean_change", change, place="Page 1, mean change", without=hidden_too)
     rows.append(mean_row(scope, released, frame))
     tables["mean_change"], hidden = released.frame, hidden + released.hidden
 
     follow_up = by_month.follow_up_by_month(cohort, instrument.name, level=scope.level)
-    follow_up = ordered(with_total(follow_up, frame), frame)
-    released = _rate(scope, "follow_up", follow_up, frame, beside=beside, without=without)
+    follow_up = ordered(with_total(follow_up, frame, suppresses=scope.gate.suppresses), frame)
+    released = _rate(
+        scope, "follow_up", follow_up, frame, beside=beside, without=without, apart=("n_no_baseline",)
+    )
     rows.append(
-        rate_row(
+        follow_up_row(
             scope,
             released,
             frame,
-            measure="Follow-up scored",
-            detail=f"{instrument.name}, {window_days(WINDOWS[WINDOW])} after induction",
-            letter="a",
+            detail=f"{instrument.name}, {window_days(WINDOWS[WINDOW])} after induction, "
+            "of those with a valid baseline",
         )
     )
     tables["follow_up"], hidden = released.frame, hidden + released.hidden
@@ -133,11 +135,13 @@ def _outcomes(scope: Scope) -> Headline:
 
 def _safety(scope: Scope) -> Headline:
     calendar = scope.calendar
-    frame = frame_of(calendar and calendar.month, calendar and calendar.month)
+    frame = frame_of(calendar and calendar.month, calendar)
     cohort = by_month.with_months(scope.cohort, None if calendar is None else frame.months)
     rows, tables, hidden, absent = [], {}, (), []
     measures = by_month.session_measures(cohort, level=scope.level, before=frame.before)
     ways = [name for name in measures if name.startswith(by_month.ANY_SIDE_EFFECT)]
+    if scope.gate.suppresses:
+        measures = _without_other_ways(measures, ways)
     if not ways:
         absent.append("Side effects: not recorded. No session says whether there were any; this is not zero.")
     for name in (*ways, *SESSION_MEASURES):
@@ -148,7 +152,9 @@ def _safety(scope: Scope) -> Headline:
         exchange = (*frame.before[:1], frame.at) if is_any and frame.before else ()
         also = ("n_patients_with_event",)
         table = ordered(measures[name], frame)
-        released = _rate(scope, name, table, frame, exchange=exchange, also=also)
+        # Whether an effect was serious is known of nearly all who were asked in any way.
+        beside = [_sizes(tables[way]) for way in ways] if name == "serious" else ()
+        released = _rate(scope, name, table, frame, beside=beside, exchange=exchange, also=also)
         if is_any:
             row = side_effect_row(scope, name.removeprefix(by_month.ANY_SIDE_EFFECT), released, frame)
         else:
@@ -157,10 +163,31 @@ def _safety(scope: Scope) -> Headline:
         tables[name], hidden = released.frame, hidden + released.hidden
     caption = ("Safety: all sessions", "", "")
     if calendar is not None:
-        caption = ("Safety: sessions in", month_name(frame.at), "")
+        caption = ("Safety: sessions in", calendar.month_words, "")
     rows = [row for row in rows if row is not None]
-    groups = (_group(scope, caption, rows),) if rows else ()
+    this = "This month" if calendar is None or calendar.is_complete else "Month so far"
+    groups = (_group(scope, caption, rows, this),) if rows else ()
     return Headline(groups, tables, hidden, tuple(absent))
+
+
+def _without_other_ways(
+    measures: Mapping[str, pd.DataFrame], ways: Sequence[str]
+) -> dict[str, pd.DataFrame]:
+    """`measures` without the sessions that have no record where few were asked in another way.
+
+    A month's sessions minus those without a record and those asked in one way are those asked in
+    the others. Where one month is hidden the sum of the months is as well.
+    """
+    few: set[str] = set()
+    for name in ways:
+        table = measures[name]
+        few |= set(table["month"][small(table["n_sessions"] - table["n_no_record"] - table["n"])])
+    if few:
+        few.add(by_month.PREVIOUS)
+    return {
+        name: table.assign(n_no_record=table["n_no_record"].astype("Int64").mask(table["month"].isin(few)))
+        for name, table in measures.items()
+    }
 
 
 def _rate(
@@ -169,13 +196,15 @@ def _rate(
     table: pd.DataFrame,
     frame: Frame,
     *,
-    beside=None,
-    without=None,
+    beside=(),
+    without=(),
+    apart=(),
     exchange=(),
     also=(),
 ) -> Released:
     """A measure's months and their total, through the gate.
 
+    `beside` are the sizes of other tables by month, `without` the months whose size they hide.
     `exchange` are the two months in which the twelve months of a section differ from the twelve
     months before: the first of these and the report's month.
     """
@@ -190,8 +219,9 @@ def _rate(
         table,
         place=f"Page 1, {name.replace('_', ' ')}",
         total=months.isin(frame.before),
-        beside=None if beside is None else [beside.get(month, np.nan) for month in months],
-        without=months.isin(without or ()),
+        beside=[[sizes.get(month, np.nan) for month in months] for sizes in beside],
+        without=months.isin(without),
+        apart=apart,
         swapped=swapped,
         also=also,
     )
@@ -208,15 +238,13 @@ def _sizes(frame: pd.DataFrame) -> dict[str, float]:
     )
 
 
-def _group(scope: Scope, caption: tuple[str, str, str], rows: list[HeadlineRow]) -> HeadlineGroup:
+def _group(
+    scope: Scope, caption: tuple[str, str, str], rows: list[HeadlineRow], this: str = "This month"
+) -> HeadlineGroup:
+    """A block of rows under its caption; `this` heads the column of the month."""
     columns = ("Measure", "All", ci(scope.level), "Not known")
     if scope.calendar is not None:
         columns = (
-            "Measure",
-            "This month",
-            ci(scope.level),
-            "Not known",
-            "Previous 12 months",
-            "Month by month",
-        )
+            "Measure", this, ci(scope.level), "Not known", "Previous 12 months", "Month by month",
+        )  # fmt: skip
     return HeadlineGroup(*caption, tuple(rows), columns)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from ketaoutcomes.report.by_month import ALL, PREVIOUS
-from ketaoutcomes.report.calendar import months_before
+from ketaoutcomes.report.calendar import Calendar, months_before
+from ketaoutcomes.report.small_counts import UNKNOWN
 
 __all__ = ["Frame", "frame_of", "ordered", "with_total", "with_total_mean"]
 
@@ -16,47 +17,62 @@ YEAR = 12
 
 @dataclass(frozen=True)
 class Frame:
-    """Which months a group of measures shows; `at` is the month in the row."""
+    """Which months a group of measures shows; `at` is the month in the row.
+
+    `open` are months that are provisional: not over, or with windows that have not closed.
+    """
 
     at: str
     before: tuple[str, ...]
     after: tuple[str, ...]
+    open: tuple[str, ...] = ()
 
     @property
     def months(self) -> tuple[str, ...]:
         return (*self.before, self.at, *self.after)
 
 
-def frame_of(at: str | None, last: str | None) -> Frame:
-    if at is None:
+def frame_of(at: str | None, calendar: Calendar | None) -> Frame:
+    """The months around `at`, up to the report's month; without months everything is one row."""
+    if at is None or calendar is None:
         return Frame(ALL, (), ())
-    after = tuple(month for month in (*months_before(last, YEAR), last) if month > at)
-    return Frame(at, months_before(at, YEAR), after)
+    after = tuple(month for month in (*months_before(calendar.month, YEAR), calendar.month) if month > at)
+    return Frame(at, months_before(at, YEAR), after, (*after, *calendar.incomplete))
 
 
-def with_total(table: pd.DataFrame, frame: Frame) -> pd.DataFrame:
-    """`table` with a row that sums the twelve months before; its estimate has no interval."""
+def with_total(table: pd.DataFrame, frame: Frame, *, suppresses: bool) -> pd.DataFrame:
+    """`table` with a row that sums the twelve months before; its estimate has no interval.
+
+    With `suppresses` it has no numbers of patients not known: beside those of the months it would
+    show what the hidden ones add up to.
+    """
     before = table[table["month"].isin(frame.before)]
     if before.empty:
         return table
-    counts = [column for column in table.columns if column == "n" or column.startswith("n_")]
+    counts = _summed(table, suppresses)
     total = before[counts].sum()
     row = {"month": PREVIOUS, **total.to_dict(), "estimate": total["n_events"] / max(total["n"], 1)}
     return pd.concat([table, pd.DataFrame([row])], ignore_index=True)
 
 
-def with_total_mean(table: pd.DataFrame, frame: Frame) -> pd.DataFrame:
+def with_total_mean(table: pd.DataFrame, frame: Frame, *, suppresses: bool) -> pd.DataFrame:
+    """As `with_total`, for means: the mean of all patients of the twelve months before."""
     before = table[table["month"].isin(frame.before) & (table["n"] > 0)]
     if before.empty:
         return table
     n = int(before["n"].sum())
     mean = float((before["estimate"] * before["n"]).sum() / n)
-    row = {"month": PREVIOUS, "n": n, "n_missing": int(before["n_missing"].sum()), "estimate": mean}
+    row = {"month": PREVIOUS, **before[_summed(table, suppresses)].sum().to_dict(), "estimate": mean}
     return pd.concat([table, pd.DataFrame([row])], ignore_index=True)
+
+
+def _summed(table: pd.DataFrame, suppresses: bool) -> list[str]:
+    counts = [column for column in table.columns if column == "n" or column.startswith("n_")]
+    return [column for column in counts if not (suppresses and column in UNKNOWN)]
 
 
 def ordered(table: pd.DataFrame, frame: Frame) -> pd.DataFrame:
     """Rows in the order of time, the total last; months still open are marked."""
     order = {month: number for number, month in enumerate((*frame.months, PREVIOUS))}
     table = table.sort_values("month", key=lambda month: month.map(order)).reset_index(drop=True)
-    return table.assign(provisional=table["month"].isin(frame.after))
+    return table.assign(provisional=table["month"].isin(frame.open))

@@ -17,7 +17,7 @@ from ketaoutcomes.report.sections.headline_months import Frame
 from ketaoutcomes.report.sections.part import drawn
 from ketaoutcomes.report.words import month_name, plural, rate_words
 
-__all__ = ["mean_row", "outcome_row", "rate_row", "session_row", "side_effect_row"]
+__all__ = ["follow_up_row", "mean_row", "outcome_row", "rate_row", "session_row", "side_effect_row"]
 
 NOT_CHARTED = {
     "hidden": "Not charted: more than a third of the months are not shown.",
@@ -58,11 +58,21 @@ def outcome_row(
     counts = _at(released.frame, frame.at)
     if row is None or counts is None:
         return row
-    row = replace(row, not_known=_not_scored(counts))
-    if missing(counts["n_missing"]) or missing(counts["n_events"]) or not counts["n_missing"]:
+    words = [_reasons(counts)]
+    if not (missing(counts["n_missing"]) or missing(counts["n_events"])) and counts["n_missing"]:
+        least = int(counts["n_events"]) / int(counts["n"] + counts["n_missing"])
+        words.append(f"if none of them {PAST[measure]}: {percent(least)}")
+    return replace(row, not_known=_not_known(counts), not_known_detail="; ".join(filter(None, words)))
+
+
+def follow_up_row(scope: Scope, released: Released, frame: Frame, *, detail: str) -> HeadlineRow | None:
+    """Who was scored, of those with a valid baseline; with how many have none."""
+    row = rate_row(scope, released, frame, measure="Follow-up scored", detail=detail, letter="a")
+    counts = _at(released.frame, frame.at)
+    if row is None or counts is None or missing(counts["n"]) or missing(counts["n_no_baseline"]):
         return row
-    least = int(counts["n_events"]) / int(counts["n"] + counts["n_missing"])
-    return replace(row, not_known_detail=f"if none of them {PAST[measure]}: {percent(least)}")
+    none = count(counts["n_no_baseline"])
+    return replace(row, not_known=f"{none} of {count(counts['n'] + counts['n_no_baseline'])} no valid baseline")
 
 
 def mean_row(scope: Scope, released: Released, frame: Frame) -> HeadlineRow | None:
@@ -84,20 +94,32 @@ def mean_row(scope: Scope, released: Released, frame: Frame) -> HeadlineRow | No
             row, value=number(counts["estimate"]), value_detail=f"n={count(counts['n'])}", interval=span
         )
     if counts is not None:
-        row = replace(row, not_known=_not_scored(counts))
+        row = replace(row, not_known=_not_known(counts), not_known_detail=_reasons(counts))
     if before is not None:
         size = "" if missing(before["n"]) else f"n={count(before['n'])}"
         row = replace(row, previous=number(before["estimate"]), previous_detail=size)
     return row
 
 
-def _not_scored(counts: pd.Series) -> str:
-    """Patients without a score in the window, as far as that may be said."""
+def _not_known(counts: pd.Series) -> str:
+    """Patients of the month whose outcome is not known, as far as that may be said."""
     if missing(counts["n_missing"]):
-        return "1–10 not scored"
-    if missing(counts["n"]):
-        return f"{count(counts['n_missing'])} not scored"
-    return f"{count(counts['n_missing'])} of {count(counts['n'] + counts['n_missing'])} not scored"
+        return "not shown"
+    n_missing = count(counts["n_missing"])
+    return n_missing if missing(counts["n"]) else f"{n_missing} of {count(counts['n'] + counts['n_missing'])}"
+
+
+def _reasons(counts: pd.Series) -> str:
+    """Why they are not known, and who is not due; "" where that may not be said or says nothing."""
+    words = []
+    if not missing(counts["n_no_baseline"]) and not missing(counts["n_missing"]) and counts["n_missing"]:
+        words += [
+            f"{count(counts['n_no_baseline'])} no valid baseline",
+            f"{count(counts['n_not_scored'])} not scored",
+        ]
+    if not missing(counts.get("n_not_due")) and counts["n_not_due"]:
+        words.append(f"{count(counts['n_not_due'])} not due yet, not counted")
+    return ", ".join(words)
 
 
 def side_effect_row(scope: Scope, way: str, released: Released, frame: Frame) -> HeadlineRow | None:
@@ -112,6 +134,8 @@ def side_effect_row(scope: Scope, way: str, released: Released, frame: Frame) ->
     counts = _at(released.frame, frame.at)
     if row is None or counts is None or missing(counts["n"]):
         return row
+    if missing(counts["n_no_record"]):
+        return replace(row, not_known="not shown")
     silent, total = int(counts["n_no_record"]), int(counts["n_sessions"])
     other = total - silent - int(counts["n"])
     return replace(
@@ -154,7 +178,7 @@ def _chart(
     print_value = percent if as_percent else number
     told = "; ".join(f"{month_name(row.month)} {print_value(row.estimate)}" for row in shown.itertuples())
     open_months = int(months["provisional"].sum())
-    note = f" {plural(open_months, 'month')} provisional, window still open." if open_months else ""
+    note = f" {plural(open_months, 'month')} provisional." if open_months else ""
     title = f"{measure} by month"
     description = f"{told}.{note}"
     picture = drawn(

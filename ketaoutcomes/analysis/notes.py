@@ -5,20 +5,21 @@ from __future__ import annotations
 import pandas as pd
 
 from ketaoutcomes.catalog.definitions import BaselineRule, Outcome, Window
+from ketaoutcomes.catalog.instruments import Instrument
 from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.derive.groups import Groups
 from ketaoutcomes.derive.sessions import Induction
-from ketaoutcomes.errors import DataError
 from ketaoutcomes.results.text import patients
 
 __all__ = [
-    "check_level",
     "cited",
     "dropped_notes",
     "group_notes",
+    "outcome_words",
     "phase_notes",
     "same_time_note",
     "selection_notes",
+    "split_words",
 ]
 
 
@@ -30,10 +31,22 @@ def cited(definition: Outcome | Window | BaselineRule) -> tuple[str, str, str]:
     return definition.name, definition.text, source
 
 
-def check_level(level: float) -> None:
-    """Refuse a confidence level outside (0, 1)."""
-    if not 0 < level < 1:
-        raise DataError("level must lie between 0 and 1, e.g. 0.95")
+def outcome_words(definition: Outcome, instrument: Instrument) -> tuple[str, str]:
+    """What is reached and by which rule: ``("Response", "PHQ-9 at least 50% below baseline")``."""
+    head, _, rule = definition.label.partition(" (")
+    rule = rule.removesuffix(")").replace(" %", "%")
+    if definition.kind in ("remission", "end_state") and definition.threshold:
+        # The label may name the instrument in a shorter way.
+        sign, _, limit = definition.threshold.partition(" ")
+        rule = {"<": f"below {limit}", "≤": f"of {limit} or less", "≥": f"of {limit} or more"}[sign]
+        if definition.min_baseline is not None:
+            rule += f", from {definition.min_baseline:g} or more"
+    return head, f"{instrument.name} {rule}".rstrip()
+
+
+def split_words(by: str | None) -> str:
+    """The end of a heading that says what the rows are split by."""
+    return "" if by is None else f", by {by}"
 
 
 def dropped_notes(dropped: pd.DataFrame, n_starters: int) -> list[str]:

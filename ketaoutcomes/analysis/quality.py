@@ -6,11 +6,12 @@ import pandas as pd
 
 from ketaoutcomes.analysis.notes import cited, phase_notes, same_time_note, selection_notes
 from ketaoutcomes.catalog.definitions import baseline_rule
-from ketaoutcomes.catalog.definitions import window as window_named
 from ketaoutcomes.catalog.instruments import find_instrument
 from ketaoutcomes.cohort.cohort import Cohort
+from ketaoutcomes.derive.arguments import check_cohort
 from ketaoutcomes.derive.quality import attrition, main_instrument, missing_cells, recording
 from ketaoutcomes.derive.sessions import induction
+from ketaoutcomes.derive.windows import find_window
 from ketaoutcomes.results.base import provenance_of
 from ketaoutcomes.results.quality import QualityResult
 
@@ -21,7 +22,7 @@ def data_quality(
     cohort: Cohort,
     instrument: str | None = None,
     *,
-    at: str = "end_of_induction",
+    at: str | float = "end_of_induction",
     baseline: str = "last_14_days",
 ) -> QualityResult:
     """Rows read, kept and set aside, missing cells, attrition, and what sessions have on record.
@@ -32,8 +33,8 @@ def data_quality(
     instrument : str, optional
         Whose scores the attrition follows; by default the instrument with
         scores of the most patients.
-    at : str
-        Name of the window at the end of the flow.
+    at : str or float
+        Name of the window at the end of the flow, or a number of days that a window is named for.
     baseline : str
         Name of the baseline rule.
 
@@ -48,15 +49,16 @@ def data_quality(
     DataError
         If an instrument is asked for that has no score.
     """
+    check_cohort(cohort)
+    window = find_window(at)
     name = main_instrument(cohort) if instrument is None else find_instrument(instrument).name
     definitions, phases = [], []
     if name is None:
         flow = pd.DataFrame({"step": [], "n": [], "n_lost": [], "reason": []})
         losses = pd.DataFrame({"step": [], "reason": [], "n_patients": []})
     else:
-        found = attrition(cohort, name, window=at, rule=baseline)
+        found = attrition(cohort, name, window=window.name, rule=baseline)
         flow, losses = found.steps, found.losses
-        window = window_named(at)
         definitions = [cited(baseline_rule(baseline)), cited(window)]
         if window.anchor == "last_induction_session":
             ended = induction(cohort)
@@ -69,7 +71,7 @@ def data_quality(
         notes=(*_notes(cohort, counts), *phases),
         definitions=tuple(definitions),
         provenance=provenance_of(
-            "data_quality", cohort.fingerprint, {"instrument": name, "at": at, "baseline": baseline}
+            "data_quality", cohort.fingerprint, {"instrument": name, "at": window.name, "baseline": baseline}
         ),
         rules=cohort.quarantine.reset_index(drop=True),
         blanked=cohort.blanked.reset_index(drop=True),

@@ -8,17 +8,18 @@ import numpy as np
 import pandas as pd
 
 from ketaoutcomes.analysis.notes import (
-    check_level,
     cited,
     group_notes,
+    outcome_words,
     phase_notes,
     same_time_note,
     selection_notes,
+    split_words,
 )
 from ketaoutcomes.catalog.definitions import BaselineRule, Outcome, Window, baseline_rule
-from ketaoutcomes.catalog.definitions import window as window_named
 from ketaoutcomes.catalog.instruments import Instrument, find_instrument
 from ketaoutcomes.cohort.cohort import Cohort
+from ketaoutcomes.derive.arguments import check_cohort, check_level
 from ketaoutcomes.derive.arrays import patient_codes
 from ketaoutcomes.derive.baseline import baseline_of
 from ketaoutcomes.derive.followup import follow_up
@@ -26,7 +27,7 @@ from ketaoutcomes.derive.groups import Groups, groups
 from ketaoutcomes.derive.outcomes import find_outcome, ineligible_reason, met
 from ketaoutcomes.derive.scores import HOURS_PER_DAY, scores
 from ketaoutcomes.derive.sessions import induction
-from ketaoutcomes.derive.windows import NOT_DUE, SCORED, windowed_of
+from ketaoutcomes.derive.windows import NOT_DUE, SCORED, find_window, windowed_of
 from ketaoutcomes.engine.rates import wilson
 from ketaoutcomes.results.base import UNCONTROLLED, provenance_of
 from ketaoutcomes.results.rates import RateResult
@@ -61,8 +62,8 @@ def response_rates(
     cohort: Cohort,
     instrument: str,
     *,
-    at: str = "end_of_induction",
-    outcome: str = "response",
+    at: str | float = "end_of_induction",
+    outcome: str | None = "response",
     by: str | None = None,
     baseline: str = "last_14_days",
     level: float = 0.95,
@@ -81,11 +82,12 @@ def response_rates(
     cohort : Cohort
     instrument : str
         A name in `INSTRUMENTS`.
-    at : str
-        Name of a window, e.g. "end_of_induction", "24_hours", "day_28".
+    at : str or float
+        Name of a window, e.g. "end_of_induction", "24_hours", "day_28"; or a number of days
+        that a window is named for: 28 is "day_28". Other days are refused.
     outcome : str
         "response", "remission" (the instrument's default of that kind), or the
-        name of a definition.
+        name of a definition; the words that `time_to_response` takes as `definition`.
     by : str, optional
         Column of `patients`, or of `sessions` (the value at session 1).
     baseline : str
@@ -111,9 +113,10 @@ def response_rates(
     ------
     Wilson (1927), J. Am. Stat. Assoc. 22, 209.
     """
+    check_cohort(cohort)
     check_level(level)
     known = find_instrument(instrument)
-    definition, window, rule = find_outcome(outcome, known), window_named(at), baseline_rule(baseline)
+    definition, window, rule = find_outcome(outcome, known), find_window(at), baseline_rule(baseline)
     people = _patients(cohort, known, definition, window, rule)
     grouped = groups(cohort, by)
     level_of = grouped.code[people.codes]
@@ -144,7 +147,16 @@ def response_rates(
         level=level,
         by=by,
         per="patient",
+        shows=_shows(definition, known, window, by),
     )
+
+
+def _shows(definition: Outcome, known: Instrument, window: Window, by: str | None) -> str:
+    """``"Response at end of induction, % of patients counted (PHQ-9 at least 50% below baseline)"``."""
+    head, rule = outcome_words(definition, known)
+    when = window.label.partition(" (")[0]
+    when = when[:1].lower() + when[1:]
+    return f"{head} at {when}, % of patients counted ({rule}){split_words(by)}"
 
 
 def _patients(

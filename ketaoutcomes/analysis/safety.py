@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ketaoutcomes.analysis.notes import check_level, group_notes, selection_notes
+from ketaoutcomes.analysis.notes import group_notes, selection_notes, split_words
 from ketaoutcomes.cohort.cohort import Cohort
+from ketaoutcomes.derive.arguments import check_choice, check_cohort, check_level
 from ketaoutcomes.derive.arrays import patient_codes
 from ketaoutcomes.derive.groups import Groups, groups, session_groups
 from ketaoutcomes.derive.side_effects import ANY, Recorded, recorded_side_effects
@@ -36,6 +37,8 @@ _METHODS = {
         "Clopper and Pearson 1934, Biometrika 26, 404",
     ),
 }
+
+_COUNTED = {"session": "sessions with a record", "patient": "patients with a recorded session"}
 
 
 def side_effect_rates(
@@ -77,9 +80,9 @@ def side_effect_rates(
     DataError
         If `per` is not known, or an effect in `effects` was never recorded.
     """
+    check_cohort(cohort)
     check_level(level)
-    if per not in _METHODS:
-        raise DataError(f'per="{per}" is not known; choose "session" or "patient"')
+    check_choice("per", per, tuple(_METHODS))
     grouped = session_groups(cohort, by) if per == "session" else groups(cohort, by)
     found = recorded_side_effects(cohort)
     chosen = _chosen(found, effects)
@@ -100,6 +103,7 @@ def side_effect_rates(
         level=level,
         by=by,
         per=per,
+        shows=f"Side effects, % of {_COUNTED[per]}{split_words(by)}",
     )
 
 

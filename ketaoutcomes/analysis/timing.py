@@ -6,24 +6,33 @@ import numpy as np
 import pandas as pd
 
 from ketaoutcomes.analysis.notes import (
-    check_level,
     cited,
     dropped_notes,
     group_notes,
+    outcome_words,
     same_time_note,
     selection_notes,
+    split_words,
 )
 from ketaoutcomes.analysis.turnbull import Settings, curves
 from ketaoutcomes.catalog.definitions import outcomes_for
 from ketaoutcomes.catalog.instruments import INSTRUMENTS, Instrument, find_instrument
 from ketaoutcomes.cohort.cohort import Cohort
+from ketaoutcomes.derive.arguments import (
+    check_choice,
+    check_cohort,
+    check_count,
+    check_horizon,
+    check_level,
+    planned_times,
+)
 from ketaoutcomes.derive.arrays import patient_codes
 from ketaoutcomes.derive.events import EventSet, event_set
 from ketaoutcomes.derive.groups import groups
 from ketaoutcomes.derive.scores import HOURS_PER_DAY
 from ketaoutcomes.errors import DataError
 from ketaoutcomes.results.base import UNCONTROLLED, provenance_of
-from ketaoutcomes.results.curve import CurveResult
+from ketaoutcomes.results.curve import PAST_TENSE, CurveResult
 from ketaoutcomes.results.text import patients, time_point
 
 __all__ = ["time_to_response"]
@@ -51,9 +60,9 @@ def time_to_response(
     n_replicates: int = 400,
     seed: int = 20260101,
     horizon: float | None = None,
-    at: tuple[float, ...] | None = None,
+    at: float | tuple[float, ...] | None = None,
 ) -> CurveResult:
-    """Share of patients who have responded for the first time, against time.
+    """Share of patients who have responded, or remitted, for the first time, against time.
 
     A patient responds at the first assessment after session 1 that meets the
     definition. Response is known only to lie between two assessments, so the
@@ -75,7 +84,8 @@ def time_to_response(
         Unit of every time in and out. In hours, assessments known only to the day
         are left out, and so are patients whose session 1 is.
     definition : str, optional
-        Name of a definition; the instrument's response by default.
+        "response" (the default) or "remission", the instrument's default of that kind, or the
+        name of a definition of either kind; the words that `response_rates` takes as `outcome`.
     level : float
         Confidence level.
     n_replicates : int
@@ -84,8 +94,8 @@ def time_to_response(
         Same seed, same band, whatever the order of rows and the names of patients.
     horizon : float, optional
         Assessments after it (in `unit`) are not looked at.
-    at : tuple of float, optional
-        Times of the landmarks; by default 1, 2, 4, 24 and 72 hours, or 7, 14,
+    at : float or tuple of float, optional
+        Times of the landmarks (in `unit`); by default 1, 2, 4, 24 and 72 hours, or 7, 14,
         21, 28 and 42 days, as far as the follow-up goes.
 
     Returns
@@ -107,7 +117,13 @@ def time_to_response(
     Turnbull (1976), J. R. Stat. Soc. B 38, 290; Wellner and Zhan (1997), J. Am.
     Stat. Assoc. 92, 945.
     """
+    check_cohort(cohort)
     check_level(level)
+    check_count("n_replicates", n_replicates, meaning=", which is for no band")
+    check_count("seed", seed)
+    check_horizon(horizon)
+    check_choice("unit", unit, tuple(_LANDMARKS))
+    wanted = planned_times("at", _LANDMARKS[unit] if at is None else at, unit=unit)
     known = find_instrument(instrument)
     _check_unit(unit, known, cohort)
     hours = 1.0 if unit == "hours" else HOURS_PER_DAY
@@ -126,8 +142,7 @@ def time_to_response(
     right = events.frame["right"].to_numpy(float) / hours
     sizes = np.bincount(level_of[level_of >= 0], minlength=len(grouped.levels))
     end = _last_time(left, right, horizon)
-    marks = np.array(sorted(_LANDMARKS[unit] if at is None else at), dtype=float)
-    how = Settings(marks[marks <= end], end, level, n_replicates, seed)
+    how = Settings(wanted[wanted <= end], end, level, n_replicates, seed)
     shown = sizes >= (_SMALLEST_GROUP if by is not None else 1)
     if not shown.any():
         raise DataError(
@@ -137,12 +152,16 @@ def time_to_response(
     tables = curves(left, right, level_of, grouped, shown, how)
     small = ~shown & (sizes > 0)
     notes = _notes(cohort, events, unit, end, tables, n_replicates)
+    if at is not None:
+        notes += _beyond_notes(wanted, end, unit)
     notes += group_notes(grouped, int((level_of < 0).sum()), int(small.sum()), int(sizes[small].sum()))
     arguments = {"instrument": known.name, "by": by, "origin": origin, "unit": unit, "level": level}
     arguments |= {"definition": events.definition.name, "n_replicates": n_replicates, "seed": seed}
     arguments |= {"horizon": horizon, "at": tuple(how.marks.tolist())}
+    head, rule = outcome_words(events.definition, known)
+    verb = PAST_TENSE[events.definition.kind]
     return CurveResult(
-        title=f"Time to first response, {known.name} ({unit} since session 1)",
+        title=f"Time to first {head[:1].lower()}{head[1:]}, {rule} ({unit} since session 1)",
         notes=(*notes, *selection_notes(cohort), UNCONTROLLED),
         definitions=(cited(events.definition), cited(events.baseline), _TURNBULL),
         provenance=provenance_of("time_to_response", cohort.fingerprint, arguments),
@@ -150,14 +169,14 @@ def time_to_response(
         by=by,
         level=level,
         recall_days=known.recall_days,
+        kind=events.definition.kind,
+        shows=f"{verb}, % of patients ({rule}){split_words(by)}",
         **tables,
     )
 
 
 def _check_unit(unit: str, instrument: Instrument, cohort: Cohort) -> None:
     """Refuse hours from an instrument whose question looks back further than a day."""
-    if unit not in _LANDMARKS:
-        raise DataError(f'unit="{unit}" is not known; choose "hours" or "days"')
     if unit == "days" or instrument.recall_days <= _LONGEST_RECALL_FOR_HOURS:
         return
     recorded = {str(name) for name in cohort.scores["instrument"].unique()}
@@ -186,8 +205,8 @@ def _notes(cohort, events: EventSet, unit, end, tables, n_replicates) -> list[st
     notes = [f"{patients(len(events.frame))} analysed.", *dropped_notes(events.dropped, events.n_starters)]
     notes.append(same_time_note(cohort))
     notes.append(
-        "First response, not necessarily kept. Patients who were no longer assessed are taken to respond "
-        "later as those still assessed."
+        f"First {events.definition.kind}, not necessarily kept. Patients who were no longer assessed are "
+        "taken to reach it later as those still assessed."
     )
     if unit == "days" and known.recall_days > 0:
         days = min(known.recall_days, end)
@@ -220,6 +239,15 @@ def _notes(cohort, events: EventSet, unit, end, tables, n_replicates) -> list[st
     return notes
 
 
+def _beyond_notes(wanted: np.ndarray, end: float, unit: str) -> list[str]:
+    """Which of the landmarks that were asked for lie after all assessments."""
+    beyond = wanted[wanted > end]
+    if not beyond.size:
+        return []
+    words = ", ".join(f"{time:g}" for time in beyond)
+    return [f"No landmark is given at {words} {unit}: the last time known is {end:g} {unit}."]
+
+
 def _clock_notes(events: EventSet) -> list[str]:
     """How many times are known only to the day, and what became of them."""
     notes = []
@@ -246,8 +274,8 @@ def _clock_notes(events: EventSet) -> list[str]:
 
 def _naive_note(medians: pd.DataFrame, unit: str) -> str:
     text = (
-        "Kaplan–Meier at detection is shown for comparison only: it dates each response at the assessment "
-        "that found it, which is late by up to the gap between assessments"
+        "Kaplan–Meier at detection is shown for comparison only: it dates each patient at the assessment "
+        "that found the change, which is late by up to the gap between assessments"
     )
     if len(medians) == 1 and np.isfinite(medians["naive"].iloc[0]) and np.isfinite(medians["high"].iloc[0]):
         row = medians.iloc[0]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ketaoutcomes.analysis.notes import check_level, cited, group_notes, same_time_note, selection_notes
+from ketaoutcomes.analysis.notes import cited, group_notes, same_time_note, selection_notes
 from ketaoutcomes.catalog.definitions import baseline_rule
 from ketaoutcomes.catalog.instruments import find_instrument
 from ketaoutcomes.cohort.cohort import Cohort
+from ketaoutcomes.derive.arguments import check_cohort, check_level, planned_times
 from ketaoutcomes.derive.arrays import patient_codes
 from ketaoutcomes.derive.baseline import baseline_of
 from ketaoutcomes.derive.groups import groups
@@ -29,7 +30,7 @@ def trajectory(
     cohort: Cohort,
     instrument: str,
     *,
-    at: tuple[float, ...] = _DAYS,
+    at: float | tuple[float, ...] = _DAYS,
     by: str | None = None,
     baseline: str = "last_14_days",
     level: float = 0.95,
@@ -46,7 +47,7 @@ def trajectory(
     cohort : Cohort
     instrument : str
         A name in `INSTRUMENTS`.
-    at : tuple of float
+    at : float or tuple of float
         Planned days since session 1; days beyond the last score give no row.
     by : str, optional
         Column of `patients`, or of `sessions` (the value at session 1).
@@ -66,10 +67,11 @@ def trajectory(
     DataError
         If the instrument has no score, or `at` is empty or has a negative day.
     """
+    check_cohort(cohort)
     check_level(level)
-    days = np.unique(np.asarray(at, dtype=float))
-    if not days.size or not np.isfinite(days).all() or days[0] < 0:
-        raise DataError("at must hold planned days since session 1, none of them negative")
+    days = planned_times("at", at, unit="days")
+    if not days.size:
+        raise DataError("at holds no planned day; give one or more, e.g. at=(0, 7, 14, 28)")
     known = find_instrument(instrument)
     rule = baseline_rule(baseline)
     placed = scores(cohort, known.name)

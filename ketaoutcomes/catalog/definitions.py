@@ -247,7 +247,7 @@ def default_outcome(instrument_name: str, kind: str = "response") -> Outcome:
 
 
 def _named(catalog: Mapping[str, _Record], name: str, what: str) -> _Record:
-    if name in catalog:
+    if isinstance(name, str) and name in catalog:
         return catalog[name]
     near = closest(str(name), {known: known for known in catalog})
     hint = f"did you mean {' or '.join(near)}? " if near else ""

@@ -53,14 +53,32 @@ class Catalog(Mapping):
         Takes nothing, returns the records by name. Called once.
     what : str
         What the records are, for the repr.
+    finder : str, optional
+        Name of the function that takes other spellings too, for the message.
     """
 
-    def __init__(self, build: Callable[[], Mapping[str, Any]], what: str):
+    def __init__(self, build: Callable[[], Mapping[str, Any]], what: str, *, finder: str = ""):
         self._records = cache(build)
         self._what = what
+        self._finder = finder
 
     def __getitem__(self, name: str) -> Any:
-        return self._records()[name]
+        records = self._records()
+        if name in records:
+            return records[name]
+        plain = {without_punctuation(known): known for known in records}
+        near = closest(without_punctuation(str(name)), plain)
+        hint = f"; did you mean {' or '.join(repr(known) for known in near)}?" if near else ""
+        other = f" {self._finder}(name) takes any spelling." if self._finder else ""
+        raise KeyError(f"{name!r} is none of the {len(records)} {self._what}{hint or '.'}{other}")
+
+    # Mapping's own two ask for the item first, and would look for close matches each time.
+    def __contains__(self, name: object) -> bool:
+        return name in self._records()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The record of that name, or `default`."""
+        return self._records().get(name, default)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._records())

@@ -64,14 +64,19 @@ def find_instrument(name: str) -> Instrument:
     Raises
     ------
     DataError
-        If there is no such instrument. The message names the closest ones, and not the name that was
-        asked for, since that may have come from a cell.
+        If there is no such instrument, or the name begins the names of several ("PHQ"). The message
+        names those or the closest ones, and not the name that was asked for, since that may have
+        come from a cell.
     """
     spellings = _spellings()
     key = without_punctuation(str(name))
     if key in spellings:
         return INSTRUMENTS[spellings[key]]
-    near = closest(key, spellings)
+    longer = tuple(dict.fromkeys(spellings[known] for known in spellings if known.startswith(key)))
+    longer = longer if len(key) > 1 else ()
+    if len(longer) > 1:
+        raise DataError(f"that name of an instrument may mean {', '.join(longer)}; give the full name")
+    near = longer or closest(key, spellings)
     hint = f"did you mean {' or '.join(near)}? " if near else ""
     raise DataError(f"no instrument of that name is in the catalogue; {hint}Known: {', '.join(INSTRUMENTS)}.")
 
@@ -145,5 +150,5 @@ def _spellings() -> dict[str, str]:
 
 
 INSTRUMENTS: Mapping[str, Instrument] = Catalog(
-    lambda: instruments_from(read_toml("instruments.toml")), "instruments"
+    lambda: instruments_from(read_toml("instruments.toml")), "instruments", finder="find_instrument"
 )

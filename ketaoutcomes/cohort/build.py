@@ -66,6 +66,7 @@ def build(
     drafts = {
         name: prepare(TABLES[name], raws[name], settings, covariates) for name in TABLES if name in raws
     }
+    _days_beside_offsets(drafts, settings)
     problems = list(problems)
     tables: dict[str, pd.DataFrame] = {}
     linked = not problems and not any(draft.problems for draft in drafts.values())
@@ -94,6 +95,16 @@ def build(
             notes=tuple(str(note) for note in notes),
         )
     return Build(cohort, tuple(problems), tuple(notes), counts, quarantine, blanked, settings)
+
+
+def _days_beside_offsets(drafts: dict[str, Draft], settings: Settings) -> None:
+    """Refuse days beside clock times with an offset: without a time zone no day has a known start."""
+    times = {name: draft.times for name, draft in drafts.items() if draft.times is not None}
+    if settings.timezone is not None or not any(one.offset for one in times.values()):
+        return
+    for name, one in times.items():
+        if one.days is not None and one.days.any():
+            drafts[name].fail("days_and_offsets", drafts[name].table.date, rows=one.days)
 
 
 def _linked(drafts: dict[str, Draft], settings: Settings) -> dict[str, pd.DataFrame]:

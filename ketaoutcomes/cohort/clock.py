@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from ketaoutcomes.cohort.date_hints import HAS_CLOCK, written_dates, written_with_am_pm
 from ketaoutcomes.cohort.settings import Settings
 from ketaoutcomes.cohort.values import MISSING, Numbers, Words, text
 
@@ -36,6 +37,8 @@ LOOKS_DATED = (
 DATED = (
     r"([0-9]{4}[/.-][0-9]{1,2}[/.-][0-9]{1,2}|[0-9]{1,2}[/.-][0-9]{1,2}[/.-]([0-9]{4}|[0-9]{2}))([T ,].*)?"
 )
+# Clock times that may follow a declared date.
+CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 # Spreadsheets count days from 1900 or 1904: these are the years 1954 to 2064.
 SERIAL_LOW, SERIAL_HIGH = 20_000.0, 60_000.0
 
@@ -57,6 +60,12 @@ class Times:
         Rows to be set aside, by rule.
     failures : dict of str to (n,) bool array
         Rules for which the file is refused, with the rows that break them.
+    hints : dict of str to str
+        What to do about a failure, as far as the column itself tells.
+    days : (n,) bool array, optional
+        Which dates are without a clock time.
+    offset : bool
+        Some clock times are given with their offset from UTC.
     """
 
     hour: np.ndarray
@@ -66,6 +75,9 @@ class Times:
     month: Words | None = None
     bad: dict[str, np.ndarray] = field(default_factory=dict)
     failures: dict[str, np.ndarray] = field(default_factory=dict)
+    hints: dict[str, str] = field(default_factory=dict)
+    days: np.ndarray | None = None
+    offset: bool = False
 
 
 def to_seconds(hour: np.ndarray) -> np.ndarray:
@@ -107,7 +119,8 @@ def read_dates(column: pd.Series, settings: Settings) -> Times:
 
     Accepted are YYYY-MM-DD, with a clock time after a blank or a T and perhaps
     an offset from UTC, or the one format that `date_format` declares. If every
-    clock time of the column is midnight, the times are taken to be days.
+    clock time of the column is midnight, the times are taken to be days. Days
+    need no time zone; without one they are days in UTC, of 24 hours each.
     """
     n = len(column)
     no_days = np.zeros(n, dtype=bool)
@@ -127,10 +140,10 @@ def read_dates(column: pd.Series, settings: Settings) -> Times:
     cells = text(column)
     missing = (cells.isna() | cells.str.lower().isin(MISSING)).to_numpy(bool)
     bad: dict[str, np.ndarray] = {"missing_required": missing}
-    failures = _refusals(cells, missing, settings)
+    failures, hints = _refusals(cells, missing, settings)
     if failures:
         gone = np.full(n, np.nan)
-        return Times(gone, gone, gone, True, None, bad, failures)
+        return Times(gone, gone, gone, True, None, bad, failures, hints)
     read = _declared(cells, settings.date_format) if settings.date_format else _iso(cells)
     unread = (read.naive.isna() & read.zoned.isna()).to_numpy() & ~missing
     partial = cells.str.fullmatch(PARTIAL).fillna(False).to_numpy(bool)
@@ -163,21 +176,43 @@ def holds_dates(column: pd.Series) -> bool:
     return bool(levels.str.fullmatch(DATED).any())
 
 
-def _refusals(cells: pd.Series, missing: np.ndarray, settings: Settings) -> dict[str, np.ndarray]:
-    """Return the rules for which a column of dates is refused as a whole."""
+def _refusals(
+    cells: pd.Series, missing: np.ndarray, settings: Settings
+) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Return the rules for which a column of dates is refused as a whole, and what to do about them."""
     as_number = pd.to_numeric(cells, errors="coerce").to_numpy(float)
     with np.errstate(invalid="ignore"):
         serial = (as_number >= SERIAL_LOW) & (as_number <= SERIAL_HIGH)
+    failures: dict[str, np.ndarray] = {}
+    hints: dict[str, str] = {}
     if serial.any():
-        return {"excel_date": serial}
-    if settings.date_format:
-        return {}
-    iso = cells.str.match(DATE).fillna(False).to_numpy(bool)
-    other = cells.str.fullmatch(LOOKS_DATED).fillna(False).to_numpy(bool) & ~iso & ~missing
-    other &= ~cells.str.fullmatch(PARTIAL).fillna(False).to_numpy(bool)
-    if not other.any():
-        return {}
-    return {"mixed_dates" if iso.any() else "ambiguous_date": other}
+        failures["excel_date"] = serial
+    elif settings.date_format:
+        if "%p" not in settings.date_format and _has_clock(settings.date_format):
+            failures["am_pm"] = written_with_am_pm(cells).to_numpy(bool)
+    else:
+        iso = cells.str.match(DATE).fillna(False).to_numpy(bool)
+        other = cells.str.fullmatch(LOOKS_DATED).fillna(False).to_numpy(bool) & ~iso & ~missing
+        other &= ~cells.str.fullmatch(PARTIAL).fillna(False).to_numpy(bool)
+        if other.any():
+            rule = "mixed_dates" if iso.any() else "ambiguous_date"
+            failures[rule], hints[rule] = other, written_dates(cells[other])
+        else:
+            failures["am_pm"] = written_with_am_pm(cells).to_numpy(bool) & iso
+    failures = {rule: rows for rule, rows in failures.items() if rows.any()}
+    if failures and settings.timezone is None:
+        # The other thing that has to be set is told at once, and not only when this is mended.
+        clocked = cells.str.fullmatch(HAS_CLOCK).fillna(False).to_numpy(bool)
+        clocked &= ~cells.str.fullmatch(f".*:[0-9.,]+{OFFSET}").fillna(False).to_numpy(bool)
+        with np.errstate(invalid="ignore"):
+            clocked |= serial & (as_number != np.floor(as_number))
+        if clocked.any():
+            failures["no_timezone"] = clocked
+    return failures, hints
+
+
+def _has_clock(date_format: str) -> bool:
+    return any(code in date_format for code in ("%H", "%I", "%X", "%c"))
 
 
 def _iso(cells: pd.Series) -> _Read:
@@ -206,8 +241,8 @@ def _declared(cells: pd.Series, date_format: str) -> _Read:
         read = pd.to_datetime(cells, format=date_format, errors="coerce", utc=True)
         zoned = read.astype("datetime64[us, UTC]")
         return _Read(naive, zoned, zoned.dt.tz_localize(None), np.zeros(len(cells), dtype=bool))
-    has_clock = any(code in date_format for code in ("%H", "%I", "%X", "%c"))
-    formats = [date_format] if has_clock else [date_format, f"{date_format} %H:%M", f"{date_format} %H:%M:%S"]
+    has_clock = _has_clock(date_format)
+    formats = [date_format] if has_clock else [f"{date_format}{clock}" for clock in CLOCKS]
     day_only = np.zeros(len(cells), dtype=bool)
     for form in formats:
         unread = naive.isna()
@@ -221,23 +256,24 @@ def _combine(read: _Read, settings: Settings, bad: dict[str, np.ndarray]) -> Tim
     """Put local times and times with offsets together as hours since 1970, UTC."""
     naive = read.naive
     has_local = naive.notna().to_numpy()
-    if has_local.any() and settings.timezone is None:
-        gone = np.full(len(naive), np.nan)
-        return Times(gone, gone, gone, True, None, bad, {"no_timezone": has_local})
     day_only = read.day_only
     if has_local.any() and bool((naive == naive.dt.normalize()).to_numpy()[has_local].all()):
         day_only = has_local
+    if settings.timezone is None and (has_local & ~day_only).any():
+        gone = np.full(len(naive), np.nan)
+        return Times(gone, gone, gone, True, None, bad, {"no_timezone": has_local & ~day_only})
+    timezone = settings.timezone or "UTC"
     hour = _hours(read.zoned.dt.tz_localize(None))
     low, high = hour.copy(), hour.copy()
     clock = has_local & ~day_only
     if clock.any():
-        hour[clock], skipped, twice = _local_hours(naive[clock], settings.timezone)
+        hour[clock], skipped, twice = _local_hours(naive[clock], timezone)
         low[clock] = high[clock] = hour[clock]
         bad["time_skipped"], bad["time_twice"] = np.zeros_like(clock), np.zeros_like(clock)
         bad["time_skipped"][clock], bad["time_twice"][clock] = skipped, twice
     if day_only.any():
-        low[day_only] = day_starts(naive[day_only], settings.timezone)
-        high[day_only] = day_starts(naive[day_only] + pd.Timedelta(days=1), settings.timezone)
+        low[day_only] = day_starts(naive[day_only], timezone)
+        high[day_only] = day_starts(naive[day_only] + pd.Timedelta(days=1), timezone)
         hour[day_only] = (low[day_only] + high[day_only]) / 2.0
     written = read.written
     if settings.timezone is not None:
@@ -245,7 +281,8 @@ def _combine(read: _Read, settings: Settings, bad: dict[str, np.ndarray]) -> Tim
     local = naive.where(has_local, written)
     if settings.data_cut:
         bad["after_data_cut"] = (local.dt.normalize() > pd.Timestamp(settings.data_cut)).to_numpy()
-    return Times(hour, low, high, True, _months(local), bad)
+    offset = bool(read.zoned.notna().any())
+    return Times(hour, low, high, True, _months(local), bad, days=day_only, offset=offset)
 
 
 def _hours(moment: pd.Series) -> np.ndarray:

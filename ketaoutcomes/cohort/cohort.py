@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from html import escape
@@ -121,29 +122,34 @@ class Cohort:
         ----------
         **conditions
             A column of `patients` with one level or a list of levels: the
-            patients who have one of them. A column of `sessions`: the patients
-            all of whose sessions have one of them; a history is never cut. If
-            both tables have the column, that of `patients` counts.
-            `instrument=`: only these instruments' scores are kept, and all patients.
+            patients who have one of them. Of numbers also a range, as a tuple
+            (low, high) with both ends included: `age=(18, 40)`. A column of
+            `sessions`: the patients all of whose sessions have one of them; a
+            history is never cut. If both tables have the column, that of
+            `patients` counts. `instrument=`: only these instruments' scores are
+            kept, and all patients.
 
         Raises
         ------
         DataError
             If a column or a level is not known; the message lists the choices.
         """
+        if not conditions:
+            return self
         keep = np.ones(self.n_patients, dtype=bool)
         words, wanted_instruments = list(self.selection), None
         for name, wanted in conditions.items():
-            levels = _as_list(wanted)
+            levels = _as_list(name, wanted)
             if name == "instrument":
                 wanted_instruments = self._known_instruments(levels)
                 words.append(f"instrument: {_listed(wanted_instruments)}")
                 continue
-            match = self._patients_with(name, levels)
+            match = self._patients_with(name, levels, wanted)
             dropped = int((keep & ~match).sum())
             keep &= match
             patients = "patient" if dropped == 1 else "patients"
-            words.append(f"{name}: {_listed(levels)} ({dropped} {patients} left out)")
+            chosen = f"{levels[0]} to {levels[1]}" if self._is_range(name, wanted) else _listed(levels)
+            words.append(f"{name}: {chosen} ({dropped} {patients} left out)")
         return self._of(keep, wanted_instruments, tuple(words))
 
     def _known_instruments(self, names: list) -> list[str]:
@@ -161,18 +167,27 @@ class Cohort:
             out.append(found)
         return out
 
-    def _patients_with(self, name: str, levels: list) -> np.ndarray:
+    def _patients_with(self, name: str, levels: list, wanted) -> np.ndarray:
         """Return which patients have one of the levels; bool, in the order of `patients`."""
         patients, sessions = self.tables["patients"], self.tables["sessions"]
+        matches = _within if self._is_range(name, wanted) else _matches
         if name in patients.columns and name not in PER_PATIENT - {"patient_id"}:
-            return _matches(patients[name], "patients", name, levels)
+            return matches(patients[name], "patients", name, levels)
         if name in sessions.columns:
-            match = _matches(sessions[name], "sessions", name, levels)
+            match = matches(sessions[name], "sessions", name, levels)
             codes = sessions["patient_id"].cat.codes.to_numpy()
             n = np.bincount(codes, minlength=self.n_patients)
             return (np.bincount(codes[match], minlength=self.n_patients) == n) & (n > 0)
         choices = sorted({*patients.columns, *sessions.columns, "instrument"} - PER_PATIENT)
         raise DataError(f"no column '{name}' in patients or sessions; choose from {', '.join(choices)}")
+
+    def _is_range(self, name: str, wanted) -> bool:
+        """Whether a condition is a range: a tuple of two numbers, for a column of numbers."""
+        if not (isinstance(wanted, tuple) and len(wanted) == 2 and all(map(_is_number, wanted))):
+            return False
+        tables = (self.tables["patients"], self.tables["sessions"])
+        column = next((frame[name] for frame in tables if name in frame.columns), None)
+        return column is not None and _holds_numbers(column)
 
     def _of(self, keep: np.ndarray, instruments: list[str] | None, words: tuple[str, ...]) -> Cohort:
         """Return the cohort of some patients and some instruments."""
@@ -244,12 +259,25 @@ def _recoded(frame: pd.DataFrame, codes: np.ndarray, kind: pd.CategoricalDtype) 
     return out
 
 
-def _as_list(wanted) -> list:
-    return (
-        list(wanted)
-        if isinstance(wanted, list | tuple | set | frozenset | pd.Series | np.ndarray | pd.Index)
-        else [wanted]
-    )
+def _as_list(name: str, wanted) -> list:
+    """Return the levels asked for, or say what a condition may be."""
+    if isinstance(wanted, list | tuple | set | frozenset | pd.Series | np.ndarray | pd.Index):
+        return list(wanted)
+    if not isinstance(wanted, str | numbers.Number | bool | np.generic | pd.Timestamp):
+        raise DataError(
+            f"'{name}' is selected by one level, a list of levels, or for numbers a tuple (low, high) "
+            f"with both ends included; not by a {type(wanted).__name__}"
+        )
+    return [wanted]
+
+
+def _is_number(value) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
+def _holds_numbers(column: pd.Series) -> bool:
+    kind = column.dtype
+    return pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind)
 
 
 def _listed(levels) -> str:
@@ -268,6 +296,18 @@ def _matches(column: pd.Series, table: str, name: str, levels: list) -> np.ndarr
             if len(known) <= MOST_LEVELS
             else f"it has {len(known)} levels"
         )
+        choices += "; a tuple (low, high) asks for a range" if _holds_numbers(column) else ""
         levels_are = "1 level that is" if len(unknown) == 1 else f"{len(unknown)} levels that are"
         raise DataError(Problem(f"was asked for {levels_are} not in the data; {choices}", table, name))
     return column.isin(levels).fillna(False).to_numpy(bool)
+
+
+def _within(column: pd.Series, table: str, name: str, ends: list) -> np.ndarray:
+    """Return which rows are in a range, both ends included, or say that none is."""
+    low, high = ends
+    if not low <= high:
+        raise DataError(Problem("the range is (low, high), and the first is not the lower", table, name))
+    match = column.between(low, high).fillna(False).to_numpy(bool)
+    if not match.any():
+        raise DataError(Problem("no row is within the range asked for", table, name))
+    return match

@@ -227,7 +227,10 @@ def _read_month(draft: Draft, column: Column) -> None:
 def _place(draft: Draft, column: Column, times: Times) -> None:
     """Keep the times of a column and set aside rows without one."""
     for rule, rows in times.failures.items():
-        draft.fail(rule, column.name, rows=rows)
+        message = RULES[rule].reason
+        if rule in times.hints:
+            message = f"{message.partition(';')[0]}; {times.hints[rule]}"
+        draft.fail(rule, column.name, rows=rows, message=message)
     for rule, rows in times.bad.items():
         if rule != "missing_required" or draft.name != "disposition":
             draft.quarantine(rows, rule)

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Integral, Real
 from pathlib import Path
 from types import MappingProxyType
 
@@ -40,6 +42,9 @@ _SAMPLE_NAME = "Example clinics (synthetic)"
 # With the preset's .65 the sample would respond more often than McInnes 2022 (.536 at the end of induction).
 _SAMPLE_RESPONDERS = 0.58
 _HEAD = "# Written by `ketaoutcomes simulate`. Every patient is invented.\n"
+_SETTINGS_FILE = "cohort.toml"
+# What a system leaves in an empty folder by itself.
+_NOT_COUNTED = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 
 
 @dataclass(frozen=True)
@@ -70,8 +75,18 @@ class Simulation:
         return f"Simulation(seed={self.truth.seed}; rows: {rows})"
 
     def save(self, folder: str | Path) -> Path:
-        """Write one CSV file per table and `cohort.toml`; returns the folder."""
+        """Write one CSV file per table and `cohort.toml`; returns the folder.
+
+        The folder must be new, empty, or written by this function before: the files declare their
+        patients invented, so no other file may be overwritten or stand beside them.
+
+        Raises
+        ------
+        DataError
+            If the folder holds anything else, or is a file. Nothing is written then.
+        """
         folder = Path(folder)
+        _check_folder(folder, {f"{name}.csv" for name in self.tables} | {_SETTINGS_FILE})
         folder.mkdir(parents=True, exist_ok=True)
         for name, frame in self.tables.items():
             frame.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", encoding="utf-8")
@@ -79,8 +94,36 @@ class Simulation:
             f"{key} = {str(value).lower() if isinstance(value, bool) else _quoted(value)}"
             for key, value in self.settings.items()
         ]
-        (folder / "cohort.toml").write_text(_HEAD + "\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+        (folder / _SETTINGS_FILE).write_text(_HEAD + "\n".join(lines) + "\n", encoding="utf-8", newline="\n")
         return folder
+
+
+def _check_folder(folder: Path, own: set[str]) -> None:
+    """Refuse a folder with files other than those that a simulation of the same tables wrote."""
+    if not folder.is_dir():
+        if folder.exists() or folder.is_symlink():
+            raise DataError("simulate: the output is a file or a broken link; name a new or empty folder")
+        return
+    entries = [entry for entry in folder.iterdir() if entry.name not in _NOT_COUNTED]
+    if not entries:
+        return
+    # Names are compared as written: "Patients.csv" is no file of ours, though some disks take it for one.
+    is_own = {entry.name for entry in entries} == own and all(
+        entry.is_file() and not entry.is_symlink() for entry in entries
+    )
+    if not is_own or not _says_synthetic(folder / _SETTINGS_FILE):
+        raise DataError(
+            "simulate: the folder holds files that simulate did not write; name a new or empty folder"
+        )
+
+
+def _says_synthetic(path: Path) -> bool:
+    """Whether the settings are those that a simulation writes."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        return text.startswith(_HEAD) and tomllib.loads(text).get("synthetic") is True
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return False
 
 
 def _quoted(text: str) -> str:
@@ -156,9 +199,10 @@ def simulate_cohort(
     DataError
         If an option is not known or a number cannot be used.
     """
-    _check(
-        n_patients, n_clinics, booking, dropout, instruments, deidentification, indications, responder_share
-    )
+    instruments = (instruments,) if isinstance(instruments, str) else tuple(instruments)
+    counts = {"n_patients": n_patients, "n_clinics": n_clinics, "months": months}
+    words = {"booking": booking, "dropout": dropout, "deidentification": deidentification}
+    _check(counts, seed, words, instruments, indications, responder_share)
     parameters = parameters or preset_parameters(preset)
     if indications is not None:
         parameters = dataclasses.replace(parameters, indications=MappingProxyType(dict(indications)))
@@ -187,29 +231,43 @@ def simulate_cohort(
     return Simulation(MappingProxyType(tables), MappingProxyType(settings), truth)
 
 
-def _check(
-    n_patients, n_clinics, booking, dropout, instruments, deidentification, indications, responder_share
-) -> None:
+def _check(counts, seed, words, instruments, indications, responder_share) -> None:
     """Refuse what cannot be simulated, all problems at once."""
     problems = []
-    for what, value, choices in (
-        ("booking", booking, BOOKINGS),
-        ("dropout", dropout, DROPOUTS),
-        ("deidentification", deidentification, _LEVELS),
-        *(("instruments", instrument, INSTRUMENTS) for instrument in instruments),
-    ):
+    known = {"booking": BOOKINGS, "dropout": DROPOUTS, "deidentification": _LEVELS}
+    asked = [(what, value, known[what]) for what, value in words.items()]
+    asked += [("instruments", instrument, INSTRUMENTS) for instrument in instruments]
+    for what, value, choices in asked:
         if value not in choices:
             problems.append(f"{what} is not one of {', '.join(choices)}")
-    if n_patients < 1 or n_clinics < 1:
-        problems.append("n_patients and n_clinics must be at least 1")
-    if indications is not None and (
-        not indications or min(indications.values()) < 0 or sum(indications.values()) <= 0
-    ):
-        problems.append("indications must be shares that are not negative and not all zero")
-    if responder_share is not None and not 0 < responder_share < 1:
+    for what, value in counts.items():
+        if not _is_whole(value) or value < 1:
+            problems.append(f"{what} must be a whole number of at least 1")
+    if not _is_whole(seed) or seed < 0:
+        problems.append("seed must be a whole number of at least 0")
+    if indications is not None and not _are_shares(indications):
+        problems.append(
+            'indications must be shares by diagnosis, such as {"MDD": 0.7, "PTSD": 0.3}, that are not '
+            "negative and not all zero"
+        )
+    if responder_share is not None and not (_is_number(responder_share) and 0 < responder_share < 1):
         problems.append("responder_share must lie between 0 and 1")
     if problems:
         raise DataError("simulate: " + "; ".join(problems))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def _are_shares(shares: object) -> bool:
+    if not isinstance(shares, Mapping) or not all(_is_number(share) for share in shares.values()):
+        return False
+    return bool(shares) and min(shares.values()) >= 0 and sum(shares.values()) > 0
 
 
 def write_sample(folder: str | Path) -> Path:

@@ -10,6 +10,7 @@ import pandas as pd
 from ketaoutcomes.catalog.definitions import BaselineRule, Outcome, baseline_rule
 from ketaoutcomes.catalog.instruments import Instrument, find_instrument
 from ketaoutcomes.cohort.cohort import Cohort
+from ketaoutcomes.derive.arguments import check_choice, check_cohort, check_horizon
 from ketaoutcomes.derive.arrays import patient_codes, segment_starts
 from ketaoutcomes.derive.baseline import baseline_of
 from ketaoutcomes.derive.clock import CLOCK_COLUMNS, clock_known, day_only
@@ -19,10 +20,13 @@ from ketaoutcomes.errors import DataError, Problem
 
 __all__ = ["EventSet", "event_set", "response_events"]
 
-FIRST = "responded at the first assessment after session 1"
-BETWEEN = "responded between two assessments"
-CENSORED = "not responding at the last assessment"
-CENSORED_HORIZON = "not responding at the last assessment before the horizon"
+# Kinds whose first time is an event of its own.
+FIRST_KINDS = ("response", "remission")
+
+FIRST = "met at the first assessment after session 1"
+BETWEEN = "met between two assessments"
+CENSORED = "not met at the last assessment"
+CENSORED_HORIZON = "not met at the last assessment before the horizon"
 NO_FOLLOW_UP = "no score after session 1"
 NO_FOLLOW_UP_HORIZON = "no score between session 1 and the horizon"
 NO_CLOCK_ORIGIN = "only the day of session 1 is known"
@@ -88,7 +92,7 @@ def response_events(
     instrument : str
         A name in `INSTRUMENTS`.
     definition : str, optional
-        Name of a definition; the instrument's response by default.
+        "response" (the default), "remission", or the name of a definition of either.
     origin : {"first_session"}
     baseline : str
         Name of the baseline rule.
@@ -138,12 +142,11 @@ def event_set(
     day are left out, and so are patients whose session 1 is. A baseline needs no
     clock time.
     """
-    if origin != "first_session":
-        raise DataError(f'origin="{origin}" is not known; choose "first_session"')
-    if horizon_hours is not None and not horizon_hours > 0:
-        raise DataError("the horizon must be above 0")
+    check_cohort(cohort)
+    check_choice("origin", origin, ("first_session",))
+    check_horizon(horizon_hours)
     known = find_instrument(instrument)
-    outcome = find_outcome(definition, known, kinds=("response", "remission"))
+    outcome = find_outcome(definition, known, kinds=FIRST_KINDS)
     rule = baseline_rule(baseline)
     placed = scores(cohort, instrument)
     start = baseline_of(cohort, placed, known, rule)
@@ -208,7 +211,8 @@ def _nobody(rule: BaselineRule, instrument: Instrument, n_without_clock: int) ->
             rule="no_clock_times",
         )
     return Problem(
-        f"no patient has both a valid baseline ({rule.text}) and a later score of {instrument.name}",
+        f"no patient has both a valid baseline ({rule.text}) and a later score of {instrument.name}; "
+        "data_quality(cohort, instrument).summary() counts who is left out and why",
         table="scores",
         rule="no_events",
     )

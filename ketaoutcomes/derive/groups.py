@@ -76,8 +76,9 @@ def groups(cohort: Cohort, by: str | None) -> Groups:
     Raises
     ------
     DataError
-        If there is no such column, or it has too many levels to be a group.
+        If `by` is no column's name, there is no such column, or it has too many levels to be a group.
     """
+    _check_name(by)
     n_patients = len(cohort.patients)
     if by is None:
         return Groups(None, (None,), np.zeros(n_patients, dtype=np.int64), "patients")
@@ -96,6 +97,7 @@ def groups(cohort: Cohort, by: str | None) -> Groups:
 
 def session_groups(cohort: Cohort, by: str | None) -> Groups:
     """Group of each session, in the order of `cohort.sessions`: its own value, or its patient's."""
+    _check_name(by)
     n_sessions = len(cohort.sessions)
     if by is None:
         return Groups(None, (None,), np.zeros(n_sessions, dtype=np.int64), "sessions")
@@ -106,6 +108,11 @@ def session_groups(cohort: Cohort, by: str | None) -> Groups:
     per_patient = groups(cohort, by)
     code = per_patient.code[patient_codes(cohort.sessions)]
     return Groups(by, per_patient.levels, code, "patients")
+
+
+def _check_name(by: object) -> None:
+    if by is not None and not isinstance(by, str):
+        raise DataError('by takes one column\'s name, e.g. by="sex"; to split by two, join them in one')
 
 
 def _table_of(cohort: Cohort, by: str) -> str:

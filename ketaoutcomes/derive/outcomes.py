@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ketaoutcomes.catalog.definitions import Outcome, default_outcome, outcome, outcomes_for
+from ketaoutcomes.catalog.definitions import OUTCOMES, Outcome, default_outcome, outcomes_for
+from ketaoutcomes.catalog.entries import closest
 from ketaoutcomes.catalog.instruments import Instrument
 from ketaoutcomes.derive.baseline import VALID
 from ketaoutcomes.errors import DataError
@@ -41,16 +42,23 @@ def find_outcome(
     ------
     DataError
         If the definition is made for another instrument, cannot be applied to
-        this one, or needs more than one score.
+        this one, needs more than one score, or is not known.
     """
-    if name is None or name in _BY_ONE_SCORE:
+    if name is None or (isinstance(name, str) and name in _BY_ONE_SCORE):
         definition = default_outcome(instrument.name, name or "response")
+    elif isinstance(name, str) and name in OUTCOMES:
+        definition = OUTCOMES[name]
     else:
-        definition = outcome(name)
-    if definition.kind not in kinds or definition.consecutive > 1 or definition.item or definition.needs_more:
+        raise DataError(_unknown(name, instrument, kinds))
+    if definition.consecutive > 1 or definition.item or definition.needs_more:
         raise DataError(
             f'definition "{definition.name}" ({definition.kind}) is not decided by one score and its '
-            f"baseline, or is no kind for this analysis; kinds that are: {', '.join(kinds)}"
+            f"baseline. {_offer(instrument, kinds)}"
+        )
+    if definition.kind not in kinds:
+        raise DataError(
+            f'definition "{definition.name}" ({definition.kind}) is no kind for this analysis. '
+            f"{_offer(instrument, kinds)}"
         )
     _check_instrument(definition, instrument)
     _check_direction(definition, instrument)
@@ -140,6 +148,29 @@ def ineligible_reason(
         asked = f"baseline below {definition.min_baseline:g}, the least that the definition asks for"
         why[valid & (baseline < definition.min_baseline)] = asked
     return why
+
+
+def _usable(instrument: Instrument, kinds: tuple[str, ...]) -> list[str]:
+    """Names of the instrument's definitions that one score and its baseline decide."""
+    return [
+        known.name
+        for known in outcomes_for(instrument.name)
+        if known.kind in kinds and known.consecutive == 1 and not known.item and not known.needs_more
+    ]
+
+
+def _offer(instrument: Instrument, kinds: tuple[str, ...]) -> str:
+    words = [f'"{kind}"' for kind in kinds if kind in _BY_ONE_SCORE]
+    named = ", ".join(_usable(instrument, kinds)) or "none is known"
+    return f"Choose {' or '.join(words)}, or a definition made for {instrument.name}: {named}"
+
+
+def _unknown(name: object, instrument: Instrument, kinds: tuple[str, ...]) -> str:
+    """What to ask for instead of a definition that is not known; kinds come before names."""
+    choices = {word: word for word in (*kinds, *_usable(instrument, kinds), *OUTCOMES)}
+    near = closest(str(name).strip().lower().replace(" ", "_"), choices)
+    hint = f"did you mean {' or '.join(near)}? " if near else ""
+    return f'no outcome is called "{name}"; {hint}{_offer(instrument, kinds)}'
 
 
 def _check_instrument(definition: Outcome, instrument: Instrument) -> None:

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from ketaoutcomes.catalog.definitions import baseline_rule
-from ketaoutcomes.catalog.definitions import window as window_named
 from ketaoutcomes.catalog.instruments import find_instrument
 from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.derive.arrays import patient_codes, segment_starts
@@ -17,7 +16,7 @@ from ketaoutcomes.derive.baseline import VALID, baseline_of
 from ketaoutcomes.derive.clock import CLOCK_COLUMNS, whole_days
 from ketaoutcomes.derive.scores import placed_scores, scores
 from ketaoutcomes.derive.sessions import induction
-from ketaoutcomes.derive.windows import INCOMPLETE, NOT_DUE, SCORED, windowed_of
+from ketaoutcomes.derive.windows import INCOMPLETE, NOT_DUE, SCORED, find_window, windowed_of
 
 __all__ = ["Flow", "attrition", "main_instrument", "missing_cells", "recording"]
 
@@ -76,7 +75,7 @@ def missing_cells(cohort: Cohort) -> pd.DataFrame:
 
 
 def attrition(
-    cohort: Cohort, instrument: str, *, window: str = "end_of_induction", rule: str = "last_14_days"
+    cohort: Cohort, instrument: str, *, window: str | float = "end_of_induction", rule: str = "last_14_days"
 ) -> Flow:
     """From all who started to those with a score in the window, with the reasons for leaving.
 
@@ -84,7 +83,7 @@ def attrition(
     at the data cut, induction complete (for windows after induction), score in
     the window.
     """
-    named = window_named(window)
+    named = find_window(window)
     placed = scores(cohort, instrument)
     start = baseline_of(cohort, placed, find_instrument(instrument), baseline_rule(rule))
     seen = windowed_of(cohort, placed, named)

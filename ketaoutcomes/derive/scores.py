@@ -7,6 +7,7 @@ import pandas as pd
 
 from ketaoutcomes.catalog.instruments import find_instrument
 from ketaoutcomes.cohort.cohort import Cohort
+from ketaoutcomes.derive.arguments import check_cohort
 from ketaoutcomes.derive.arrays import patient_codes, segment_starts
 from ketaoutcomes.derive.clock import HOURS_PER_DAY, session_bounds
 from ketaoutcomes.errors import DataError, Problem
@@ -45,6 +46,7 @@ def scores(cohort: Cohort, instrument: str) -> pd.DataFrame:
     DataError
         If the instrument is not known, or the cohort has no score of it.
     """
+    check_cohort(cohort)
     name = find_instrument(instrument).name
     table = cohort.scores
     rows = table[table["instrument"] == name]

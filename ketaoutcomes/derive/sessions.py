@@ -9,6 +9,7 @@ import pandas as pd
 
 from ketaoutcomes.catalog.definitions import PhaseRule, phase_rule
 from ketaoutcomes.cohort.cohort import Cohort
+from ketaoutcomes.derive.arguments import check_cohort
 from ketaoutcomes.derive.arrays import first_of_segment, patient_codes
 from ketaoutcomes.derive.clock import HOURS_PER_DAY, whole_days
 from ketaoutcomes.errors import DataError, Problem
@@ -81,6 +82,7 @@ def session_table(cohort: Cohort, *, rule: str = DEFAULT_PHASE_RULE) -> pd.DataF
     DataError
         If phases are given, but none of them in words that are known.
     """
+    check_cohort(cohort)
     named = phase_rule(rule)
     sessions = cohort.sessions
     codes = patient_codes(sessions)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ketaoutcomes.catalog.definitions import Window
+from ketaoutcomes.catalog.definitions import WINDOWS, Window
 from ketaoutcomes.catalog.definitions import window as window_named
 from ketaoutcomes.cohort.cohort import Cohort
+from ketaoutcomes.derive.arguments import is_number
 from ketaoutcomes.derive.arrays import first_of_segment, patient_codes
 from ketaoutcomes.derive.clock import HOURS_PER_DAY, clock_known, day_only
 from ketaoutcomes.derive.followup import follow_up
 from ketaoutcomes.derive.scores import scores, starters, superseded
 from ketaoutcomes.derive.sessions import induction
+from ketaoutcomes.errors import DataError
 
 __all__ = [
     "DAY_ONLY",
@@ -20,6 +22,7 @@ __all__ = [
     "NOT_DUE",
     "NO_SCORE_IN_WINDOW",
     "SCORED",
+    "find_window",
     "nearest",
     "windowed",
     "windowed_of",
@@ -32,7 +35,36 @@ INCOMPLETE = "induction not complete"
 DAY_ONLY = "only the day of the score or of session 1 is known"
 
 
-def windowed(cohort: Cohort, instrument: str, window: str) -> pd.DataFrame:
+def find_window(at: str | float) -> Window:
+    """The window called `at`, or the one whose target is that many days after session 1.
+
+    Where two windows have the same day as target, the one called by the day is
+    taken: 28 is "day_28", not the wider "week_4". Of a day that no window is for
+    none is made up, since its width would come from nowhere.
+
+    Raises
+    ------
+    DataError
+        If there is no such window; the message lists those that there are.
+    """
+    if not is_number(at):
+        return window_named(at)
+    of_days = {
+        known.target_hours / HOURS_PER_DAY: known.name
+        for known in sorted(WINDOWS.values(), key=lambda known: known.name.startswith("day_"))
+        if known.anchor == "first_session"
+    }
+    if at in of_days:
+        return WINDOWS[of_days[at]]
+    listed = {f"{day:g}": of_days[day] for day in sorted(of_days) if day >= 1}
+    others = [known.name for known in WINDOWS.values() if known.name not in listed.values()]
+    raise DataError(
+        f"no window is named for day {at:g}; days with one: {', '.join(listed)}; other windows, by name: "
+        f"{', '.join(others)}; trajectory and time_to_response take any day"
+    )
+
+
+def windowed(cohort: Cohort, instrument: str, window: str | float) -> pd.DataFrame:
     """The score nearest to a window's target, one row per treated patient.
 
     Of two scores equally near the earlier is taken; never the best. Only scores
@@ -48,8 +80,8 @@ def windowed(cohort: Cohort, instrument: str, window: str) -> pd.DataFrame:
     cohort : Cohort
     instrument : str
         A name in `INSTRUMENTS`.
-    window : str
-        Name of a window, e.g. "end_of_induction".
+    window : str or float
+        Name of a window, e.g. "end_of_induction", or a number of days that a window is named for.
 
     Returns
     -------
@@ -59,7 +91,7 @@ def windowed(cohort: Cohort, instrument: str, window: str) -> pd.DataFrame:
         window", "induction not complete", "only the day of the score or of
         session 1 is known").
     """
-    return windowed_of(cohort, scores(cohort, instrument), window_named(window))
+    return windowed_of(cohort, scores(cohort, instrument), find_window(window))
 
 
 def windowed_of(cohort: Cohort, placed: pd.DataFrame, window: Window) -> pd.DataFrame:

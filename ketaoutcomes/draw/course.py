@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
 from ketaoutcomes.draw import theme
+from ketaoutcomes.draw.head import head_of
 from ketaoutcomes.draw.labels import clean, count, number, number_range, shorten, text_width
 from ketaoutcomes.draw.notes import place_note
 from ketaoutcomes.draw.numbers import Line, table_height, write_numbers
@@ -41,6 +42,7 @@ def course(
     unit: str = "days",
     time_line: str | None = None,
     level: float = 0.95,
+    title: str | None = None,
 ) -> Axes:
     """Mean score against time with its interval, over bars of the 10th to 90th percentile.
 
@@ -66,6 +68,8 @@ def course(
         Written below the axis; "Days after session 1" by default.
     level : float
         Confidence level of the band, for its note.
+    title : str, optional
+        Written in bold above all else; room for it is made.
 
     Returns
     -------
@@ -79,14 +83,18 @@ def course(
     time_line = time_line or f"{unit.capitalize()} after session 1"
     with theme.context():
         if len(groups) > MOST_PER_PANEL:
-            return _small_multiples(table, ax, by, groups, span, times, time, unit, words, time_line)
+            return _small_multiples(
+                table, ax, by, groups, span, times, time, unit, words=words, title=title, time_line=time_line
+            )
         alone = len(groups) <= 1
         names_px = 0.0 if alone else min(max(text_width(clean(g), TABLE, bold=True) for g in groups), 90.0)
         lines = _number_lines(table, by, groups, times, time)
         below = BELOW + table_height(len(lines))
         left = LEFT if alone else max(LEFT, names_px + 24)
         right = max(RIGHT, names_px + 18)
-        ax = theme.prepare(ax, Layout(TOP + PLOT + below, left=left, right=right, top=TOP, bottom=below))
+        layout = Layout(TOP + PLOT + below, left=left, right=right, top=TOP, bottom=below)
+        head = head_of(ax, layout, words, title=title)
+        ax = theme.prepare(ax, head.raised(layout))
         sheet = Sheet(ax)
         room = _axes(sheet, span, times, unit)
         for number_of, level_of in enumerate(groups):
@@ -98,7 +106,7 @@ def course(
             _notes(sheet, room, table.sort_values(time, kind="stable"), time, level)
         else:
             _name_groups(sheet, table, by, groups, time, names_px)
-        sheet.write(words, ("left", -left), ("top", 18), size=BASE, color=PALETTE["secondary"], gid="unit")
+        head.write(sheet, 18.0)
         sheet.write(
             time_line, ("left", 0), ("bottom", -33), size=BASE, color=PALETTE["secondary"], gid="time"
         )
@@ -254,13 +262,15 @@ def _number_lines(table: pd.DataFrame, by: str | None, groups, times: list[float
     return lines
 
 
-def _small_multiples(table, ax, by, groups, span, times, time, unit, words, time_line) -> Axes:
+def _small_multiples(table, ax, by, groups, span, times, time, unit, *, words, title, time_line) -> Axes:
     """A small panel for each group."""
     n_rows = -(-len(groups) // 2)
     height = 50.0 + n_rows * (SMALL_PLOT + SMALL_GAP) - SMALL_GAP + 40.0
-    ax = theme.prepare(ax, Layout(height, left=30.0, right=32.0, top=50.0, bottom=40.0))
+    layout = Layout(height, left=30.0, right=32.0, top=50.0, bottom=40.0)
+    head = head_of(ax, layout, words, title=title)
+    ax = theme.prepare(ax, head.raised(layout))
     outer = Sheet(ax)
-    outer.write(words, ("left", -30), ("top", 36), size=BASE, color=PALETTE["secondary"], gid="unit")
+    head.write(outer, 36.0)
     for level_of, panel in zip(groups, split(ax, len(groups), across=60.0, up=SMALL_GAP), strict=True):
         theme.plain(panel)
         sheet = Sheet(panel)

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from ketaoutcomes.draw import theme
+from ketaoutcomes.draw.head import head_of
 from ketaoutcomes.draw.labels import (
     HIDDEN_ESTIMATE,
     clean,
@@ -30,7 +31,7 @@ BAR, LINE, GAP = 26.0, 13.0, 8.0
 COUNTED = re.compile(r"(.*\S) ([\d,]*\d)")
 
 
-def flow(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
+def flow(table: pd.DataFrame, ax: Axes | None = None, *, heading: str = "", title: str | None = None) -> Axes:
     """A bar per step, hatched where it lost since the step before, with the reason between.
 
     Parameters
@@ -40,6 +41,10 @@ def flow(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
         step without n prints "not shown" and has no bar.
     ax : Axes, optional
         From `theme.new_figure` for a page; without it pyplot makes a figure.
+    heading : str
+        What is drawn, written above; nothing if empty.
+    title : str, optional
+        Written in bold above all else; room for it is made.
 
     Returns
     -------
@@ -54,7 +59,9 @@ def flow(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
             : len(table)
         ]
         height = float(tops[-1] + BAR) if len(table) else BAR
-        ax = theme.prepare(ax, Layout(height + 12, left=1.0, right=1.0, top=6.0, bottom=6.0))
+        layout = Layout(height + 12, left=1.0, right=1.0, top=6.0, bottom=6.0)
+        head = head_of(ax, layout, heading, title=title)
+        ax = theme.prepare(ax, head.raised(layout, line=18.0))
         sheet = Sheet(ax)
         largest = np.nanmax(sizes) if np.isfinite(sizes).any() else 1.0
         ax.set_xlim(0.0, max(largest, 1.0))
@@ -72,6 +79,7 @@ def flow(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
                         color=PALETTE["secondary"], gid="reason",
                     )  # fmt: skip
             before = sizes[number] if np.isfinite(sizes[number]) else before
+        head.write(sheet, 10.0)
         return ax
 
 

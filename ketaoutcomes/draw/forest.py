@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 
 from ketaoutcomes.draw import theme
 from ketaoutcomes.draw.dots import draw_dots, set_rows, set_share_axis
+from ketaoutcomes.draw.head import head_of
 from ketaoutcomes.draw.labels import (
     DASH,
     clean,
@@ -53,6 +54,8 @@ def forest(
     label: str = "effect",
     unit_line: str | None = None,
     level: float = 0.95,
+    heading: str = "",
+    title: str | None = None,
 ) -> Axes:
     """Estimates with intervals, one row per effect, with the numbers at the right.
 
@@ -74,7 +77,11 @@ def forest(
     unit_line : str, optional
         Written below the axis; "% of sessions" if the table counts sessions by patient.
     level : float
-        Confidence level of the intervals, for the heading.
+        Confidence level of the intervals, for the head of their column.
+    heading : str
+        What is drawn, written above; nothing if empty.
+    title : str, optional
+        Written in bold above all else; room for it is made.
 
     Returns
     -------
@@ -89,7 +96,9 @@ def forest(
     with theme.context():
         texts_px = _texts_width(panels, by)
         height = TOP + pitch * max(len(names), 1) + BOTTOM
-        ax = theme.prepare(ax, Layout(height, left=LEFT, right=texts_px, top=TOP, bottom=BOTTOM))
+        layout = Layout(height, left=LEFT, right=texts_px, top=TOP, bottom=BOTTOM)
+        head_lines = head_of(ax, layout, heading, title=title)
+        ax = theme.prepare(ax, head_lines.raised(layout, line=16.0))
         sheet = Sheet(ax)
         set_rows(sheet, len(names))
         _name_rows(sheet, names, texts_px)
@@ -117,6 +126,7 @@ def forest(
         else:
             _name_series(sheet, names, label, series)
             _write_numbers(sheet, names, label, series, level)
+        head_lines.write(sheet, 49.0)
         sheet.write(
             unit_line, ("left", 0), ("bottom", -34), size=BASE, color=PALETTE["secondary"], gid="unit"
         )

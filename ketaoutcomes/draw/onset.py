@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ketaoutcomes.draw import theme
+from ketaoutcomes.draw.head import head_of
 from ketaoutcomes.draw.labels import clean, count, percent, shorten, text_width
 from ketaoutcomes.draw.numbers import Line, table_height, write_numbers
 from ketaoutcomes.draw.onset_marks import (
@@ -32,7 +33,7 @@ from ketaoutcomes.draw.timeaxis import set_time_axis
 
 __all__ = ["onset"]
 
-COUNTS = {"n_responded": "Responded by then", "n_unknown": "Not yet known", "n_not_yet": "Known: not yet"}
+COUNTS = {"n_responded": "{} by then", "n_unknown": "Not yet known", "n_not_yet": "Known: not yet"}
 LEFT, TOP, PLOT, BELOW = 104.0, 34.0, 192.0, 42.0
 SMALL_PLOT, SMALL_GAP = 104.0, 46.0
 HOURS_PER_DAY = 24.0
@@ -70,6 +71,8 @@ def onset(
     steps: bool = True,
     unit_line: str = "Responded, % of patients",
     origin: str = "session 1",
+    title: str | None = None,
+    verb: str = "Responded",
 ) -> Axes:
     """Share of patients who have responded, against time.
 
@@ -100,9 +103,13 @@ def onset(
     steps : bool
         False draws landmarks only: steps would give away counts that a page hides.
     unit_line : str
-        Written above the axis.
+        Written above the axis, in more than one line where it is long.
     origin : str
         What time 0 is, in words.
+    title : str, optional
+        Written in bold above all else; room for it is made.
+    verb : str
+        What patients have done once they are counted, for the numbers below.
 
     Returns
     -------
@@ -118,14 +125,18 @@ def onset(
     groups = levels(landmarks if len(landmarks) else table, by)
     with theme.context():
         if len(groups) > MOST_PER_PANEL:
-            return _small_multiples(frames, ax, groups, by, unit, end, steps, unit_line, origin)
+            return _small_multiples(
+                frames, ax, groups, by, unit, end, steps, unit_line=unit_line, title=title, origin=origin
+            )
         marks = _marks(frames)
         alone = len(groups) <= 1
         names_px = (
             0.0 if alone else min(max(text_width(clean(g), TABLE, bold=True) for g in groups), 90.0) + 4
         )
-        lines = _number_lines(landmarks, by, groups, marks)
-        ax = theme.prepare(ax, _layout(lines, names_px))
+        lines = _number_lines(landmarks, by, groups, marks, verb)
+        layout = _layout(lines, names_px)
+        head = head_of(ax, layout, unit_line, title=title)
+        ax = theme.prepare(ax, head.raised(layout))
         sheet = Sheet(ax)
         breaks = _axes(sheet, unit, end, marks)
         room = Room(*sheet.size)
@@ -144,9 +155,7 @@ def onset(
             label_ends(sheet, landmarks, by, groups, names_px)
         if has_curve:
             draw_notes(sheet, room, parts[0], naive, end)
-        sheet.write(
-            unit_line, ("left", -LEFT), ("top", 20), size=BASE, color=PALETTE["secondary"], gid="unit"
-        )
+        head.write(sheet, 20.0)
         _time_words(sheet, unit, breaks, origin)
         if lines:
             write_numbers(sheet, marks, lines, left=LEFT, top=BELOW)
@@ -207,7 +216,7 @@ def _time_words(sheet: Sheet, unit: str, breaks: tuple[float, ...], origin: str)
     sheet.write(words, ("left", 0), ("bottom", -33), size=BASE, color=PALETTE["secondary"], gid="time")
 
 
-def _number_lines(landmarks: pd.DataFrame, by, groups, marks: list[float]) -> list[Line]:
+def _number_lines(landmarks: pd.DataFrame, by, groups, marks: list[float], verb: str) -> list[Line]:
     """The three counts at each landmark, per group under its name."""
     lines = []
     for level in groups if len(landmarks) else ():
@@ -219,17 +228,19 @@ def _number_lines(landmarks: pd.DataFrame, by, groups, marks: list[float]) -> li
             if column in rows.columns:
                 # A hidden count stays a dash: which of the three was small is not said.
                 texts = {time: count(cell) for time, cell in zip(times, rows[column], strict=True)}
-                lines.append(Line(label, tuple(texts.get(mark, "") for mark in marks)))
+                lines.append(Line(label.format(clean(verb)), tuple(texts.get(mark, "") for mark in marks)))
     return lines
 
 
-def _small_multiples(frames: _Frames, ax, groups, by, unit, end, steps, unit_line, origin) -> Axes:
+def _small_multiples(frames: _Frames, ax, groups, by, unit, end, steps, *, unit_line, title, origin) -> Axes:
     """A small panel for each group, without numbers below."""
     n_rows = -(-len(groups) // 2)
     height = 50.0 + n_rows * (SMALL_PLOT + SMALL_GAP) - SMALL_GAP + 40.0
-    ax = theme.prepare(ax, Layout(height, left=36.0, right=20.0, top=50.0, bottom=40.0))
+    layout = Layout(height, left=36.0, right=20.0, top=50.0, bottom=40.0)
+    head = head_of(ax, layout, unit_line, title=title)
+    ax = theme.prepare(ax, head.raised(layout))
     outer = Sheet(ax)
-    outer.write(unit_line, ("left", -36), ("top", 36), size=BASE, color=PALETTE["secondary"], gid="unit")
+    head.write(outer, 36.0)
     breaks: tuple[float, ...] = ()
     for level, panel in zip(groups, split(ax, len(groups), across=46.0, up=SMALL_GAP), strict=True):
         theme.plain(panel)

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 
 from ketaoutcomes.draw import theme
 from ketaoutcomes.draw.dots import draw_dots, set_rows, set_share_axis
+from ketaoutcomes.draw.head import head_of
 from ketaoutcomes.draw.labels import (
     DASH,
     clean,
@@ -42,6 +43,8 @@ def rates(
     by: str | None = None,
     unit_line: str = "% of the patients counted",
     level: float = 0.95,
+    heading: str = "",
+    title: str | None = None,
 ) -> Axes:
     """Dots with intervals and n/N for each denominator, and for each group within it.
 
@@ -56,7 +59,11 @@ def rates(
     unit_line : str
         Written below the axis.
     level : float
-        Confidence level of the intervals, for the heading.
+        Confidence level of the intervals, for the head of their column.
+    heading : str
+        What is drawn, written above; nothing if empty.
+    title : str, optional
+        Written in bold above all else; room for it is made.
 
     Returns
     -------
@@ -66,7 +73,9 @@ def rates(
     pitch = PITCH if by is None else GROUP_PITCH
     with theme.context():
         height = TOP + pitch * max(len(rows), 1) + BOTTOM
-        ax = theme.prepare(ax, Layout(height, left=LEFT, right=RIGHT, top=TOP, bottom=BOTTOM))
+        layout = Layout(height, left=LEFT, right=RIGHT, top=TOP, bottom=BOTTOM)
+        head = head_of(ax, layout, heading, title=title)
+        ax = theme.prepare(ax, head.raised(layout, line=16.0))
         sheet = Sheet(ax)
         set_rows(sheet, len(rows))
         set_share_axis(sheet, 1.0)
@@ -86,6 +95,7 @@ def rates(
         )
         for place, (name, detail, cells) in enumerate(rows):
             _write_row(sheet, place, name, detail, cells, indented=by is not None)
+        head.write(sheet, 32.0)
         sheet.write(unit_line, ("left", 0), ("bottom", -34), size=BASE, color=secondary, gid="unit")
         return ax
 

@@ -156,9 +156,9 @@ class Gate:
             frame["suppressed"] = reason
             frame = _blank_rates(frame, ())
             frame.loc[(reason == SECONDARY).to_numpy(), "n"] = pd.NA
-            # A group's size minus those not known is the number scored, so the two are hidden together.
+            # A size minus those not known is the number scored, all minus those not due the widest group.
             has_hidden = frame["n"].isna().groupby(groups.to_numpy()).transform("any").to_numpy(bool)
-            frame = blank(frame, has_hidden, ["n_missing"])
+            frame = blank(frame, has_hidden, ["n_missing", "n_not_due"])
             frame = without_small(frame, UNKNOWN)
         return Released(name, frame, _hidden(frame, place, "count, % and interval"))
 
@@ -253,9 +253,7 @@ class Gate:
             frame = without_unknown(frame, few_patients)
         return Released(name, frame, _hidden(frame, place, "mean and spread"))
 
-    def flow(
-        self, name: str, table: pd.DataFrame, *, place: str, beside: Sequence[float] = ()
-    ) -> Released:
+    def flow(self, name: str, table: pd.DataFrame, *, place: str, beside: Sequence[float] = ()) -> Released:
         """Steps of a flow, `n` falling; a step that lost 1 to 10 since the last one shown is hidden.
 
         So is one that differs by 1 to 10 from a size in `beside`, which the report prints elsewhere.

@@ -106,7 +106,9 @@ def _cut(calendar: Calendar) -> str:
     """The last day of the data, or which month counts as incomplete because it is not known."""
     if calendar.cut:
         return day_name(calendar.cut)
-    return "not stated" + "".join(f"; {month_name(month)} counts as incomplete" for month in calendar.incomplete)
+    return "not stated" + "".join(
+        f"; {month_name(month)} counts as incomplete" for month in calendar.incomplete
+    )
 
 
 def _lead(scope: Scope, top: Headline) -> tuple[str, str]:
@@ -133,7 +135,7 @@ def _lead_outcome(scope: Scope, top: Headline) -> tuple[list[str], list[str]]:
         )
         if not missing(row["n_missing"]) and row["n_missing"]:
             total = count(row["n"] + row["n_missing"])
-            sentences.append(f"Of {count(row['n_missing'])} of {total} the outcome is not known.")
+            sentences.append(f"The outcome of {count(row['n_missing'])} of {total} is not known.")
     if year is not None:
         share, before = percent(year["estimate"]), "in the 12 months before"
         if row is None:
@@ -195,7 +197,9 @@ def _footnotes(scope: Scope, top: Headline) -> tuple[tuple[str, str], ...]:
         induction = induction_words(PHASE_RULES[DEFAULT_PHASE_RULE])
         baseline = baseline_words(baseline_rule(BASELINE), scope.instrument)
         follow_up = window_words(WINDOWS[WINDOW])
-        notes.append(("a", f"Baseline: {baseline}. Follow-up: {follow_up}. Induction: {induction}. {NO_BASELINE}"))
+        notes.append(
+            ("a", f"Baseline: {baseline}. Follow-up: {follow_up}. Induction: {induction}. {NO_BASELINE}")
+        )
     if any(row.letter == "b" for row in rows):
         notes.append(("b", "The interval allows for several sessions per patient."))
     if scope.gate.suppresses:

@@ -20,7 +20,7 @@ WAYS = {"checklist": "by checklist", "spontaneous": "if mentioned", "scale": "by
 
 def key_questions(scope: Scope, tables: Mapping[str, pd.DataFrame]) -> tuple[KeyQuestion, ...]:
     """How fast, which side effects, how complete."""
-    return (_how_fast(scope, tables), _which_side_effects(scope, tables), _how_complete(tables))
+    return (_how_fast(scope, tables), _which_side_effects(scope, tables), _how_complete(scope, tables))
 
 
 def _how_fast(scope: Scope, tables: Mapping[str, pd.DataFrame]) -> KeyQuestion:
@@ -41,15 +41,14 @@ def _how_fast(scope: Scope, tables: Mapping[str, pd.DataFrame]) -> KeyQuestion:
         when = time_words(row["time"], unit)
         share = bounds(row["estimate"], row["estimate_high"])
         span = percent_range(row["conf_low"], row["conf_high"], like=row["estimate"])
-        told.append(
-            f"{instrument.name} response by {when}: {share} ({ci(scope.level)} {span}, n={count(row['n'])})."
-        )
+        size = "" if missing(row["n"]) else f", n={count(row['n'])}"
+        told.append(f"{instrument.name} response by {when}: {share} ({ci(scope.level)} {span}{size}).")
         first = first or (share, f"had responded by {when}")
     if hours is None:
         told.insert(0, "Response in hours: not recorded.")
     recorded = hours is not None or days is not None
     value, unit = first or ("", "not shown: counts are too small" if recorded else "not recorded")
-    return KeyQuestion("How fast?", value, unit, " ".join([*told, "First response after session 1."]), 1)
+    return KeyQuestion("How fast?", value, unit, " ".join([*told, _first_response(scope)]), 1)
 
 
 def _which_side_effects(scope: Scope, tables: Mapping[str, pd.DataFrame]) -> KeyQuestion:
@@ -77,11 +76,31 @@ def _which_side_effects(scope: Scope, tables: Mapping[str, pd.DataFrame]) -> Key
         told.append(f"Most often: {joined(names)}.")
     if table["ascertainment"].nunique() > 1:
         told.append("How one asks decides the rate, so the ways are never pooled.")
+    if scope.has_recent:
+        told.insert(0, f"Sessions in the {scope.period}.")
     value, unit = first or ("", "not shown: counts are too small")
     return KeyQuestion("Which side effects?", value, unit, " ".join(told), 4)
 
 
-def _how_complete(tables: Mapping[str, pd.DataFrame]) -> KeyQuestion:
+def _first_response(scope: Scope) -> str:
+    started = f", of those who started{_among(scope)}" if scope.has_recent else ""
+    return f"First response after session 1{started}."
+
+
+def _among(scope: Scope) -> str:
+    """``" in the 12 months to September 2026"``, for those who started."""
+    return f" in the {scope.period}" if scope.has_recent else ""
+
+
+def _not_due(steps: pd.DataFrame) -> str:
+    """How many of those who are not scored are not due yet, in a sentence."""
+    rows = steps[steps["step"] == "window closed at the data cut"]
+    if rows.empty or missing(rows.iloc[0]["n_lost"]) or not rows.iloc[0]["n_lost"]:
+        return ""
+    return f"Of the others {count(rows.iloc[0]['n_lost'])} are not due yet. "
+
+
+def _how_complete(scope: Scope, tables: Mapping[str, pd.DataFrame]) -> KeyQuestion:
     rows = tables["rows_by_table"]
     kept = "Rows are counted in section 5."
     if (rows["suppressed"] == "").all():
@@ -94,8 +113,8 @@ def _how_complete(tables: Mapping[str, pd.DataFrame]) -> KeyQuestion:
     if missing(first["n"]) or missing(last["n"]) or not first["n"]:
         return KeyQuestion("How complete are the data?", "", "not shown: counts are too small", kept, 5)
     text = (
-        f"{count(last['n'])} of {count(first['n'])} who started have a valid baseline, a complete induction "
-        f"and a score after it. {kept}"
+        f"{count(last['n'])} of {count(first['n'])} who started{_among(scope)} have a valid baseline, a "
+        f"complete induction and a score after it. {_not_due(steps)}{kept}"
     )
     return KeyQuestion(
         "How complete are the data?", percent(last["n"] / first["n"]), "of starters scored", text, 5

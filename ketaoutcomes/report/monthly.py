@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.errors import ConfigError
@@ -14,7 +14,7 @@ from ketaoutcomes.report.report import Report, finished
 from ketaoutcomes.report.scope import Scope, make_scope
 from ketaoutcomes.report.sections.completeness import completeness
 from ketaoutcomes.report.sections.course import course
-from ketaoutcomes.report.sections.headline import headline
+from ketaoutcomes.report.sections.headline import Headline, headline
 from ketaoutcomes.report.sections.methods import methods
 from ketaoutcomes.report.sections.part import Part
 from ketaoutcomes.report.sections.responders import responders
@@ -28,8 +28,9 @@ SECTIONS: dict[str, Callable[[Scope], Part]] = {
     "who responded": responders,
     "symptom course": course,
     "side effects": side_effects,
-    "completeness": completeness,
 }
+# Tables whose sizes are groups of the patients of the attrition.
+GROUPS = {"onset_days_medians": "n_patients", "response_rates": "n", "remission_rates": "n"}
 
 
 def monthly_report(
@@ -86,6 +87,9 @@ def monthly_report(
     for name, make in SECTIONS.items():
         say(name)
         parts.append(make(scope))
+    say("completeness")
+    sizes = _group_sizes(parts) + ([] if scope.has_recent else _ended(top))
+    parts.append(completeness(scope, sizes))
     results = [result for part in parts for result in part.results]
     hidden = [*top.hidden, *(entry for part in parts for entry in part.hidden)]
     parts.append(methods(scope, results, hidden, top.absent))
@@ -101,3 +105,20 @@ def monthly_report(
     return finished(
         title=title, month=chosen, sections=sections, tables=tables, record=record, html=render(page)
     )
+
+
+def _group_sizes(parts: Sequence[Part]) -> list[float]:
+    """Sizes, as printed, of groups of the patients that the attrition counts."""
+    tables = {name: table for part in parts for name, table in part.tables.items()}
+    return [
+        float(size)
+        for name, column in GROUPS.items()
+        if name in tables
+        for size in tables[name][column].dropna()
+    ]
+
+
+def _ended(top: Headline) -> list[float]:
+    """How many completed an induction, where page 1 is about the same patients as the attrition."""
+    table = top.tables.get("response")
+    return [] if table is None else (table["n"] + table["n_missing"]).dropna().astype(float).tolist()

@@ -11,8 +11,10 @@ import pandas as pd
 from ketaoutcomes.catalog.instruments import INSTRUMENTS, Instrument, find_instrument
 from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.derive.arrays import first_of_segment, patient_codes
+from ketaoutcomes.draw.labels import count, missing
 from ketaoutcomes.report.calendar import Calendar, calendar_of
 from ketaoutcomes.report.disclosure import Gate
+from ketaoutcomes.report.words import plural
 
 __all__ = ["PERIOD", "WINDOW", "Scope", "make_scope", "with_column", "without_period"]
 
@@ -73,6 +75,20 @@ class Scope:
     def n_starters(self) -> int:
         """How many patients the sections describe: those of `recent` with a session."""
         return int(self.recent.sessions["patient_id"].nunique())
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Numbers of patients that every report prints; other sizes must not differ from them by a few."""
+        whole, started = self.cohort.n_patients, self.n_starters
+        return (whole, started) if self.gate.may_stand_beside(started, whole) else (whole,)
+
+    def of_starters(self, n) -> str:
+        """``"172 of 181 starters"``, as far as the gate lets the numbers stand; `n` may be missing."""
+        if missing(n):
+            return "starters"
+        if self.n_starters in self.sizes and self.gate.may_stand_beside(n, self.n_starters):
+            return f"{count(n)} of {plural(self.n_starters, 'starter')}"
+        return plural(n, "starter")
 
     @property
     def starters(self) -> str:

@@ -29,7 +29,9 @@ UNKNOWN = ("n_missing", "n_no_baseline", "n_not_scored", "n_not_due")
 def near(sizes, others: Sequence[float]) -> np.ndarray:
     """Marks sizes of groups that differ by 1 to 10 from one of `others`; missing ones never do; (m,) bool."""
     values = pd.Series(sizes).astype("Float64").to_numpy(dtype=float, na_value=np.nan)
-    return np.any([small(np.abs(values - other)) for other in others] or [np.zeros(values.size, bool)], axis=0)
+    return np.any(
+        [small(np.abs(values - other)) for other in others] or [np.zeros(values.size, bool)], axis=0
+    )
 
 
 def protected(
@@ -132,8 +134,9 @@ def without_unknown(frame: pd.DataFrame, hidden: np.ndarray) -> pd.DataFrame:
 
     They go where `hidden`, since they add up to a printed size with the row's `n`, and where they
     are 1 to 10; the two reasons add up to the number not known, so both go where one is 1 to 10.
+    Those not due always go: taken from all who started they show the widest group of section 2.
     """
-    frame = blank(frame, hidden, UNKNOWN)
+    frame = blank(blank(frame, hidden, UNKNOWN), np.ones(len(frame), bool), ["n_not_due"])
     reasons = [column for column in ("n_no_baseline", "n_not_scored") if column in frame.columns]
     for column in reasons:
         frame = blank(frame, small(frame[column]), reasons)

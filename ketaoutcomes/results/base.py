@@ -87,8 +87,8 @@ class Result:
         """Lines between the table and the definitions; none unless overridden."""
         return []
 
-    def plot(self, ax=None):
-        """Draw the result on `ax`, or on a new figure; returns the axes."""
+    def plot(self, ax=None, *, title=None):
+        """Draw the result on `ax`, or on a new figure, with `title` in bold above; returns the axes."""
         raise NotImplementedError(f"{type(self).__name__} has no picture")
 
     def __repr__(self) -> str:

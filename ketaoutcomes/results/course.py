@@ -50,8 +50,8 @@ class CourseResult(Result):
         out["n"] = [count(value) for value in table["n"]]
         return pd.DataFrame(out), words
 
-    def plot(self, ax=None):
-        """Mean and band over bars of the spread, with n below."""
+    def plot(self, ax=None, *, title=None):
+        """Mean and band over bars of the spread, with n below; `title` in bold above."""
         from ketaoutcomes.draw.course import course
 
         return course(
@@ -60,7 +60,8 @@ class CourseResult(Result):
             by=self.by,
             minimum=self.minimum,
             maximum=self.maximum,
-            instrument=self.instrument,
+            instrument=f"Mean {self.instrument}",
             higher_is=self.higher_is if self.higher_is in ("worse", "better") else None,
             level=self.level,
+            title=title,
         )

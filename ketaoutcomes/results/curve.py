@@ -10,7 +10,11 @@ from ketaoutcomes.draw.labels import count, percent_range
 from ketaoutcomes.results.base import Result
 from ketaoutcomes.results.text import bounds, confidence, patients, time_point, time_range
 
-__all__ = ["CurveResult"]
+__all__ = ["PAST_TENSE", "CurveResult"]
+
+# What patients have done once an outcome of that kind is reached.
+PAST_TENSE = {"response": "Responded", "remission": "Remitted"}
+SEEN = {"response": "seen to respond", "remission": "seen in remission"}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -47,6 +51,10 @@ class CurveResult(Result):
     recall_days : float
         The instrument's recall in days; a score taken before it has passed
         still looks back to before the origin.
+    kind : {"response", "remission"}
+        Of the outcome.
+    shows : str
+        What is drawn, with the outcome's rule; written above the picture.
     """
 
     landmarks: pd.DataFrame
@@ -58,6 +66,8 @@ class CurveResult(Result):
     by: str | None
     level: float
     recall_days: float
+    kind: str
+    shows: str
 
     @property
     def gap(self) -> float:
@@ -71,15 +81,13 @@ class CurveResult(Result):
 
     def readable(self) -> tuple[pd.DataFrame, tuple[str, ...]]:
         """The landmarks as text."""
-        table = self.landmarks
+        table, verb = self.landmarks, PAST_TENSE[self.kind].lower()
         out: dict[str, list[str]] = {}
         if self.by is not None:
             out[self.by] = [str(value) for value in table[self.by]]
         words = tuple(out)
         out["time"] = [time_point(value, self.unit) for value in table["time"]]
-        out["responded"] = [
-            bounds(*pair) for pair in zip(table["estimate"], table["estimate_high"], strict=True)
-        ]
+        out[verb] = [bounds(*pair) for pair in zip(table["estimate"], table["estimate_high"], strict=True)]
         out[confidence(self.level)] = [
             percent_range(low, high, like=estimate)
             for low, high, estimate in zip(
@@ -87,7 +95,7 @@ class CurveResult(Result):
             )
         ]
         out["n"] = [count(value) for value in table["n"]]
-        out["responded by then"] = [count(value) for value in table["n_responded"]]
+        out[f"{verb} by then"] = [count(value) for value in table["n_responded"]]
         out["not yet known"] = [count(value) for value in table["n_unknown"]]
         out["known: not yet"] = [count(value) for value in table["n_not_yet"]]
         return pd.DataFrame(out), words
@@ -97,11 +105,14 @@ class CurveResult(Result):
         lines = [""]
         for row in self.medians.to_dict("records"):
             head = "" if self.by is None else f"{row[self.by]}: "
-            lines.append(f"  {head}{_median_words(row, self.unit, self.level)}")
+            lines.append(f"  {head}{_median_words(row, self.unit, self.level, self.kind)}")
         return lines
 
-    def plot(self, ax=None):
-        """Steps where the curve is determined, boxes where it is not, landmarks, and the naive curve."""
+    def plot(self, ax=None, *, title=None):
+        """Steps where the curve is determined, boxes where it is not, landmarks, and the naive curve.
+
+        `title` is written in bold above; what is drawn stands below it in any case.
+        """
         from ketaoutcomes.draw.onset import onset
 
         return onset(
@@ -113,27 +124,29 @@ class CurveResult(Result):
             by=self.by,
             unit=self.unit,
             recall_days=self.recall_days,
+            unit_line=self.shows,
+            title=title,
+            verb=PAST_TENSE[self.kind],
         )
 
 
-def _median_words(row: dict, unit: str, level: float) -> str:
+def _median_words(row: dict, unit: str, level: float, kind: str) -> str:
     """One curve's median with its interval and the naive one."""
-    seen = f"{count(row['n_events'])} of {patients(int(row['n_patients']))} seen to respond"
+    done = PAST_TENSE[kind].lower()
+    seen = f"{count(row['n_events'])} of {patients(int(row['n_patients']))} {SEEN[kind]}"
     per = "days" if unit == "days" else "hours"
     if row["high"] == float("inf"):
         where = (
             "" if row["low"] == float("inf") else f"; the median lies after {time_point(row['low'], unit)}"
         )
-        return f"Half is not reached: fewer than half are known to have responded{where} ({seen})."
+        return f"Half is not reached: fewer than half are known to have {done}{where} ({seen})."
     interval = f"{time_range(row['conf_low'], row['conf_high'], unit)} {per}"
     if row["conf_high"] == float("inf"):
         interval = f"from {time_point(row['conf_low'], unit)}, upper limit not reached"
     if time_point(row["low"], unit) == time_point(row["high"], unit):
-        where = f"Half had responded by {time_point(row['high'], unit)}"
+        where = f"Half had {done} by {time_point(row['high'], unit)}"
     else:
-        where = (
-            f"Half had responded between {time_point(row['low'], unit)} and {time_point(row['high'], unit)}"
-        )
+        where = f"Half had {done} between {time_point(row['low'], unit)} and {time_point(row['high'], unit)}"
     naive = time_point(row["naive"], unit)
     return (
         f"{where} ({confidence(level)} {interval}; {seen}). "

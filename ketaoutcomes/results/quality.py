@@ -85,8 +85,9 @@ class QualityResult(Result):
                 lines.append(f"  {row['measure']}: {percent(row['estimate'])} ({share})")
         return lines
 
-    def plot(self, ax=None):
-        """Attrition as bars, with the reasons between them."""
+    def plot(self, ax=None, *, title=None):
+        """Attrition as bars, with the reasons between them; `title` in bold above."""
         from ketaoutcomes.draw.flow import flow
 
-        return flow(self.flow, ax)
+        heading = "" if self.instrument is None else f"Patients and their {self.instrument} scores"
+        return flow(self.flow, ax, heading=heading, title=title)

@@ -31,11 +31,14 @@ class RateResult(Result):
         Column that the rows are split by.
     per : {"patient", "session"}
         What one trial is.
+    shows : str
+        What the rates are; written above the picture.
     """
 
     level: float
     by: str | None
     per: str
+    shows: str
 
     @property
     def is_side_effects(self) -> bool:
@@ -69,12 +72,18 @@ class RateResult(Result):
             out["not known"] = [count(value) for value in table["n_missing"]]
         return pd.DataFrame(out), words
 
-    def plot(self, ax=None):
-        """Dots with intervals: a forest of side effects, or the rate over its denominators."""
+    def plot(self, ax=None, *, title=None):
+        """Dots with intervals: a forest of side effects, or the rate over its denominators.
+
+        `title` is written in bold above; what is drawn stands below it in any case.
+        """
+        heads = {"heading": self.shows, "title": title}
         if self.is_side_effects:
             from ketaoutcomes.draw.forest import forest
 
-            return forest(self.table, ax, by=self.by, unit_line=f"% of {self.per}s", level=self.level)
+            return forest(
+                self.table, ax, by=self.by, unit_line=f"% of {self.per}s", level=self.level, **heads
+            )
         from ketaoutcomes.draw.rates import rates
 
-        return rates(self.table, ax, by=self.by, level=self.level)
+        return rates(self.table, ax, by=self.by, level=self.level, **heads)

@@ -104,7 +104,7 @@ def test_groups_have_three_rows_each_and_missing_levels_are_counted(cohort):
 def test_unknown_window_lists_the_choices(cohort):
     with pytest.raises(DataError, match="end_of_induction"):
         response_rates(cohort, "PHQ-9", at="whenever")
-    with pytest.raises(DataError, match="level must lie between 0 and 1"):
+    with pytest.raises(DataError, match="level is a share between 0 and 1"):
         response_rates(cohort, "PHQ-9", at="day_28", level=95)
 
 

@@ -333,13 +333,13 @@ SCORES = [
 ]
 
 KEYS = [
-    aside("a score of an unknown patient", row("scores", f"{CANARY},PHQ-9,24,12,remote"), scores__orphan_patient=1),
-    aside("a session of an unknown patient", row("sessions", f"{CANARY},0,1,IV,0.5,40,no"), sessions__orphan_patient=1),
-    aside("a side effect of an unknown patient", row("side_effects", f"{CANARY},1,nausea,mild,no,1,2,checklist"), side_effects__orphan_patient=1),
+    aside("a score of an unknown patient", row("scores", f"{CANARY}1,PHQ-9,24,12,remote"), scores__orphan_patient=1),
+    aside("a session of an unknown patient", row("sessions", f"{CANARY}1,0,1,IV,0.5,40,no"), sessions__orphan_patient=1),
+    aside("a side effect of an unknown patient", row("side_effects", f"{CANARY}1,1,nausea,mild,no,1,2,checklist"), side_effects__orphan_patient=1),
     aside("a side effect of an unknown session", cell("side_effects", 2, "session", NUMBER), side_effects__orphan_session=1),
-    aside("vital signs of an unknown patient", cell("vitals", 2, "patient_id", CANARY), vitals__orphan_patient=1),
+    aside("vital signs of an unknown patient", cell("vitals", 2, "patient_id", CANARY + "1"), vitals__orphan_patient=1),
     aside("vital signs of an unknown session", cell("vitals", 2, "session", "9"), vitals__orphan_session=1),
-    aside("a disposition of an unknown patient", cell("disposition", 2, "patient_id", CANARY), disposition__orphan_patient=1),
+    aside("a disposition of an unknown patient", cell("disposition", 2, "patient_id", CANARY + "1"), disposition__orphan_patient=1),
     aside("a patient without an id", cell("patients", 5, "patient_id", ""), patients__missing_required=1, sessions__orphan_patient=1, scores__orphan_patient=2),
     aside("a session without a patient", cell("sessions", 5, "patient_id", " "), sessions__missing_required=1),
     aside("a copy of a patient", row("patients", "QX7701,female,34,MDD,clinic-1,no"), patients__duplicate_copy=1),

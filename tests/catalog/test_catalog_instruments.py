@@ -248,3 +248,19 @@ def test_all_faults_are_named_at_once():
 
 def test_a_consistent_entry_is_accepted():
     assert instruments_from({"Test": table()})["Test"].band(3).name == "high"
+
+
+@pytest.mark.parametrize(
+    ("name", "candidates"),
+    [("PHQ", "PHQ-9, PHQ-2, PHQ-8"), ("ham-d", "HAM-D17, HAM-D6"), ("CGI", "CGI-S, CGI-I")],
+)
+def test_a_name_that_begins_several_is_refused_with_the_candidates(name, candidates):
+    with pytest.raises(DataError, match=f"may mean {candidates}; give the full name"):
+        find_instrument(name)
+
+
+def test_a_strict_lookup_names_close_matches_and_the_function_that_takes_any_spelling():
+    with pytest.raises(KeyError, match=r"'phq9' is none of the .* instruments; did you mean 'PHQ-9'.*find"):
+        INSTRUMENTS["phq9"]
+    assert "phq9" not in INSTRUMENTS
+    assert INSTRUMENTS.get("phq9") is None

@@ -180,3 +180,39 @@ def test_settings_are_kept(clinic):
         True,
         "after",
     )
+
+
+AGES = "patient_id,age\nA1,18\nA2,30\nA3,40\nA4,41\n"
+ONE_EACH = "patient_id,hour,route\nA1,0,IV\nA2,0,IV\nA3,0,IM\nA4,0,IM\n"
+
+
+def test_a_tuple_of_two_numbers_is_a_range_with_both_ends(clinic):
+    cohort = load_cohort(clinic(patients=AGES, sessions=ONE_EACH, scores=None))
+    young = cohort.select(age=(18, 40))
+    assert young.patients["age"].tolist() == [18.0, 30.0, 40.0]
+    assert young.selection == ("age: 18 to 40 (1 patient left out)",)
+    assert cohort.select(age=(29.5, float("inf"))).n_patients == 3
+
+
+def test_a_list_of_two_numbers_is_two_values(clinic):
+    cohort = load_cohort(clinic(patients=AGES, sessions=ONE_EACH, scores=None))
+    assert cohort.select(age=[18, 40]).patients["age"].tolist() == [18.0, 40.0]
+
+
+@pytest.mark.parametrize("wanted", [lambda age: age > 30, None, {"low": 18}, range(18, 40), slice(18, 40)])
+def test_a_condition_of_another_kind_is_refused_with_what_is_accepted(clinic, wanted):
+    cohort = load_cohort(clinic(patients=AGES, sessions=ONE_EACH, scores=None))
+    with pytest.raises(DataError, match=r"a tuple \(low, high\)"):
+        cohort.select(age=wanted)
+
+
+@pytest.mark.parametrize("wanted", [(40, 18), (90, 99), (float("nan"), 40)])
+def test_a_range_that_is_reversed_or_holds_nobody_is_refused(clinic, wanted):
+    cohort = load_cohort(clinic(patients=AGES, sessions=ONE_EACH, scores=None))
+    with pytest.raises(DataError, match="range"):
+        cohort.select(age=wanted)
+
+
+def test_selecting_nothing_gives_the_same_cohort(clinic):
+    cohort = load_cohort(clinic())
+    assert cohort.select().fingerprint == cohort.fingerprint

@@ -129,7 +129,7 @@ def test_a_patient_id_made_from_the_person_is_refused(letter, ids):
         ["000000001", "000000002"],
         ["P0000001", "P9999999"],
         ["AB120385", "AB120386", "AB999999"],
-        ["p-1", "P-1", "otter-brave"],
+        ["p-1", "P-1", "otter-brave-7"],
     ],
 )
 def test_ordinary_patient_codes_are_let_through(ids):

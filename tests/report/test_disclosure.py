@@ -165,3 +165,20 @@ def test_the_callers_table_is_not_changed():
     before = table.copy()
     SUPPRESS.rates("t", table, place="here")
     pd.testing.assert_frame_equal(table, before)
+
+
+def test_a_single_month_without_a_few_scores_does_not_follow_from_the_totals():
+    # Eligible 60, 47, 55; scored 45, 40, 35: in the second month 7 are not scored. Its size and that
+    # of another month are hidden, since the totals 162 and 120 would give 47 away.
+    frame = SUPPRESS.parts(
+        "t", rates((45, 60), (25, 47), (35, 55)), place="here", beside=[np.array([45.0, 40.0, 35.0])]
+    ).frame
+    assert frame["n"].isna().tolist() == [False, True, True]
+
+
+def test_a_curve_of_nearly_all_patients_keeps_its_estimates_but_not_their_number():
+    table = pd.DataFrame({"time": [7.0], "estimate": 0.4, "estimate_high": 0.5, "n": 172})
+    table = table.assign(n_responded=80, n_unknown=32, n_not_yet=60)
+    frame = SUPPRESS.landmarks("t", table, place="here", beside=(181,)).frame
+    assert frame["estimate"].item() == 0.4
+    assert frame[["n", "n_responded", "n_unknown", "n_not_yet"]].isna().all(axis=None)

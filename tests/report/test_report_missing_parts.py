@@ -119,10 +119,10 @@ def test_under_safe_harbor_nothing_is_shown_by_month_and_the_page_says_why(undat
 def test_without_a_data_cut_the_last_month_may_be_incomplete(clinic, report_of):
     tables, settings = clinic
     report = report_of(tables, {key: value for key, value in settings.items() if key != "data_cut"})
-    # Sessions go on to October, which may be incomplete. With 30 September as the end of the data an
-    # induction that ended on 31 August is not due yet (32 days).
+    # Records go on to 8 October, and October may be incomplete. Windows are counted to the last
+    # record: those of August have closed by 2 October (31 August + 32 days), those of September not.
     assert report.month == "2026-09"
-    assert report.manifest["settings"]["outcome_month"] == "2026-07"
+    assert report.manifest["settings"]["outcome_month"] == "2026-08"
     assert "not stated" in report.html
 
 

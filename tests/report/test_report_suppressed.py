@@ -5,6 +5,7 @@ import re
 import pandas as pd
 import pytest
 
+from ketaoutcomes.cohort.simulate import simulate_cohort
 from ketaoutcomes.report.files import csv_text
 
 COUNTS_OF_FILES = {"rows_by_table", "rows_set_aside", "cells_set_to_missing", "missing_cells", "recording"}
@@ -112,3 +113,52 @@ def test_a_few_patients_give_a_report_that_shows_none_of_their_counts(clinic, re
                 assert not small(table[column].astype("Float64")).any(), (name, column)
     if n_patients <= 10:
         assert report.tables["rows_by_table"].set_index("table").loc["patients", "suppressed"] != ""
+
+
+@pytest.fixture(scope="module", params=["dated", "undated"])
+def patients(request, suppressed, report_of):
+    """A report of 240 patients whose small counts are hidden; with months and without."""
+    if request.param == "dated":
+        return suppressed
+    simulation = simulate_cohort(n_patients=240)
+    return report_of(dict(simulation.tables), {**simulation.settings, "synthetic": False})
+
+
+def shown_sizes(table, column="n"):
+    return [int(size) for size in table[column].dropna()]
+
+
+def test_groups_of_the_same_patients_do_not_differ_by_a_few(patients):
+    # Each of these is a part of those who started; section 2's are parts of each other.
+    tables = patients.tables
+    started = shown_sizes(tables["attrition"])[0]
+    groups = shown_sizes(tables["onset_days_medians"], "n_patients")
+    groups += shown_sizes(tables["course_phq9"]) + shown_sizes(tables["course_gad7"])
+    nested = shown_sizes(tables["attrition"]) + shown_sizes(tables["response_rates"])
+    if patients.month is None:
+        row = tables["response"].iloc[0]
+        nested.append(int(row["n"] + row["n_missing"]))
+    assert not [size for size in groups if 1 <= started - size <= 10]
+    assert not [(a, b) for a in nested for b in nested if 1 <= a - b <= 10]
+
+
+def test_those_not_due_do_not_give_a_hidden_denominator_away(patients):
+    for kind in ("response_rates", "remission_rates"):
+        table = patients.tables[kind]
+        assert table["n"].notna().all() or table[["n_missing", "n_not_due"]].isna().all(axis=None)
+    assert patients.tables["response"]["n_not_due"].isna().all()
+
+
+def test_an_interval_whose_width_gives_a_hidden_size_away_is_hidden_with_it(patients):
+    # A t interval and its standard deviation have n as their only unknown.
+    for name in ("course_phq9", "course_gad7", "mean_change"):
+        table = patients.tables[name]
+        assert table.loc[table["n"].isna(), ["conf_low", "conf_high", "sd"]].isna().all(axis=None)
+
+
+def test_reasons_for_not_known_are_hidden_together(patients):
+    for name in ("response", "remission", "mean_change"):
+        table = patients.tables[name]
+        assert (table["n_no_baseline"].isna() == table["n_not_scored"].isna()).all()
+        total = table[table["month"] == "previous 12 months"]
+        assert total[["n_missing", "n_no_baseline", "n_not_scored"]].isna().all(axis=None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from ketaoutcomes.analysis.quality import data_quality
@@ -20,8 +22,11 @@ MOST_COLUMNS = 12
 ALTERNATIVES = r"i\d+|n_missing_items|dose_mg|weight_kg"
 
 
-def completeness(scope: Scope) -> Part:
-    """Attrition of the period's patients, missing cells, rows by table and rule."""
+def completeness(scope: Scope, beside: Sequence[float] = ()) -> Part:
+    """Attrition of the period's patients, missing cells, rows by table and rule.
+
+    `beside` are sizes of groups of these patients that other sections print.
+    """
     name = None if scope.instrument is None else scope.instrument.name
     followed = data_quality(scope.recent, name, at=WINDOW)
     whole = data_quality(without_period(scope.cohort), name, at=WINDOW)
@@ -38,7 +43,8 @@ def completeness(scope: Scope) -> Part:
     figures, notes = [], []
     if name is not None and len(followed.flow):
         steps = _reasons(followed.flow, followed.losses, gate.suppresses)
-        released["flow"] = gate.flow("attrition", steps, place="Section 5, attrition")
+        sizes = (scope.cohort.n_patients, *beside)
+        released["flow"] = gate.flow("attrition", steps, place="Section 5, attrition", beside=sizes)
         if released["flow"].frame["n"].notna().any():
             figures.append(_flow_figure(scope, released["flow"], "a"))
         else:

@@ -11,7 +11,7 @@ from ketaoutcomes.report.disclosure import Hidden, Released
 from ketaoutcomes.report.parts import Column, Figure, Section, Table
 from ketaoutcomes.report.scope import Scope
 from ketaoutcomes.report.sections.part import Part, drawn, gathered, too_small
-from ketaoutcomes.report.words import ci
+from ketaoutcomes.report.words import ci, plural
 from ketaoutcomes.results.course import CourseResult
 
 __all__ = ["course"]
@@ -28,7 +28,9 @@ def course(scope: Scope) -> Part:
         if result is None:
             continue
         slug = instrument.name.lower().replace("-", "").replace("/", "").replace("+", "plus")
-        given = scope.gate.means(f"course_{slug}", result.table, place=f"Section 3, {instrument.name}")
+        given = scope.gate.means(
+            f"course_{slug}", result.table, place=f"Section 3, {instrument.name}", beside=scope.sizes
+        )
         released.append(given)
         if (given.frame["suppressed"] == "").any():
             figures.append(_figure(scope, instrument, given, "ab"[len(figures)]))
@@ -46,8 +48,7 @@ def course(scope: Scope) -> Part:
         question="What is the symptom course?",
         reading=(
             "Observed means of those who were scored at each time. Who is still scored is not a random "
-            "sample: some have "
-            "left, others have not reached that day yet.",
+            "sample: some have left, others have not reached that day yet.",
         ),
         terms=(("Grey bars:", "10th–90th percentile. Individual lines are not shown: a line is a patient."),),
         figures=tuple(figures),
@@ -87,13 +88,15 @@ def _figure(scope: Scope, instrument: Instrument, given: Released, letter: str) 
     title = f"{instrument.name} by day"
     if len(shown) > 1:
         first, last = shown.iloc[0], shown.iloc[-1]
+        sizes = (_size(first), _size(last))
+        sizes = sizes if all(sizes) else ("", "")
         title = (
-            f"Mean {instrument.name} was {number(first['estimate'])} on day {first['day']:g} and "
-            f"{number(last['estimate'])} on day {last['day']:g}"
+            f"Mean {instrument.name} was {number(first['estimate'])} on day {first['day']:g}{sizes[0]} "
+            f"and {number(last['estimate'])} on day {last['day']:g}{sizes[1]}"
         )
     told = [
         f"Day {row['day']:g}: mean {number(row['estimate'])} ({ci(scope.level)} "
-        f"{number_range(row['conf_low'], row['conf_high'])}), n={count(row['n'])}."
+        f"{number_range(row['conf_low'], row['conf_high'])}){_size(row)}."
         for row in shown.to_dict("records")
     ]
     told.append(
@@ -104,7 +107,18 @@ def _figure(scope: Scope, instrument: Instrument, given: Released, letter: str) 
         minimum=instrument.minimum, maximum=instrument.maximum, instrument=instrument.name,
         higher_is=instrument.higher_is, level=scope.level,
     )  # fmt: skip
-    return Figure(f"Fig. 3{letter}", title, f"Observed means{scope.during}", svg)
+    return Figure(f"Fig. 3{letter}", title, f"Observed means; n scored at each day{_of(scope)}", svg)
+
+
+def _size(row) -> str:
+    """``" (n=181)"``: the two means of a title are of different numbers of patients."""
+    return "" if missing(row["n"]) else f" (n={count(row['n'])})"
+
+
+def _of(scope: Scope) -> str:
+    """``", of 181 starters, 12 months to September 2026"``."""
+    starters = plural(scope.n_starters, "starter") if scope.n_starters in scope.sizes else "starters"
+    return f", of {starters}{scope.during}"
 
 
 def _table(scope: Scope, instrument: Instrument, given: Released) -> Table:
@@ -115,7 +129,10 @@ def _table(scope: Scope, instrument: Instrument, given: Released) -> Table:
             continue
         spread = "not shown" if missing(row["p10"]) else number_range(row["p10"], row["p90"])
         interval = number_range(row["conf_low"], row["conf_high"])
-        rows.append((f"{row['day']:g}", count(row["n"]), number(row["estimate"]), interval, spread))
+        if missing(row["n"]):
+            interval = "not shown"
+        n = "not shown" if missing(row["n"]) else count(row["n"])
+        rows.append((f"{row['day']:g}", n, number(row["estimate"]), interval, spread))
     columns = (
         Column("Day", True),
         Column("n"),

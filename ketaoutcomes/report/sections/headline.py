@@ -15,9 +15,9 @@ from ketaoutcomes.report.parts import HeadlineGroup, HeadlineRow
 from ketaoutcomes.report.scope import WINDOW, Scope
 from ketaoutcomes.report.sections.headline_months import Frame, frame_of, ordered, with_total, with_total_mean
 from ketaoutcomes.report.sections.headline_rows import (
+    follow_up_row,
     mean_row,
     outcome_row,
-    follow_up_row,
     session_row,
     side_effect_row,
 )
@@ -170,9 +170,7 @@ def _safety(scope: Scope) -> Headline:
     return Headline(groups, tables, hidden, tuple(absent))
 
 
-def _without_other_ways(
-    measures: Mapping[str, pd.DataFrame], ways: Sequence[str]
-) -> dict[str, pd.DataFrame]:
+def _without_other_ways(measures: Mapping[str, pd.DataFrame], ways: Sequence[str]) -> dict[str, pd.DataFrame]:
     """`measures` without the sessions that have no record where few were asked in another way.
 
     A month's sessions minus those without a record and those asked in one way are those asked in

@@ -58,11 +58,11 @@ def outcome_row(
     counts = _at(released.frame, frame.at)
     if row is None or counts is None:
         return row
-    words = [_reasons(counts)]
+    not_known, words = _not_known(counts)
     if not (missing(counts["n_missing"]) or missing(counts["n_events"])) and counts["n_missing"]:
         least = int(counts["n_events"]) / int(counts["n"] + counts["n_missing"])
         words.append(f"if none of them {PAST[measure]}: {percent(least)}")
-    return replace(row, not_known=_not_known(counts), not_known_detail="; ".join(filter(None, words)))
+    return replace(row, not_known=not_known, not_known_detail="; ".join(words))
 
 
 def follow_up_row(scope: Scope, released: Released, frame: Frame, *, detail: str) -> HeadlineRow | None:
@@ -72,7 +72,9 @@ def follow_up_row(scope: Scope, released: Released, frame: Frame, *, detail: str
     if row is None or counts is None or missing(counts["n"]) or missing(counts["n_no_baseline"]):
         return row
     none = count(counts["n_no_baseline"])
-    return replace(row, not_known=f"{none} of {count(counts['n'] + counts['n_no_baseline'])} no valid baseline")
+    return replace(
+        row, not_known=f"{none} of {count(counts['n'] + counts['n_no_baseline'])} no valid baseline"
+    )
 
 
 def mean_row(scope: Scope, released: Released, frame: Frame) -> HeadlineRow | None:
@@ -94,32 +96,34 @@ def mean_row(scope: Scope, released: Released, frame: Frame) -> HeadlineRow | No
             row, value=number(counts["estimate"]), value_detail=f"n={count(counts['n'])}", interval=span
         )
     if counts is not None:
-        row = replace(row, not_known=_not_known(counts), not_known_detail=_reasons(counts))
+        not_known, words = _not_known(counts)
+        row = replace(row, not_known=not_known, not_known_detail="; ".join(words))
     if before is not None:
         size = "" if missing(before["n"]) else f"n={count(before['n'])}"
         row = replace(row, previous=number(before["estimate"]), previous_detail=size)
     return row
 
 
-def _not_known(counts: pd.Series) -> str:
-    """Patients of the month whose outcome is not known, as far as that may be said."""
-    if missing(counts["n_missing"]):
-        return "not shown"
-    n_missing = count(counts["n_missing"])
-    return n_missing if missing(counts["n"]) else f"{n_missing} of {count(counts['n'] + counts['n_missing'])}"
+def _not_known(counts: pd.Series) -> tuple[str, list[str]]:
+    """Patients of the month whose outcome is not known and why, as far as that may be said.
 
-
-def _reasons(counts: pd.Series) -> str:
-    """Why they are not known, and who is not due; "" where that may not be said or says nothing."""
-    words = []
-    if not missing(counts["n_no_baseline"]) and not missing(counts["n_missing"]) and counts["n_missing"]:
-        words += [
-            f"{count(counts['n_no_baseline'])} no valid baseline",
-            f"{count(counts['n_not_scored'])} not scored",
-        ]
+    One reason stands with the number; where there are two they are told apart below it.
+    """
+    due = []
     if not missing(counts.get("n_not_due")) and counts["n_not_due"]:
-        words.append(f"{count(counts['n_not_due'])} not due yet, not counted")
-    return ", ".join(words)
+        due.append(f"{count(counts['n_not_due'])} not due yet, not counted")
+    if missing(counts["n_missing"]):
+        return "not shown", due
+    number_of = count(counts["n_missing"])
+    if not missing(counts["n"]):
+        number_of += f" of {count(counts['n'] + counts['n_missing'])}"
+    if missing(counts["n_no_baseline"]):
+        return number_of, due
+    reasons = {"no valid baseline": counts["n_no_baseline"], "not scored": counts["n_not_scored"]}
+    found = {reason: n for reason, n in reasons.items() if n}
+    if len(found) > 1:
+        return number_of, [", ".join(f"{count(n)} {reason}" for reason, n in found.items()), *due]
+    return f"{number_of} {next(iter(found), 'not scored')}", due
 
 
 def side_effect_row(scope: Scope, way: str, released: Released, frame: Frame) -> HeadlineRow | None:

@@ -12,7 +12,7 @@ from ketaoutcomes.report.disclosure import Hidden
 from ketaoutcomes.report.parts import Column, Section, Table, Text
 from ketaoutcomes.report.scope import Scope
 from ketaoutcomes.report.sections.part import Part
-from ketaoutcomes.report.words import UNCONTROLLED, ci
+from ketaoutcomes.report.words import UNCONTROLLED, ci, day_name
 from ketaoutcomes.results.base import Result
 from ketaoutcomes.results.curve import CurveResult
 
@@ -23,17 +23,20 @@ LIMITS = (
     "every number. "
     "Patients start when they feel at their worst, so a later score tends to be lower whatever is done.",
     "Those without a score may differ from those with one; the lower bounds of section 2 count each of "
-    "them as not "
-    "responding.",
+    "them as not responding.",
     "Doses, intervals and routes follow how patients did; differences between groups are associated with "
-    "them and are "
-    "not their effect.",
+    "them and are not their effect.",
     "Not for decisions about an individual patient.",
 )
 WORDS = (
     ("Session", "one administration."),
     ("Not known", "in the group but without the score or the record."),
-    ("Provisional", "the follow-up window is still open for some; drawn hollow, with no number on page 1."),
+    (
+        "Provisional",
+        "of outcomes, the follow-up window is still open for some; of safety, the month is not over. Drawn "
+        "hollow.",
+    ),
+    ("Starter", "a patient with a first session, here in the period named."),
     ("Bounds", "the lowest and the highest share that fit the assessments."),
 )
 
@@ -89,8 +92,7 @@ def _methods(scope: Scope, results: Sequence[Result]) -> tuple[str, ...]:
         f"Response and remission: {level} by Wilson. Mean change and course: {level} by Student’s t. Side "
         "effects, blood "
         "pressure and early stops per session: ratio estimator on the logit scale with patients as "
-        "clusters; per patient: "
-        "exact."
+        "clusters; per patient: exact."
     )
     words.append(same_time_note(scope.cohort))
     if scope.calendar is None:
@@ -99,10 +101,12 @@ def _methods(scope: Scope, results: Sequence[Result]) -> tuple[str, ...]:
             "shown month by month."
         )
     else:
-        cut = f"The data end on {scope.calendar.cut}." if scope.calendar.cut else (
-            "The clinic states no data cut; the data are taken to end before their last month, which may "
-            "be incomplete."
-        )  # fmt: skip
+        cut = (
+            "The clinic states no data cut: windows are counted to the last record, and the last month "
+            "counts as incomplete."
+        )
+        if scope.calendar.cut:
+            cut = f"The data end on {day_name(scope.calendar.cut)}."
         words.append(
             f"{cut} Sections 1 to 3 and the attrition describe {scope.starters}, followed to the end of "
             "the data; section 4 per session "
@@ -120,23 +124,26 @@ def _small_counts(scope: Scope) -> tuple[str, ...]:
         return ("Small counts are shown in this report. It must not leave the clinic.",)
     return (
         "Counts of 1 to 10 patients or sessions, and all but 1 to 10, are not shown, nor are their "
-        "percentages and "
-        "intervals; 0 is. A count that subtraction would give away within a table is not shown either: a "
-        "month of a "
-        "printed total, a group of patients, a denominator, a step of the attrition, a neighbouring time "
-        "of a curve. Of "
-        "curves only planned times are shown; percentiles need 20 patients.",
+        "percentages and intervals; 0 is. A count that subtraction would give away is not shown either: a "
+        "month of a printed total, a group of patients, a denominator, a step of the attrition, a "
+        "neighbouring time of a curve, a group that lacks a few of the patients of another. Of curves only "
+        "planned times are shown; percentiles need 20 patients.",
         "Counts of rows, cells and sessions without a record describe the files and are shown.",
-        "Not done yet: a comparison with earlier reports, and of all figures of this report with each "
-        "other. Two groups or "
-        "two reports that differ by a few patients may show a small count, so what leaves the clinic needs "
-        "a check by hand.",
+        "Not done yet: a comparison with earlier reports, and of every figure of this report with every "
+        "other. Two groups or two reports that differ by a few patients may show a small count, so what "
+        "leaves the clinic needs a check by hand.",
     )
 
 
 def _definitions_table(definitions: pd.DataFrame) -> Table:
+    labels = [_label(name) for name in definitions["name"]]
     rows = tuple(
-        (_label(row["name"]), row["text"], row["source"] or "–") for row in definitions.to_dict("records")
+        (
+            label if labels.count(label) == 1 else f"{label}, {row['name']}",
+            row["text"],
+            row["source"] or "–",
+        )
+        for label, row in zip(labels, definitions.to_dict("records"), strict=True)
     )
     columns = (Column("Definition", True), Column("In words", True), Column("Source", True))
     return Table("Definitions used", columns, rows, is_wide=True)

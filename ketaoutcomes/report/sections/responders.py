@@ -14,7 +14,7 @@ from ketaoutcomes.report.parts import Column, Figure, Section, Table
 from ketaoutcomes.report.scope import WINDOW, Scope
 from ketaoutcomes.report.sections.part import Part, drawn, gathered, too_small
 from ketaoutcomes.report.wording import baseline_words, defined, outcome_words, window_words
-from ketaoutcomes.report.words import ci, rate_words
+from ketaoutcomes.report.words import ci, plural, rate_words
 from ketaoutcomes.results.rates import RateResult
 
 __all__ = ["responders"]
@@ -25,9 +25,10 @@ BASELINE = "last_14_days"
 VERBS = {"response": "responded", "remission": "were in remission"}
 OF = {
     "starters": "all who started",
-    "baseline_eligible": "with a valid baseline",
-    "scored": "scored in the window",
+    "baseline_eligible": "those with a valid baseline",
+    "scored": "those scored in the window",
 }
+WHO = {"starters": "who started", "baseline_eligible": "with a valid baseline"}
 
 
 def responders(scope: Scope) -> Part:
@@ -36,6 +37,7 @@ def responders(scope: Scope) -> Part:
     if instrument is None:
         return Part(_section(scope, notes=("Not recorded: no symptom instrument has scores.",)), {})
     figures, released, results, notes, tables = [], [], [], [], []
+    sizes = list(scope.sizes)
     for kind in VERBS:
         definition = defined(instrument, kind)
         if definition is None:
@@ -44,7 +46,10 @@ def responders(scope: Scope) -> Part:
             )
             continue
         result = _rates(scope, definition)
-        given = scope.gate.denominators(f"{kind}_rates", result.table, place=f"Section 2, {kind}")
+        given = scope.gate.denominators(
+            f"{kind}_rates", result.table, place=f"Section 2, {kind}", beside=sizes
+        )
+        sizes += given.frame["n"].dropna().tolist()
         if not (given.frame["n"].fillna(1) > 0).any():
             notes.append(f"{kind.capitalize()}: no patient's window after induction had closed.")
             continue
@@ -80,9 +85,9 @@ def _section(scope: Scope, *, figures=(), tables=(), notes=()) -> Section:
         number=2,
         question="Who responded?",
         reading=(
-            "The same patients over three denominators. Over those scored nothing is assumed; over the "
-            "other two a "
-            "patient without a score counts as not responding, so these are lower bounds.",
+            "The same patients over three denominators, all of them patients whose window has closed. Over "
+            "those scored nothing is assumed; over the other two a patient without a score counts as not "
+            "responding, so these are lower bounds.",
         ),
         terms=tuple(terms),
         figures=figures,
@@ -116,10 +121,13 @@ def _figure(scope: Scope, kind: str, definition: Outcome, given: Released, lette
     svg = drawn(
         rates, frame, prefix=f"figure-2{letter}", title=title, description=" ".join(told), level=scope.level
     )
-    population = f"{outcome_words(definition, scope.instrument)}{scope.during}"
-    return Figure(
-        f"Fig. 2{letter}", title, population, svg, (f"Wilson intervals. Not known: {_not_known(frame)}.",)
-    )
+    started = frame[frame["denominator"] == "starters"].iloc[0]
+    who = f"{scope.of_starters(started['n'])} whose window has closed"
+    population = f"{outcome_words(definition, scope.instrument)}; {who}{scope.during}"
+    notes = [f"Wilson intervals. Not known: {_not_known(frame)}."]
+    if not missing(started["n_not_due"]) and started["n_not_due"]:
+        notes.append(f"Not due yet and in no denominator: {plural(started['n_not_due'], 'starter')}.")
+    return Figure(f"Fig. 2{letter}", title, population, svg, (" ".join(notes),))
 
 
 def _not_known(frame: pd.DataFrame) -> str:
@@ -127,8 +135,9 @@ def _not_known(frame: pd.DataFrame) -> str:
     words = []
     for row in frame.to_dict("records"):
         if row["denominator"] != "scored":
-            n_missing = "1–10 or not shown" if missing(row["n_missing"]) else count(row["n_missing"])
-            words.append(f"{n_missing} of {OF[row['denominator']]}")
+            if missing(row["n_missing"]) or missing(row["n"]):
+                return "not shown, since it would reveal 1–10 patients"
+            words.append(f"{count(row['n_missing'])} of {count(row['n'])} {WHO[row['denominator']]}")
     return "; ".join(words)
 
 

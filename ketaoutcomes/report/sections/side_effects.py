@@ -28,6 +28,7 @@ WAYS = {
     "scale": "asked by a scale",
     NOT_STATED: "way of asking not stated",
 }
+WHOSE = {"session": "sessions in", "patient": "patients who started in"}
 TITLES = {
     "session": "{way}, {share} of sessions had an effect",
     "patient": "{way}, {share} of patients had at least one",
@@ -64,8 +65,7 @@ def _section(*, figures=(), tables=(), notes=()) -> Section:
         question="Which side effects?",
         reading=(
             "Per session and per patient answer different questions: “how often does it happen?” and “how "
-            "many ever "
-            "have it?”.",
+            "many ever have it?”.",
         ),
         terms=(
             ("Checklist", "(filled): every effect asked for."),
@@ -133,10 +133,12 @@ def _figure(scope: Scope, per: str, given: Released, letter: str) -> Figure:
         forest, frame, prefix=f"figure-4{letter}", title=title, description=_told(frame, scope),
         unit_line=f"% of {per}s", level=scope.level,
     )  # fmt: skip
-    population = f"{'; '.join(sizes).capitalize()}{scope.during}"
+    population = "; ".join(sizes).capitalize()
+    if scope.has_recent:
+        population += f"; {WHOSE[per]} the {scope.period}"
     note = "The interval allows for several sessions per patient."
     if per == "patient":
-        note = "Exact intervals. It grows with the number of sessions that a patient has."
+        note = "Exact intervals. The share grows with the number of sessions that a patient has."
     left_out = given.frame["effect"].nunique() - frame["effect"].nunique()
     more = f" {left_out} rarer effects are in the table file." if left_out else ""
     return Figure(f"Fig. 4{letter}", title, population, svg, (note + more,) if ways else ())

@@ -15,7 +15,7 @@ from ketaoutcomes.report.parts import Figure, Section
 from ketaoutcomes.report.scope import Scope
 from ketaoutcomes.report.sections.part import Part, drawn, gathered, too_small
 from ketaoutcomes.report.wording import defined, instrument_words, outcome_words
-from ketaoutcomes.report.words import bounds, ci, plural, time_words
+from ketaoutcomes.report.words import bounds, ci, time_words
 from ketaoutcomes.results.curve import CurveResult
 
 __all__ = ["CURVES", "timing"]
@@ -59,8 +59,7 @@ def timing(scope: Scope) -> Part:
         question="How fast do patients respond?",
         reading=(
             "First response after session 1. A score shows only that the change came between two "
-            "assessments, so the "
-            "curve is known at assessments and undetermined in between.",
+            "assessments, so the curve is known at assessments and undetermined in between.",
         ),
         terms=_terms(scope),
         figures=tuple(figures),
@@ -71,8 +70,7 @@ def timing(scope: Scope) -> Part:
 
 NOT_RECORDED = {
     "hours": "Response in hours: not recorded. It needs scores from an instrument that asks about now, "
-    "such as a mood "
-    "rating; an instrument that asks about the past days cannot show a change within hours.",
+    "such as a mood rating; an instrument that asks about the past days cannot show a change within hours.",
     "days": "Response in days: not recorded. No score of a symptom instrument is in the data.",
 }
 
@@ -97,8 +95,8 @@ def _released(scope: Scope, unit: str, result: CurveResult) -> dict[str, Release
     gate, place = scope.gate, f"Section 1, {unit}"
     landmarks = result.landmarks.drop(columns="suppressed", errors="ignore")
     released = {
-        "landmarks": gate.landmarks(f"{name}_landmarks", landmarks, place=place),
-        "medians": gate.medians(f"{name}_medians", result.medians, place=place),
+        "landmarks": gate.landmarks(f"{name}_landmarks", landmarks, place=place, beside=scope.sizes),
+        "medians": gate.medians(f"{name}_medians", result.medians, place=place, beside=scope.sizes),
     }
     if not gate.suppresses:
         released["table"] = gate.plain(f"{name}_curve", result.table)
@@ -122,10 +120,11 @@ def _figure(scope, unit, instrument, result, tables: dict[str, Released], letter
         unit_line=f"Responded, % of patients ({rule})", **options,
     )  # fmt: skip
     n = medians["n_patients"].iloc[0]
-    people = "1–10 patients" if missing(n) else plural(n, "patient")
+    who = "a valid baseline and a later score"
+    if unit == "hours":
+        who += " at a known clock time"
     samples = result.provenance["arguments"]["n_replicates"]
     notes = [
-        "Patients with a baseline and a later score.",
         f"Dots and bars: estimate and {ci(scope.level)} ({samples} bootstrap samples of patients).",
     ]
     if scope.gate.suppresses:
@@ -134,9 +133,10 @@ def _figure(scope, unit, instrument, result, tables: dict[str, Released], letter
         notes.append(
             "Turnbull estimate. Kaplan–Meier at the date of detection is dashed, for comparison only."
         )
-    return Figure(
-        f"Fig. 1{letter}", title, f"{instrument.name}, {people}{scope.during}", svg, (" ".join(notes),)
-    )
+    if missing(n):
+        notes.append("Numbers of patients are not shown: beside others they would show 1–10 patients.")
+    population = f"{instrument.name}, {scope.of_starters(n)} with {who}{scope.during}"
+    return Figure(f"Fig. 1{letter}", title, population, svg, (" ".join(notes),))
 
 
 def _title(unit: str, landmarks: pd.DataFrame, medians: pd.DataFrame) -> str:

@@ -161,6 +161,7 @@ def _report(options: argparse.Namespace) -> int:
             "month": report.month,
             "tables": len(report.tables),
             "n_patients": int(cohort.n_patients),
+            "n_rows_set_aside": int(cohort.counts["n_quarantined"].sum()),
             "fingerprint": report.manifest["cohort"]["fingerprint"],
             "small_cells": report.manifest["settings"]["small_cells"],
         }
@@ -170,6 +171,9 @@ def _report(options: argparse.Namespace) -> int:
             f"{report.title}: {cohort.n_patients} patients, {len(report.sections)} sections, "
             f"{len(report.tables)} tables."
         )
+        aside = int(cohort.counts["n_quarantined"].sum())
+        if aside:
+            print(f"{aside:,} of {int(cohort.counts['n_read'].sum()):,} rows set aside by a rule; see section 5.")
         print(f"Open {page}")
     return 0
 

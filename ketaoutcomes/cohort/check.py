@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from ketaoutcomes.cohort.build import Build
+from ketaoutcomes.cohort.files import folder_path
 from ketaoutcomes.cohort.read import examine
 from ketaoutcomes.errors import ConfigError, Problem
 
@@ -126,8 +127,13 @@ def check(folder: str | Path) -> CheckResult:
     -------
     CheckResult
         `.ok`, `.problems`, `.counts`, `.summary()`.
+
+    Raises
+    ------
+    DataError
+        If `folder` is not a path at all.
     """
-    folder = Path(folder)
+    folder = folder_path(folder)
     try:
         made = examine(folder)
     except ConfigError as error:

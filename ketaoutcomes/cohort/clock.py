@@ -196,14 +196,16 @@ def _refusals(
         other &= ~cells.str.fullmatch(PARTIAL).fillna(False).to_numpy(bool)
         if other.any():
             rule = "mixed_dates" if iso.any() else "ambiguous_date"
-            failures[rule], hints[rule] = other, written_dates(cells[other])
+            failures[rule] = other
+            # Beside other dates, one format would not fit all.
+            hints |= {} if iso.any() else {rule: written_dates(cells[other])}
         else:
             failures["am_pm"] = written_with_am_pm(cells).to_numpy(bool) & iso
     failures = {rule: rows for rule, rows in failures.items() if rows.any()}
     if failures and settings.timezone is None:
         # The other thing that has to be set is told at once, and not only when this is mended.
         clocked = cells.str.fullmatch(HAS_CLOCK).fillna(False).to_numpy(bool)
-        clocked &= ~cells.str.fullmatch(f".*:[0-9.,]+{OFFSET}").fillna(False).to_numpy(bool)
+        clocked = clocked & ~cells.str.fullmatch(f".*:[0-9.,]+{OFFSET}").fillna(False).to_numpy(bool)
         with np.errstate(invalid="ignore"):
             clocked |= serial & (as_number != np.floor(as_number))
         if clocked.any():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,26 +12,26 @@ import pandas as pd
 from ketaoutcomes.cohort.clock import Times, holds_dates, read_dates, read_days, read_hours
 from ketaoutcomes.cohort.csv_text import RawTable
 from ketaoutcomes.cohort.draft import Draft
+from ketaoutcomes.cohort.header_hints import meant, normal_name
+from ketaoutcomes.cohort.needed import hold_to_needed
 from ketaoutcomes.cohort.privacy import scan_columns, scan_values
 from ketaoutcomes.cohort.rules import RULES
 from ketaoutcomes.cohort.schema import ITEM, Column, Table
 from ketaoutcomes.cohort.settings import Settings
+from ketaoutcomes.cohort.spellings import tell_spellings
 from ketaoutcomes.cohort.values import Numbers, flags, numbers, typed, words
 from ketaoutcomes.errors import Problem
 
-__all__ = ["normal_name", "prepare", "scanned", "wants"]
+__all__ = ["prepare", "scanned", "wants"]
 
 NUMERIC = frozenset({"number", "integer", "hour", "day"})
+# Words that get their usual names when all tables are there.
+TOLD_LATER = frozenset({"route", "instrument"})
 MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 # Above this, a dose in mg/kg is a dose in mg that stands in the wrong column.
 MOST_MG_PER_KG = 10.0
 # Nobody is older, so a larger number is not an age.
 MOST_YEARS = 125
-
-
-def normal_name(name: str) -> str:
-    """Return a header in its normal form: "Patient ID " is patient_id."""
-    return re.sub(r"[\s\-.]+", "_", str(name).strip().lower()).strip("_")
 
 
 def wants(name: str, table: Table, covariates: Collection[str] | None) -> bool:
@@ -57,15 +58,20 @@ def prepare(table: Table, raw: RawTable, settings: Settings, covariates: Collect
     draft.lost_ids = _lost_ids(raw, headers)
     draft.problems += problems
     draft.notes += notes
-    draft.problems += _header_problems(table, [*headers, *raw.unread], settings)
-    _needed(draft)
+    told = _header_problems(table, [*headers, *raw.unread], settings)
+    draft.problems += told
+    hold_to_needed(draft, [*headers, *raw.unread])
     for column in table.columns:
         if column.name in frame.columns:
             _read(draft, column, settings, raw.separator)
     for name in frame.columns:
         if name not in table.names:
             _read_further(draft, name, settings, raw.separator)
-    draft.problems += _value_problems(draft, settings)
+    # A column that has to go for its name is told once, and nothing else of it matters.
+    named = {problem.column for problem in told if problem.column}
+    draft.problems += [one for one in _value_problems(draft, settings) if one.column not in named]
+    private = {one.column for one in draft.problems if (one.rule or "").startswith("identifier")} - {None}
+    draft.notes = [note for note in draft.notes if note.column not in private]
     _tell_further(draft)
     for name in sorted(_derived(table) & {normal_name(header) for header in (*headers, *raw.unread)}):
         draft.note("reserved_column", name)
@@ -120,7 +126,10 @@ def _header_problems(table: Table, headers: list[str], settings: Settings) -> li
         *(name for name in map(normal_name, headers) if table.name == "scores" and ITEM.fullmatch(name)),
     ]
     shown = [normal_name(name) if normal_name(name) in known else name for name in headers if name.strip()]
-    problems = scan_columns(table.name, shown, level=settings.deidentification, allowed=known)
+    problems = [
+        replace(one, column=normal_name(one.column)) if one.column else one
+        for one in scan_columns(table.name, shown, level=settings.deidentification, allowed=known)
+    ]
     if not settings.dates_allowed and "month" in shown and "month" in table.names:
         message = (
             "is a part of a date, which safe-harbor does not allow; remove it, "
@@ -138,23 +147,6 @@ def _lost_ids(raw: RawTable, headers: list[str]) -> list[str]:
     place = names.index("patient_id")
     rows = [line.split(raw.separator) for line in raw.lost]
     return [row[place].strip().strip('"') for row in rows if len(row) > place]
-
-
-def _needed(draft: Draft) -> None:
-    """Note columns that a table cannot do without."""
-    table, names = draft.table, set(draft.frame.columns)
-    for column in table.columns:
-        if column.required and column.name not in names:
-            draft.fail("missing_column", column.name)
-    clocks = [name for name in table.times if name in names]
-    if len(clocks) > 1:
-        draft.fail("two_clocks", message=f"{RULES['two_clocks'].reason}: {', '.join(clocks)}")
-    if table.times and not clocks and table.name != "disposition":
-        draft.fail("no_clock", message=f"{RULES['no_clock'].reason}: {', '.join(table.times)}")
-    if table.name == "scores" and "score" not in names and not any(ITEM.fullmatch(name) for name in names):
-        draft.fail(
-            "missing_column", "score", message="is needed, or the items i1, i2, ... from which it is computed"
-        )
 
 
 def _read(draft: Draft, column: Column, settings: Settings, separator: str | None) -> None:
@@ -187,7 +179,7 @@ def _read(draft: Draft, column: Column, settings: Settings, separator: str | Non
         if settings.dates_allowed and "month" not in draft.words:
             _read_month(draft, column)
     elif column.kind == "any":
-        draft.further[column.name] = typed(cells)
+        draft.further[column.name] = _typed(draft, column.name)
     else:
         _read_words(draft, column)
 
@@ -203,6 +195,8 @@ def _numbers(draft: Draft, name: str, settings: Settings, separator: str | None)
 def _read_words(draft: Draft, column: Column) -> None:
     found = words(draft.frame[column.name], keep_missing_words=column.name == "effect")
     draft.words[column.name] = found
+    if column.name not in TOLD_LATER and not column.words:
+        tell_spellings(draft, column.name, found)
     if column.words:
         unknown = found.where(lambda level: level.lower() not in column.words)
         draft.words[column.name] = found.map(
@@ -257,7 +251,8 @@ def _hold_to_range(draft: Draft, column: Column) -> None:
         if column.low is not None:
             outside |= values < column.low
         if column.high is not None:
-            outside |= values > column.high
+            # An age above 90 is refused as identifying, and not set to missing.
+            outside |= values > (MOST_YEARS if column.name == "age" else column.high)
         if column.rule == "duration":
             outside |= values == 0
         if column.name == "dose_mg_per_kg":
@@ -279,7 +274,19 @@ def _read_further(draft: Draft, name: str, settings: Settings, separator: str | 
     if settings.dates_allowed and holds_dates(draft.frame[name]):
         draft.note("date_column", name)
         return
-    draft.further[name] = typed(draft.frame[name])
+    draft.further[name] = _typed(draft, name)
+
+
+def _typed(draft: Draft, name: str) -> pd.Series:
+    """Return a column as what its cells say it is, and tell of words that look alike."""
+    cells = draft.frame[name]
+    if pd.api.types.is_bool_dtype(cells.dtype) or pd.api.types.is_numeric_dtype(cells.dtype):
+        return typed(cells)
+    found = words(cells)
+    column = typed(cells, found)
+    if isinstance(column.dtype, pd.StringDtype):
+        tell_spellings(draft, name, found)
+    return column
 
 
 def _tell_further(draft: Draft) -> None:
@@ -287,7 +294,9 @@ def _tell_further(draft: Draft) -> None:
     if not draft.problems:
         for name in draft.further:
             if name not in draft.table.names:
-                draft.note("unknown_column", name)
+                near = [one for one in meant(name, draft.table) if one not in draft.frame.columns]
+                hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+                draft.note("unknown_column", name, message=RULES["unknown_column"].reason + hint)
 
 
 def _value_problems(draft: Draft, settings: Settings) -> list[Problem]:

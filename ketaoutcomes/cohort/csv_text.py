@@ -144,10 +144,13 @@ def _layout(data: bytes, separator: str, table: str) -> _Layout:
     starts = np.concatenate([[0], ends[:-1] + 1]) if ends.size else ends
     places = np.flatnonzero(is_separator)
     n_cells = np.searchsorted(places, ends) - np.searchsorted(places, starts) + 1
-    blank = ends == starts
-    # A line of blanks only is a blank line too; only short lines need the look.
-    for number in np.flatnonzero(~blank & (n_cells == 1)):
-        blank[number] = set(data[starts[number] : ends[number]]) <= BLANKS
+    blank, nothing = ends == starts, bytes([*BLANKS, QUOTE, ord(separator)])
+    # So is a line of blanks, or of separators as spreadsheets leave them below a table; few need the look.
+    empty = np.zeros(256, dtype=bool)
+    empty[list(nothing)] = True
+    last = np.maximum(ends - 1, 0)
+    for number in np.flatnonzero(~blank & empty[raw[starts]] & empty[raw[last]]):
+        blank[number] = not data[starts[number] : ends[number]].strip(nothing)
     return _Layout(starts, ends, n_cells, blank)
 
 

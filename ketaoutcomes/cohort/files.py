@@ -21,7 +21,7 @@ from ketaoutcomes.cohort.schema import TABLES
 from ketaoutcomes.cohort.settings import FILE_NAME, Settings
 from ketaoutcomes.errors import DataError, Problem
 
-__all__ = ["Contents", "find_tables", "read_table"]
+__all__ = ["Contents", "find_tables", "folder_path", "read_table"]
 
 ENDINGS = (".csv", ".tsv", ".parquet")
 UNSAFE = (".pkl", ".pickle", ".joblib", ".npy", ".npz", ".rds", ".rdata")
@@ -47,10 +47,23 @@ class Contents:
     notes: tuple[Problem, ...]
 
 
+def folder_path(folder: str | Path) -> Path:
+    """Return the path of a folder, which need not exist.
+
+    Raises
+    ------
+    DataError
+        If it is no path at all.
+    """
+    if not isinstance(folder, str | os.PathLike):
+        raise DataError(f"folder must be a path, as text or Path, and not of type {type(folder).__name__}")
+    return Path(folder)
+
+
 def find_tables(folder: Path) -> Contents:
     """Return the files of the tables in a folder. Names come from the fixed list of tables only."""
     if not folder.is_dir():
-        return Contents({}, (_problem("not_folder" if folder.exists() else "no_folder"),), ())
+        return Contents({}, (_no_folder(folder),), ())
     paths: dict[str, Path] = {}
     problems, others = [], []
     try:
@@ -194,6 +207,14 @@ def _about_others(others: list[Path]) -> tuple[Problem, ...]:
             )
         )
     return tuple(notes)
+
+
+def _no_folder(folder: Path) -> Problem:
+    """Return what is wrong with a path that is not a folder's; the name of a file may name a person."""
+    if not folder.exists():
+        return _problem("no_folder")
+    named = "this" if scan_name("file", folder.name) else f"'{folder.name}'"
+    return _problem("not_folder", message=f"{named} is a file; give the folder that holds the tables")
 
 
 def _problem(

@@ -12,7 +12,7 @@ from ketaoutcomes.cohort.build import Build, build
 from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.cohort.columns import wants
 from ketaoutcomes.cohort.csv_text import RawTable
-from ketaoutcomes.cohort.files import find_tables, read_table
+from ketaoutcomes.cohort.files import find_tables, folder_path, read_table
 from ketaoutcomes.cohort.privacy import scan_name
 from ketaoutcomes.cohort.schema import TABLES
 from ketaoutcomes.cohort.settings import Settings, make_settings, read_settings
@@ -47,7 +47,7 @@ def load_cohort(folder: str | Path, columns: Collection[str] | None = None) -> C
     ConfigError
         If `cohort.toml` holds an unknown key or value.
     """
-    made = examine(Path(folder), columns)
+    made = examine(folder_path(folder), columns)
     raise_problems(made)
     return made.cohort
 

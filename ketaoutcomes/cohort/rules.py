@@ -40,7 +40,7 @@ ROW, CELL, FILE, NOTE = ("row",), ("cell",), ("file",), ("note",)
 _ALL = (
     # Files and headers
     Rule("no_folder", FILE, "there is no such folder"),
-    Rule("not_folder", FILE, "this is not a folder; give the folder that holds the tables"),
+    Rule("not_folder", FILE, "this is a file; give the folder that holds the tables"),
     Rule("missing_table", FILE, "the table is needed and is not there"),
     Rule(
         "not_regular_file", FILE, "this is a link, a folder or a device; put the file itself into the folder"
@@ -90,13 +90,25 @@ _ALL = (
         "ambiguous_date",
         FILE,
         "dates are not written as YYYY-MM-DD, so day and month cannot be told apart; set 'date_format' "
-        'in cohort.toml, e.g. "%d/%m/%Y"',
+        'in cohort.toml, "%m/%d/%Y" if the month comes first, "%d/%m/%Y" if the day does',
     ),
     Rule(
         "mixed_dates",
         FILE,
         "dates are written in more than one way; write all as YYYY-MM-DD or set 'date_format' in "
         "cohort.toml and use it throughout",
+    ),
+    Rule(
+        "am_pm",
+        FILE,
+        "clock times are written with AM or PM; give 'date_format' in cohort.toml with %I:%M %p, e.g. "
+        '"%Y-%m-%d %I:%M %p" or "%m/%d/%Y %I:%M %p"',
+    ),
+    Rule(
+        "days_and_offsets",
+        FILE,
+        "days without clock times stand beside clock times with their offset from UTC, so it is not known "
+        "when a day begins; set 'timezone' in cohort.toml, e.g. \"America/New_York\"",
     ),
     Rule(
         "no_timezone",
@@ -158,7 +170,9 @@ _ALL = (
     Rule(
         "origin_unknown",
         ROW,
-        "a session of this patient that may be the first one was set aside, so the clock has no known start",
+        "the patient's first session is not known, so the clock has no known start: a session that may be the "
+        "first was set aside, or the numbers of dated sessions begin above 1, as when an export begins within "
+        "a course; add the earlier sessions, or leave 'session' out if the course does begin there",
     ),
     Rule("no_session", ROW, "the patient has no session, so there is no first session to count time from"),
     Rule("score_range", ROW, "the score is outside the instrument's range"),
@@ -190,7 +204,7 @@ _ALL = (
     Rule(
         "unclear_effect",
         ROW,
-        "the cell says NA, 'no ...', 'denies ...' or the like, which can mean 'none' or 'not known', or "
+        "the cell says NA, a dash, 'no ...', 'denies ...' or the like, which can mean 'none' or 'not known', or "
         "'none' with a severity; write 'none' or the side effect, or leave the row out",
     ),
     Rule(
@@ -232,6 +246,24 @@ _ALL = (
         NOTE,
         "some items are blank, so the score was computed from the items answered by the instrument's rule, "
         "in place of the total given",
+    ),
+    Rule(
+        "spellings_merged",
+        NOTE,
+        "words that differ in case or blanks alone, and for routes also in punctuation or as known synonyms, "
+        "were read as one",
+    ),
+    Rule(
+        "spellings",
+        NOTE,
+        "some words differ in blanks or punctuation alone and look like spellings of one another; they are "
+        "kept apart; write each in one way",
+    ),
+    Rule(
+        "product_route",
+        NOTE,
+        "the cell names a product and not a route, and is kept as written; give the route, e.g. IN for a "
+        "nasal spray",
     ),
     Rule("unknown_file", NOTE, "the file is not one of the tables and was not read"),
     Rule("unknown_column", NOTE, "the column is not in the data dictionary and is kept as a covariate"),

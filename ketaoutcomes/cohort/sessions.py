@@ -12,36 +12,12 @@ from ketaoutcomes.cohort.draft import Draft
 from ketaoutcomes.cohort.duplicates import marked, neighbours, set_aside_duplicates
 from ketaoutcomes.cohort.ids import id_text, look_up, repeated, time_order
 from ketaoutcomes.cohort.settings import Settings
+from ketaoutcomes.cohort.spellings import name_routes
 
 __all__ = ["Clock", "link_patients", "place_patients", "place_sessions"]
 
 POUNDS_PER_KG = 2.20462
 WITHIN = 0.05
-
-ROUTES = {
-    "iv": "IV",
-    "intravenous": "IV",
-    "i.v.": "IV",
-    "im": "IM",
-    "intramuscular": "IM",
-    "i.m.": "IM",
-    "sc": "SC",
-    "subcutaneous": "SC",
-    "sq": "SC",
-    "subq": "SC",
-    "s.c.": "SC",
-    "in": "IN",
-    "intranasal": "IN",
-    "nasal": "IN",
-    "nasal spray": "IN",
-    "nas": "IN",
-    "sl": "SL",
-    "sublingual": "SL",
-    "oral": "oral",
-    "po": "oral",
-    "p.o.": "oral",
-    "by mouth": "oral",
-}
 
 
 @dataclass(frozen=True)
@@ -170,8 +146,7 @@ def _may_be_miscounted(draft: Draft, rows, codes, ids: pd.Index, settings: Setti
 
 def _routes_and_doses(draft: Draft) -> None:
     """Give routes their usual names, and hold dose and weight against each other."""
-    routes = draft.words["route"]
-    draft.words["route"] = routes.map(lambda level: ROUTES.get(level.lower(), level))
+    name_routes(draft)
     numbers = draft.numbers
     if "dose_mg" not in numbers or "weight_kg" not in numbers:
         return
@@ -249,5 +224,7 @@ def _origins(draft: Draft, rows, codes, given, ids: pd.Index) -> tuple[np.ndarra
     torn = look_up(pd.Series(draft.lost_ids, dtype="str"), ids)
     unsure[torn[torn >= 0]] = True
     unsure[codes[first[given[first] == 1]]] = False
+    # An export that begins within a course lacks the sessions from which time would count.
+    unsure[codes[first[given[first] > 1]]] = True
     why[unsure] = "origin_unknown"
     return np.where(why == "", earliest, np.nan), why

@@ -37,10 +37,11 @@ class Settings:
         Whether dates are refused, or turned into hours at the door.
     timezone : str, optional
         IANA name of the zone in which clock times are written. Needed as soon
-        as a time is written without its offset from UTC.
+        as a clock time is written without its offset from UTC.
     date_format : str, optional
         Format of all dates when they are not YYYY-MM-DD, in the codes of
-        `datetime.strptime`, e.g. "%d/%m/%Y" or "%m/%d/%Y %H:%M".
+        `datetime.strptime`, e.g. "%m/%d/%Y" or "%d/%m/%Y %H:%M". A clock time
+        may follow a format without one.
     same_time : {"before", "after"}
         Whether a score at a session's own time counts as before or after it.
     duplicates : {"quarantine", "first", "last", "mean"}
@@ -167,8 +168,12 @@ def _complaint(key: str, value: object) -> str | None:
             date.fromisoformat(value)
         except ValueError:
             return "must be a date, YYYY-MM-DD"
-    if key == "date_format" and not all(code in value for code in ("%d", "%m")):
-        return 'must hold %d, %m and %Y, e.g. "%d/%m/%Y"'
+    if key == "date_format":
+        needed = (("%d",), ("%m", "%b", "%B"), ("%Y", "%y"))
+        if not all(any(code in value for code in codes) for codes in needed):
+            return 'must hold %d, %m (or %b, %B) and %Y (or %y), e.g. "%m/%d/%Y" or "%d/%m/%Y"'
+        if "%I" in value and "%p" not in value:
+            return 'has hours up to 12 (%I) without AM or PM (%p); write %I:%M %p, or %H:%M up to 24'
     return None
 
 

@@ -28,8 +28,6 @@ SAYS_NONE = re.compile(
     rf"(none|nothing|nil){SEEN}|no|0|0 0|neg|negative|denies|denied"
     rf"|(no|nil|denies|denied|without|negative for)( (any|all|known|reported|noted|observed))* {TERM}{SEEN}"
 )
-# A dash alone. Other marks alone say nothing.
-DASHES = re.compile(r"[-\u2010-\u2015\u2212]+")
 # These may deny one effect, or all, or say that nobody asked.
 DENIES = re.compile(r"(no|not|none|nil|denies|denied|without|negative for) .*|(denying|without)( .*)?")
 # These may mean "not applicable, so none" or "not available", which are opposites.
@@ -103,13 +101,12 @@ def _plain(level: str) -> str:
 
 
 def _says_none(level: str) -> bool:
-    return level.lower() not in UNCLEAR and (
-        SAYS_NONE.fullmatch(_plain(level)) is not None or DASHES.fullmatch(level) is not None
-    )
+    return level.lower() not in UNCLEAR and SAYS_NONE.fullmatch(_plain(level)) is not None
 
 
 def _unclear(level: str) -> bool:
-    return level.lower() in UNCLEAR or _plain(level) in UNCLEAR or not (_plain(level) or _says_none(level))
+    # A dash or other marks alone say "none" in one clinic and "not asked" in the next.
+    return level.lower() in UNCLEAR or _plain(level) in UNCLEAR or not _plain(level)
 
 
 def _grave(draft: Draft) -> np.ndarray:

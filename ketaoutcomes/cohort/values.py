@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -39,10 +39,19 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Words:
-    """A column of words as codes into a list of levels; -1 is missing."""
+    """A column of words as codes into a list of levels; -1 is missing.
+
+    Parameters
+    ----------
+    codes : (n,) int array
+    levels : tuple of str
+    merged : tuple of str
+        The levels that stand for more than one spelling in the file.
+    """
 
     codes: np.ndarray
     levels: tuple[str, ...]
+    merged: tuple[str, ...] = ()
 
     def map(self, function: Callable[[str], str | None]) -> Words:
         """Return the column with each level replaced; None makes it missing."""
@@ -102,8 +111,13 @@ def words(column: pd.Series, *, keep_missing_words: bool = False) -> Words:
         if level and (keep_missing_words or level.lower() not in MISSING):
             same = spelled.setdefault(level.lower(), {})
             same[level] = same.get(level, 0) + n
+    n_spellings: dict[str, int] = {}
+    for level in map(str, found):
+        low = " ".join(level.split()).lower()
+        n_spellings[low] = n_spellings.get(low, 0) + 1
     best = {low: min(same, key=lambda level: (-same[level], level)) for low, same in spelled.items()}
-    return raw.map(lambda level: best.get(level.lower()))
+    kept = raw.map(lambda level: best.get(level.lower()))
+    return replace(kept, merged=tuple(best[low] for low in sorted(best) if n_spellings[low] > 1))
 
 
 def flags(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
@@ -181,14 +195,20 @@ def _cast(cells: pa.ChunkedArray) -> np.ndarray | None:
         return None
 
 
-def typed(column: pd.Series) -> pd.Series:
+def typed(column: pd.Series, found: Words | None = None) -> pd.Series:
     """Return a further column as yes or no, numbers or text, whichever all its cells fit.
 
     Numbers with leading zeros are codes and stay text.
+
+    Parameters
+    ----------
+    column : Series
+    found : Words, optional
+        The same column as words, if they are at hand.
     """
     if pd.api.types.is_bool_dtype(column.dtype):
         return column.astype("boolean").reset_index(drop=True)
-    found = words(column)
+    found = words(column) if found is None else found
     spelled = {level.lower() for level in found.levels}
     if spelled and spelled <= (YES | NO) - {"0", "1", "0.0", "1.0", "t", "f"}:
         codes, _ = flags(column)

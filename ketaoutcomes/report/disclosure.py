@@ -96,14 +96,19 @@ class Gate:
         Parameters
         ----------
         size : str
-            The column that must not be 1 to 10 there.
+            The column that is the number of patients there; no count of such a row may be 1 to 10,
+            nor may what is left of `size` without it.
         """
         frame = _opened(name, table)
-        if self.suppresses and len(frame):
-            hidden = frame["table"].isin(ROW_PER_PATIENT).to_numpy() & small(frame[size])
+        counts = [column for column in frame.columns if column.startswith("n_")]
+        if self.suppresses and len(frame) and counts:
+            is_small = np.column_stack(
+                [small(frame[column]) | small(frame[size] - frame[column]) for column in counts]
+            ).any(axis=1)
+            hidden = frame["table"].isin(ROW_PER_PATIENT).to_numpy() & is_small
             frame.loc[hidden, "suppressed"] = COUNT
-            counts = [column for column in frame.columns if column.startswith("n_") and column != "n_rows"]
-            frame = blank(frame, hidden, [*counts, "share"])
+            others = [column for column in ("share", "first_row") if column in frame.columns]
+            frame = blank(frame, hidden, [*counts, *others])
         return Released(name, frame, _hidden(frame, place, "row"))
 
     def rates(self, name: str, table: pd.DataFrame, *, place: str, also: tuple[str, ...] = ()) -> Released:

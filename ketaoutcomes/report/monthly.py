@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from ketaoutcomes.catalog.instruments import INSTRUMENTS
 from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.errors import ConfigError
 from ketaoutcomes.report.disclosure import Gate, choose_small_cells
@@ -92,7 +93,7 @@ def monthly_report(
     parts.append(completeness(scope, sizes))
     results = [result for part in parts for result in part.results]
     hidden = [*top.hidden, *(entry for part in parts for entry in part.hidden)]
-    parts.append(methods(scope, results, hidden, top.absent))
+    parts.append(methods(scope, results, hidden, (*top.absent, *_outside_catalogue(cohort))))
     tables = dict(top.tables)
     for part in parts:
         tables |= part.tables
@@ -122,3 +123,12 @@ def _ended(top: Headline) -> list[float]:
     """How many completed an induction, where page 1 is about the same patients as the attrition."""
     table = top.tables.get("response")
     return [] if table is None else (table["n"] + table["n_missing"]).dropna().astype(float).tolist()
+
+
+def _outside_catalogue(cohort: Cohort) -> tuple[str, ...]:
+    """Says how many instruments have scores but are in no analysis, since nothing is known of them."""
+    unknown = sum(name not in INSTRUMENTS for name in cohort.instruments)
+    if not unknown:
+        return ()
+    what = "1 instrument that is" if unknown == 1 else f"{unknown} instruments that are"
+    return (f"Scores of {what} not in the catalogue: kept, but no range or direction is known.",)

@@ -177,8 +177,8 @@ def _counts_days(instrument: Instrument) -> bool:
 
 
 def _patients_scored(cohort: Cohort) -> dict[str, int]:
-    """Patients with a score, by instrument."""
+    """Patients with a score, by instrument; those that the catalogue does not know are left out."""
     if not len(cohort.scores):
         return {}
     sizes = cohort.scores.groupby("instrument", observed=True)["patient_id"].nunique()
-    return {str(name): int(size) for name, size in sizes.items()}
+    return {str(name): int(size) for name, size in sizes.items() if str(name) in INSTRUMENTS}

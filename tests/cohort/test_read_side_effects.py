@@ -110,7 +110,6 @@ def test_side_effects_are_merged_whatever_is_kept_of_other_duplicates(clinic, po
         "No side-effects.",
         "nil",
         "0",
-        "-",
         "negative",
         "None noted",
         "none observed",
@@ -142,6 +141,9 @@ def test_words_for_no_side_effect_are_none(clinic, word):
         "n/a",
         "unknown",
         "?",
+        "-",
+        "--",
+        "\u2013",
     ],
 )
 def test_what_may_be_none_or_not_is_set_aside_and_its_session_unknown(clinic, word):

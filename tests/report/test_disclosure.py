@@ -182,3 +182,27 @@ def test_a_curve_of_nearly_all_patients_keeps_its_estimates_but_not_their_number
     frame = SUPPRESS.landmarks("t", table, place="here", beside=(181,)).frame
     assert frame["estimate"].item() == 0.4
     assert frame[["n", "n_responded", "n_unknown", "n_not_yet"]].isna().all(axis=None)
+
+
+def test_the_number_of_rows_of_a_patient_table_is_hidden_with_its_gaps():
+    table = pd.DataFrame(
+        {
+            "table": ["patients", "patients", "scores"],
+            "column": ["sex", "age", "score"],
+            "n_rows": [3, 40, 9],
+            "n_missing": [0, 4, 4],
+            "share": [0.0, 0.1, 4 / 9],
+        }
+    )
+    frame = SUPPRESS.files("missing_cells", table, size="n_rows", place="here").frame
+    # 3 patients; 4 of 40 patients; 9 scores are not patients.
+    assert list(frame["suppressed"] != "") == [True, True, False]
+    assert frame.loc[:1, ["n_rows", "n_missing", "share"]].isna().all(axis=None)
+    assert frame.loc[2, "n_rows"] == 9
+
+
+def test_a_patient_table_that_lacks_all_but_a_few_values_is_hidden_too():
+    table = pd.DataFrame(
+        {"table": ["patients"], "column": ["age"], "n_rows": [40], "n_missing": [36], "share": [0.9]}
+    )
+    assert SUPPRESS.files("missing_cells", table, size="n_rows", place="here").frame["suppressed"].iloc[0]

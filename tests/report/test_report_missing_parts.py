@@ -132,3 +132,13 @@ def test_the_first_month_has_no_year_before_it(clinic, report_of):
     report = report_of(tables, settings, month=first, small_cells="show")
     assert report.month == first
     assert "previous 12 months" not in set(report.tables["any_side_effect_checklist"]["month"])
+
+
+@pytest.mark.parametrize("small_cells", ["show", "suppress"])
+def test_an_instrument_that_the_catalogue_does_not_know_is_left_out_and_said_so(raw, report_of, small_cells):
+    tables, settings = raw
+    scores = tables["scores"].copy()
+    scores["instrument"] = scores["instrument"].where(scores["instrument"] != "GAD-7", "House scale")
+    report = report_of({**tables, "scores": scores}, settings, small_cells=small_cells)
+    assert "Scores of 1 instrument that is not in the catalogue" in report.html
+    assert "House scale" not in report.html

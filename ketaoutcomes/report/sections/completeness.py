@@ -33,12 +33,12 @@ def completeness(scope: Scope, beside: Sequence[float] = ()) -> Part:
     gate = scope.gate
     released = {
         "rows": gate.files("rows_by_table", whole.rows, size="n_kept", place="Section 5, rows"),
-        "rules": gate.plain("rows_set_aside", whole.rules),
-        "blanked": gate.plain("cells_set_to_missing", whole.blanked),
-        "missing": gate.files(
-            "missing_cells", whole.missing, size="n_missing", place="Section 5, missing cells"
+        "rules": gate.files("rows_set_aside", whole.rules, size="n_rows", place="Section 5, rows set aside"),
+        "blanked": gate.files(
+            "cells_set_to_missing", whole.blanked, size="n_cells", place="Section 5, cells set to missing"
         ),
-        "recording": gate.plain("recording", followed.recording),
+        "missing": gate.files("missing_cells", whole.missing, size="n_rows", place="Section 5, missing cells"),
+        "recording": gate.rates("recording", followed.recording, place="Section 5, sessions with a record"),
     }
     figures, notes = [], []
     if name is not None and len(followed.flow):
@@ -133,7 +133,7 @@ def _rows_table(found: dict[str, pd.DataFrame]) -> Table:
     rules = found["rows_set_aside"]
     rows = []
     for row in found["rows_by_table"].to_dict("records"):
-        here = rules[rules["table"] == row["table"]] if len(rules) else rules
+        here = rules[(rules["table"] == row["table"]) & rules["n_rows"].notna()] if len(rules) else rules
         reason = "–"
         if len(here):
             largest = here.sort_values("n_rows", ascending=False, kind="stable").iloc[0]
@@ -157,7 +157,9 @@ def _rows_table(found: dict[str, pd.DataFrame]) -> Table:
 
 def _recording_table(scope: Scope, recording: pd.DataFrame) -> Table:
     rows = tuple(
-        (str(row["measure"]), percent(row["estimate"]), f"{count(row['n_events'])}/{count(row['n'])}")
+        (str(row["measure"]), "not shown", "not shown")
+        if row["suppressed"]
+        else (str(row["measure"]), percent(row["estimate"]), f"{count(row['n_events'])}/{count(row['n'])}")
         for row in recording.to_dict("records")
     )
     return Table(

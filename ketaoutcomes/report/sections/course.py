@@ -69,6 +69,7 @@ def _instruments(scope: Scope) -> list[Instrument]:
         (-int(size), str(name))
         for name, size in dict(sizes).items()
         if str(name) != scope.instrument.name
+        and name in INSTRUMENTS
         and INSTRUMENTS[str(name)].higher_is == "worse"
         and INSTRUMENTS[str(name)].recall_days > 1.0
     ]

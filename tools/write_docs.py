@@ -1,4 +1,4 @@
-"""Write what is generated in docs/: data.md (schema), definitions.md (catalog), onset.svg (data/sample)."""
+"""Write what is generated in docs/: data.md (schema, settings), definitions.md (catalog), onset.svg (data/sample)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from ketaoutcomes.catalog.definitions import BASELINE_RULES, OUTCOMES, PHASE_RUL
 from ketaoutcomes.catalog.instruments import INSTRUMENTS
 from ketaoutcomes.cohort.rules import RULES
 from ketaoutcomes.cohort.schema import data_dictionary
+from ketaoutcomes.cohort.settings_page import settings_page
 from ketaoutcomes.draw.svg import to_svg
 from ketaoutcomes.draw.theme import new_figure
 
@@ -34,7 +35,7 @@ def data_page() -> str:
         ["rule", "what it does to", "why"],
         ((rule.name, ", ".join(rule.effects), rule.reason) for rule in RULES.values()),
     )
-    parts = [NOTE, "# Data: tables and columns\n", data_dictionary()]
+    parts = [NOTE, "# Data: tables, columns and settings\n", data_dictionary(), settings_page()]
     parts += ["## Rules\n", "read = kept + quarantined, always.\n", rules]
     return "\n".join(parts)
 

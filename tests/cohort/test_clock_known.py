@@ -119,7 +119,7 @@ def test_a_folder_that_is_none_or_holds_nothing_is_one_error(tmp_path):
     empty.mkdir()
     for path, words in (
         (tmp_path / "nowhere", "there is no such folder"),
-        (file, "is not a folder"),
+        (file, "is a file; give the folder"),
         (empty, "the table 'patients' is needed"),
     ):
         with pytest.raises(DataError, match=words):

@@ -1,4 +1,4 @@
-"""Write what is generated in docs/: data.md (schema, settings), definitions.md (catalog), onset.svg (data/sample)."""
+"""Write docs/: data.md (schema, settings), definitions.md (catalog), onset.svg (data/sample)."""
 
 from __future__ import annotations
 

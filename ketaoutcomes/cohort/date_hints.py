@@ -1,4 +1,4 @@
-"""How a column's dates seem to be written, in the codes of `date_format`: a hint, and never a guess to read by."""
+"""How a column's dates seem to be written, as a hint for `date_format`; nothing is read by it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def written_dates(cells: pd.Series) -> str:
         for pattern, form in OTHERS:
             if levels.str.match(pattern).any():
                 return f'set date_format = "{form}{clock}" in cohort.toml{why}'
-        return f'set \'date_format\' in cohort.toml, e.g. "%m/%d/%Y{clock}"{why}'
+        return f"set 'date_format' in cohort.toml, e.g. \"%m/%d/%Y{clock}\"{why}"
     mark = parts[1].mode().iloc[0]
     year = "%Y" if (parts[3].str.len() == 4).all() else "%y"
     us, day_first = (mark.join(order) + clock for order in (("%m", "%d", year), ("%d", "%m", year)))
@@ -62,6 +62,5 @@ def written_dates(cells: pd.Series) -> str:
     if first:
         return f'the day seems to come first: set date_format = "{day_first}" in cohort.toml{why}'
     return (
-        f'set date_format in cohort.toml: "{us}" if the month comes first, '
-        f'"{day_first}" if the day does{why}'
+        f'set date_format in cohort.toml: "{us}" if the month comes first, "{day_first}" if the day does{why}'
     )

@@ -21,7 +21,8 @@ CLOSE = 0.82
 # What exports call the columns, without case, blanks and punctuation.
 OTHER_NAMES: Mapping[str, str] = MappingProxyType(
     {
-        "patient_id": "patient patientnumber patientno patientcode pid ptid pt id subject subjectid usubjid subjid "
+        "patient_id": "patient patientnumber patientno patientcode pid ptid pt id subject subjectid "
+        "usubjid subjid "
         "participant participantid client clientid",
         "age_band": "agegroup ageband",
         "sex": "gender",

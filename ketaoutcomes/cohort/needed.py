@@ -43,7 +43,9 @@ def _told_as_wide(draft: Draft, missing: list[str], headers: list[str]) -> list[
     needed = f"{' and '.join(lacking)} {'are' if len(lacking) > 1 else 'is'} needed"
     columns = "1 column is" if n_wide == 1 else f"{n_wide} columns are"
     draft.fail(
-        "missing_column", lacking[0], message=f"{needed}, and {columns} named after instruments; {LONG_FORMAT}"
+        "missing_column",
+        lacking[0],
+        message=f"{needed}, and {columns} named after instruments; {LONG_FORMAT}",
     )
     return [name for name in missing if name not in lacking]
 

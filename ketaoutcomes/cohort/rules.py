@@ -170,8 +170,10 @@ _ALL = (
     Rule(
         "origin_unknown",
         ROW,
-        "the patient's first session is not known, so the clock has no known start: a session that may be the "
-        "first was set aside, or the numbers of dated sessions begin above 1, as when an export begins within "
+        "the patient's first session is not known, so the clock has no known start: a session that "
+        "may be the "
+        "first was set aside, or the numbers of dated sessions begin above 1, as when an export "
+        "begins within "
         "a course; add the earlier sessions, or leave 'session' out if the course does begin there",
     ),
     Rule("no_session", ROW, "the patient has no session, so there is no first session to count time from"),
@@ -204,7 +206,8 @@ _ALL = (
     Rule(
         "unclear_effect",
         ROW,
-        "the cell says NA, a dash, 'no ...', 'denies ...' or the like, which can mean 'none' or 'not known', or "
+        "the cell says NA, a dash, 'no ...', 'denies ...' or the like, which can mean 'none' or 'not "
+        "known', or "
         "'none' with a severity; write 'none' or the side effect, or leave the row out",
     ),
     Rule(

@@ -173,7 +173,7 @@ def _complaint(key: str, value: object) -> str | None:
         if not all(any(code in value for code in codes) for codes in needed):
             return 'must hold %d, %m (or %b, %B) and %Y (or %y), e.g. "%m/%d/%Y" or "%d/%m/%Y"'
         if "%I" in value and "%p" not in value:
-            return 'has hours up to 12 (%I) without AM or PM (%p); write %I:%M %p, or %H:%M up to 24'
+            return "has hours up to 12 (%I) without AM or PM (%p); write %I:%M %p, or %H:%M up to 24"
     return None
 
 

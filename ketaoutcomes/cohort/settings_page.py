@@ -14,17 +14,23 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
     {
         "name": "name of the clinic or cohort, for the head of a report",
         "deidentification": "safe-harbor refuses dates, so that times are given as hour or day; in a "
-        "limited-data-set dates may stand in start, taken and when, and are turned into hours when they are read",
-        "timezone": "zone in which clock times are written; needed as soon as a clock time is written without "
+        "limited-data-set dates may stand in start, taken and when, and are turned into hours when "
+        "they are read",
+        "timezone": "zone in which clock times are written; needed as soon as a clock time is "
+        "written without "
         "its offset from UTC, and not for days alone",
-        "date_format": "how all dates are written when they are not YYYY-MM-DD; a clock time may follow a format "
+        "date_format": "how all dates are written when they are not YYYY-MM-DD; a clock time may "
+        "follow a format "
         "without one (14:30, or 2:30 PM)",
-        "same_time": "whether a score at a session's own time, or on its day when no clock time is known, counts "
+        "same_time": "whether a score at a session's own time, or on its day when no clock time is "
+        "known, counts "
         "as before or after that session; timing in the table of scores goes before this",
-        "duplicates": "what is kept of rows that share a key and disagree: none of them (quarantine), the first, "
+        "duplicates": "what is kept of rows that share a key and disagree: none of them "
+        "(quarantine), the first, "
         "the last, or for scores their mean; exact copies are set aside in any case",
         "synthetic": "the data are simulated, so that small counts hide nobody",
-        "data_cut": "last day of the export, only in a limited data set; later rows are set aside, and nobody is "
+        "data_cut": "last day of the export, only in a limited data set; later rows are set aside, "
+        "and nobody is "
         "followed beyond it",
         "decimal": "decimal mark of all numbers",
         "separator": "what stands between the cells of a CSV file",
@@ -85,7 +91,8 @@ def settings_page() -> str:
     lines = [
         f"## Settings: {FILE_NAME}",
         "",
-        f"A file `{FILE_NAME}` in the cohort's folder says how its tables are to be read. Every key may be left out.",
+        f"A file `{FILE_NAME}` in the cohort's folder says how its tables are to be read. Every key "
+        f"may be left out.",
         "",
         "| key | values | default | meaning |",
         "|---|---|---|---|",

@@ -73,9 +73,7 @@ def test_a_missing_time_zone_is_told_together_with_the_format(clinic, cell):
 
 def test_clock_times_with_am_or_pm_are_told_to_need_a_format(clinic):
     assert "%I:%M %p" in told(dated(clinic, "2026-01-25 2:30 PM"), rule="am_pm")["message"].item()
-    folder = dated(
-        clinic, "01/25/2026 2:30 PM", settings=EASTERN + 'date_format = "%m/%d/%Y %H:%M"\n'
-    )
+    folder = dated(clinic, "01/25/2026 2:30 PM", settings=EASTERN + 'date_format = "%m/%d/%Y %H:%M"\n')
     assert len(told(folder, rule="am_pm")) == 1
 
 
@@ -104,7 +102,12 @@ def test_days_beside_offsets_need_a_time_zone(clinic):
 
 @pytest.mark.parametrize(
     ("header", "meant"),
-    [("Patient", "patient_id"), ("PatientID", "patient_id"), ("patient_idd", "patient_id"), ("pid", "patient_id")],
+    [
+        ("Patient", "patient_id"),
+        ("PatientID", "patient_id"),
+        ("patient_idd", "patient_id"),
+        ("pid", "patient_id"),
+    ],
 )
 def test_a_header_close_to_a_needed_column_is_hinted_at(clinic, header, meant):
     folder = clinic(patients=f"sex,{header}\nF,A1\nM,A2\n")
@@ -169,7 +172,7 @@ def test_rows_of_separators_alone_are_blank_lines(clinic, rows):
 def test_a_file_in_place_of_the_folder_is_named_by_its_last_part(tmp_path):
     file = tmp_path / "x.csv"
     file.write_text("patient_id\nA1\n")
-    with pytest.raises(DataError, match="'x.csv' is a file; give the folder") as refused:
+    with pytest.raises(DataError, match=r"'x\.csv' is a file; give the folder") as refused:
         load_cohort(file)
     assert str(tmp_path) not in str(refused.value)
 
@@ -200,9 +203,12 @@ def test_a_dated_course_whose_numbers_begin_above_1_has_no_known_start(clinic):
     aside = {(row.table, row.rule): row.n_rows for row in cohort.quarantine.itertuples()}
     assert aside == {("sessions", "origin_unknown"): 2, ("scores", "origin_unknown"): 1}
     assert "add the earlier sessions" in cohort.quarantine["reason"].iloc[0]
-    assert load_cohort(clinic(EASTERN, sessions=_without_numbers(sessions), scores=scores)).counts[
-        "n_quarantined"
-    ].sum() == 0
+    assert (
+        load_cohort(clinic(EASTERN, sessions=_without_numbers(sessions), scores=scores))
+        .counts["n_quarantined"]
+        .sum()
+        == 0
+    )
 
 
 def _without_numbers(sessions: str) -> str:

@@ -171,9 +171,9 @@ def _report(options: argparse.Namespace) -> int:
             f"{report.title}: {cohort.n_patients} patients, {len(report.sections)} sections, "
             f"{len(report.tables)} tables."
         )
-        aside = int(cohort.counts["n_quarantined"].sum())
+        read, aside = (int(cohort.counts[column].sum()) for column in ("n_read", "n_quarantined"))
         if aside:
-            print(f"{aside:,} of {int(cohort.counts['n_read'].sum()):,} rows set aside by a rule; see section 5.")
+            print(f"{aside:,} of {read:,} rows set aside by a rule; see section 5.")
         print(f"Open {page}")
     return 0
 

@@ -37,7 +37,9 @@ def completeness(scope: Scope, beside: Sequence[float] = ()) -> Part:
         "blanked": gate.files(
             "cells_set_to_missing", whole.blanked, size="n_cells", place="Section 5, cells set to missing"
         ),
-        "missing": gate.files("missing_cells", whole.missing, size="n_rows", place="Section 5, missing cells"),
+        "missing": gate.files(
+            "missing_cells", whole.missing, size="n_rows", place="Section 5, missing cells"
+        ),
         "recording": gate.rates("recording", followed.recording, place="Section 5, sessions with a record"),
     }
     figures, notes = [], []

@@ -47,9 +47,13 @@ bench: $(VENV)/.ready  ## measure speed against the peers that are installed
 docs: $(VENV)/.ready  ## write docs/data.md and docs/definitions.md anew from the schema and the catalog
 	@$(BIN)/python tools/write_docs.py docs
 
-reference:  ## make the reference values anew (needs R with survival)
-	@command -v Rscript >/dev/null || { echo "R is needed: apt install r-base-core r-cran-survival"; exit 1; }
-	@for script in tests/reference/*.R; do echo "== $$script"; (cd tests/reference && Rscript $$(basename $$script)) || exit 1; done
+reference:  ## make the reference values anew (needs R with survival and jsonlite)
+	@command -v Rscript >/dev/null || { echo "R is needed: apt install r-base-core r-cran-survival r-cran-jsonlite"; exit 1; }
+	@cd tests/reference && for script in *.R; do \
+		name=$$(basename $$script .R); echo "$$script -> tests/reference/$$name.json"; \
+		Rscript $$script > $$name.new || { rm -f $$name.new; exit 1; }; \
+		if [ -s $$name.new ]; then mv $$name.new $$name.json; else rm -f $$name.new; fi; \
+	done
 
 sample: $(VENV)/.ready  ## write data/sample anew (the same bytes each time)
 	@$(BIN)/python -m ketaoutcomes.cohort.simulate data/sample

@@ -1,6 +1,11 @@
 # MADRS of the NIMH ketamine trial (OpenNeuro ds005917, CC0), MDD only, against the first baseline b0.
-# Run: Rscript nimh_madrs.R FOLDER_OF_THE_DATA_SET > nimh_madrs.json
+# Run in this folder: Rscript nimh_madrs.R [FOLDER_OF_THE_DATA_SET] > nimh_madrs.json
 folder <- commandArgs(trailingOnly = TRUE)[1]
+if (is.na(folder)) folder <- file.path("..", "..", "..", "shared", "data", "nimh_ketamine_moa_ds005917")
+if (!dir.exists(folder)) {
+  message("The open data set is not beside this checkout; nimh_madrs.json stays as it is.")
+  quit(save = "no", status = 0)
+}
 read <- function(name) read.delim(file.path(folder, name), na.strings = "n/a", stringsAsFactors = FALSE)
 people <- read("participants.tsv")
 seen <- read("phenotype.tsv")

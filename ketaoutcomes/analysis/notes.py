@@ -24,11 +24,8 @@ __all__ = [
 
 
 def cited(definition: Outcome | Window | BaselineRule) -> tuple[str, str, str]:
-    """Name, text and source of a definition; an unverified source is marked."""
-    source = definition.source
-    if source and not definition.verified:
-        source += " (not verified)"
-    return definition.name, definition.text, source
+    """Name, text and source of a definition; the source says if it is unverified or one of several."""
+    return definition.name, definition.text, definition.citation
 
 
 def outcome_words(definition: Outcome, instrument: Instrument) -> tuple[str, str]:

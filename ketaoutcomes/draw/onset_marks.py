@@ -188,7 +188,7 @@ def label_landmarks(sheet: Sheet, room: Room, landmarks: pd.DataFrame) -> None:
             sheet.write(
                 text, ("left", across), ("bottom", up), size=BASE if is_number else NOTE, bold=is_number,
                 color=PALETTE["text" if is_number else "secondary"], align="center", gid="percent",
-                on_white=not room.is_free(*box),
+                on_white=True,
             )  # fmt: skip
             labels.take(*box)
             room.take(*box, margin=1, words=True)

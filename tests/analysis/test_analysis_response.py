@@ -159,3 +159,10 @@ def test_course_by_group_and_days_without_scores(make):
     assert np.isnan(table["conf_low"]).all()
     with pytest.raises(DataError, match="none of them negative"):
         trajectory(cohort, "PHQ-9", at=(-7, 0))
+
+
+def test_a_definition_that_is_one_of_several_published_says_so_where_it_is_printed(make):
+    cohort = make([("P1", h) for h in (0, 72, 168, 240)], [("P1", -24, 18), ("P1", 750, 4)])
+    printed = response_rates(cohort, "PHQ-9", outcome="remission").summary()
+    # PHQ-9 remission is below 5 in McInnes 2022 and at most 5 in Pfeiffer 2024.
+    assert "(one of several published)" in " ".join(printed.split())

@@ -224,6 +224,11 @@ def _notes(
         notes.append(
             f"{patients(n_open)} not yet due: the window had not closed at the data cut; in no denominator."
         )
+        if cohort.settings.data_cut is None and "hours_to_data_cut" in cohort.patients.columns:
+            notes.append(
+                "cohort.toml states no data_cut, so the last record of anybody stands for it; if the export "
+                "was made later, some of these windows had closed: state data_cut to count them."
+            )
     notes += _tallied(
         f"of {patients(n_due)} who started without a valid baseline", people.why_not_eligible[people.due]
     )

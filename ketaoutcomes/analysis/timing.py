@@ -93,7 +93,8 @@ def time_to_response(
     seed : int
         Same seed, same band, whatever the order of rows and the names of patients.
     horizon : float, optional
-        Assessments after it (in `unit`) are not looked at.
+        Where the curve ends, in `unit`. Of a patient's assessments after it only the first is
+        looked at: it tells who had not responded by then from who was no longer assessed.
     at : float or tuple of float, optional
         Times of the landmarks (in `unit`); by default 1, 2, 4, 24 and 72 hours, or 7, 14,
         21, 28 and 42 days, as far as the follow-up goes.

@@ -100,7 +100,8 @@ def _curve(left: np.ndarray, right: np.ndarray, how: Settings) -> dict[str, pd.D
     event = np.isfinite(right)
     naive = kaplan_meier(np.where(event, right, left), event, level=how.level)
     low, high = quantile_interval(fit, 0.5)
-    sizes = {"n_patients": left.size, "n_events": int(event.sum())}
+    seen = naive.time <= how.end
+    sizes = {"n_patients": left.size, "n_events": int((right <= how.end).sum())}
     median = {"estimate": (low + high) / 2 if np.isfinite(high) else np.inf, "low": low, "high": high}
     median |= {"conf_low": median_conf[0], "conf_high": median_conf[1], "naive": naive.median}
     quality = {"log_likelihood": fit.log_likelihood, "gap": fit.gap, "converged": fit.converged}
@@ -113,9 +114,9 @@ def _curve(left: np.ndarray, right: np.ndarray, how: Settings) -> dict[str, pd.D
         "masses": pd.DataFrame({"left": fit.left[used], "right": fit.right[used], "mass": fit.mass[used]}),
         "naive": pd.DataFrame(
             {
-                "time": naive.time,
-                "estimate": 1.0 - naive.survival,
-                "n_at_risk": np.rint(naive.n_at_risk).astype(np.int64),
+                "time": naive.time[seen],
+                "estimate": 1.0 - naive.survival[seen],
+                "n_at_risk": np.rint(naive.n_at_risk[seen]).astype(np.int64),
             }
         ),
         "fits": pd.DataFrame([sizes | quality]),

@@ -26,9 +26,8 @@ FIRST_KINDS = ("response", "remission")
 FIRST = "met at the first assessment after session 1"
 BETWEEN = "met between two assessments"
 CENSORED = "not met at the last assessment"
-CENSORED_HORIZON = "not met at the last assessment before the horizon"
+CENSORED_HORIZON = "not met at the last assessment looked at, the first after the horizon"
 NO_FOLLOW_UP = "no score after session 1"
-NO_FOLLOW_UP_HORIZON = "no score between session 1 and the horizon"
 NO_CLOCK_ORIGIN = "only the day of session 1 is known"
 NO_CLOCK_SCORE = "no score with a clock time after session 1"
 
@@ -97,7 +96,8 @@ def response_events(
     baseline : str
         Name of the baseline rule.
     horizon_hours : float, optional
-        Assessments after this hour are not looked at.
+        Of a patient's assessments after this hour only the first is looked at: it tells who had
+        not responded at the horizon from who was no longer assessed.
 
     Returns
     -------
@@ -160,7 +160,7 @@ def event_set(
     n_assessments = np.bincount(codes, minlength=len(cohort.patients))
     analysed = n_assessments > 0
     unseen = eligible & ~analysed
-    reason[unseen] = NO_FOLLOW_UP if horizon_hours is None else NO_FOLLOW_UP_HORIZON
+    reason[unseen] = NO_FOLLOW_UP
     reason[unseen & (left_out > 0)] = NO_CLOCK_SCORE
     if not analysed.any():
         raise DataError(_nobody(rule, known, int(np.isin(reason, (NO_CLOCK_ORIGIN, NO_CLOCK_SCORE)).sum())))
@@ -190,13 +190,17 @@ def _assessments(
     """The scores that are looked at, their patients, and how many per patient lack a clock time."""
     codes = patient_codes(placed)
     keep = (placed["session"].to_numpy() > 0) & eligible[codes] & ~superseded(placed)
-    if horizon_hours is not None:
-        keep &= placed["hour"].to_numpy(float) <= horizon_hours
+    hour = placed["hour"].to_numpy(float)
+    until = np.inf if horizon_hours is None else horizon_hours
     left_out = np.zeros(eligible.size, dtype=np.int64)
     if clock_needed:
         whole_day = day_only(placed)
-        left_out = np.bincount(codes[keep & whole_day], minlength=eligible.size)
+        left_out = np.bincount(codes[keep & whole_day & (hour <= until)], minlength=eligible.size)
         keep &= ~whole_day
+    beyond = np.flatnonzero(keep & (hour > until))
+    _, first = np.unique(codes[beyond], return_index=True)
+    keep &= hour <= until
+    keep[beyond[first]] = True
     return placed[keep], codes[keep], left_out
 
 

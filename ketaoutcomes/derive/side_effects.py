@@ -58,8 +58,9 @@ def recorded_side_effects(cohort: Cohort) -> Recorded:
     A session that was asked about in two ways has two records, so that the
     rates of the two ways are never mixed. A session with a record but no row had
     no effect. How it was asked is taken from the rows of the same patient if
-    they were all asked for in one way, else from those of the same clinic, else
-    from all rows; where even these differ it is "not stated".
+    they were all asked for in one way, else from those of the same clinic (of
+    all rows, if no clinics are given); where even these differ, or there are
+    none, it is "not stated". Another clinic's way is never taken.
 
     Without a table of side effects nothing is recorded, whatever the sessions
     say: what was found is not here, and that is not "none".
@@ -106,7 +107,7 @@ def _way_of_silent(cohort: Cohort, silent, rows, way_of_row, not_stated: int) ->
     owner = patient_codes(cohort.sessions)
     clinic = _clinic_of_session(cohort, owner)
     way = np.full(silent.size, not_stated, dtype=np.int64)
-    for group in (owner, clinic, np.zeros(owner.size, dtype=np.int64)):
+    for group in (owner, clinic):
         only = _only_way(group[rows], way_of_row, int(group.max(initial=0)) + 1, not_stated)
         way = np.where(way == not_stated, only[group[silent]], way)
     return way

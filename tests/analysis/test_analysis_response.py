@@ -166,3 +166,25 @@ def test_a_definition_that_is_one_of_several_published_says_so_where_it_is_print
     printed = response_rates(cohort, "PHQ-9", outcome="remission").summary()
     # PHQ-9 remission is below 5 in McInnes 2022 and at most 5 in Pfeiffer 2024.
     assert "(one of several published)" in " ".join(printed.split())
+
+
+def test_a_data_cut_that_is_not_stated_is_said_to_be_inferred(make):
+    settings = {"deidentification": "limited-data-set", "timezone": "UTC"}
+    days = ["2026-01-05 10:00", "2026-01-08 10:00", "2026-01-12 10:00", "2026-01-15 10:00"]
+    cohort = make(
+        [("P1", {"start": day}) for day in days],
+        [("P1", "2026-01-04 10:00", 18), ("P1", "2026-01-16 10:00", 5)],
+        settings=settings,
+        time="taken",
+    )
+    notes = " ".join(response_rates(cohort, "PHQ-9").notes)
+    assert "1 patient not yet due" in notes
+    assert "states no data_cut, so the last record of anybody stands for it" in notes
+    stated = make(
+        [("P1", {"start": day}) for day in days],
+        [("P1", "2026-01-04 10:00", 18), ("P1", "2026-01-16 10:00", 5)],
+        settings={**settings, "data_cut": "2026-03-31"},
+        time="taken",
+    )
+    # The window closed on 15 February: due, and not scored.
+    assert response_rates(stated, "PHQ-9").table["n"].tolist() == [1, 1, 0]

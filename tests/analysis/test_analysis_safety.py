@@ -172,3 +172,15 @@ def test_order_of_rows_does_not_matter():
     once = side_effect_rates(clinic(effects, n_sessions=n)).table
     shuffled = [effects[k] for k in rng.permutation(len(effects))]
     pd.testing.assert_frame_equal(side_effect_rates(clinic(shuffled, n_sessions=n)).table, once)
+
+
+def test_another_clinic_s_way_of_asking_is_never_taken():
+    patients = pd.DataFrame({"patient_id": ["A", "B", "X"], "clinic_id": ["c1", "c1", "c2"]})
+    effects = [("A", 1, "nausea", "checklist"), ("B", 1, "none", "checklist")]
+    table = side_effect_rates(
+        clinic(effects, n_sessions={"A": 1, "B": 1, "X": 3}, recorded="yes", patients=patients)
+    ).table
+    first = table[table["effect"] == "any side effect"].set_index("ascertainment")
+    # Clinic 2 has only sessions without a row: nothing tells how they were asked.
+    assert first["n"].to_dict() == {"checklist": 2, "not stated": 3}
+    assert first["n_events"].to_dict() == {"checklist": 1, "not stated": 0}

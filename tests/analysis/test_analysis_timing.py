@@ -210,6 +210,16 @@ def test_horizon_cuts_the_curve_and_the_landmarks(make):
     assert result.medians["n_events"].tolist() == [3]
 
 
+def test_whoever_is_first_seen_after_the_horizon_without_a_response_counts_as_not_yet(make):
+    # Two patients respond at 23.5 h; two are seen at 24.5 h, one responding and one not.
+    scores = [(p, 0, 8) for p in "ABCD"]
+    scores += [("A", 23.5, 3), ("B", 23.5, 4), ("C", 24.5, 2), ("D", 24.5, 7)]
+    cohort = make([(p, 0) for p in "ABCD"], scores, instrument="Mood-NRS")
+    marks = time_to_response(cohort, "Mood-NRS", unit="hours", horizon=24, n_replicates=0).landmarks
+    assert marks["time"].tolist()[-1] == 24
+    assert marks.iloc[-1][["n_responded", "n_unknown", "n_not_yet"]].tolist() == [2, 1, 1]
+
+
 def test_groups_have_curves_of_their_own_and_small_ones_are_reported(make):
     names = [f"P{k}" for k in range(8)]
     patients = pd.DataFrame({"patient_id": names, "sex": ["F"] * 3 + ["M"] * 3 + ["other", None]})

@@ -79,14 +79,14 @@ def test_patients_left_out_are_counted_by_reason(make):
     }
 
 
-def test_horizon_hides_later_assessments(make):
-    cohort = make(
-        [("A", 0), ("B", 0)], [("A", 0, 20), ("A", 24, 15), ("A", 200, 5), ("B", 0, 20), ("B", 200, 5)]
-    )
+def test_of_the_assessments_after_the_horizon_only_the_first_is_looked_at(make):
+    scores = [("A", 0, 20), ("A", 24, 15), ("A", 200, 5), ("B", 0, 20), ("B", 200, 5)]
+    scores += [("C", 0, 20), ("C", 24, 18), ("C", 150, 16), ("C", 300, 4)]
+    cohort = make([("A", 0), ("B", 0), ("C", 0)], scores)
     found = event_set(cohort, "PHQ-9", horizon_hours=100)
-    assert ends(found.frame) == [(24, INF)]
-    assert found.frame["reason"].tolist() == [coding.CENSORED_HORIZON]
-    assert found.dropped["reason"].tolist() == [coding.NO_FOLLOW_UP_HORIZON]
+    # At the horizon C is known not to have responded; its response at hour 300 is not looked at.
+    assert ends(found.frame) == [(24, 200), (0, 200), (150, INF)]
+    assert found.frame["reason"].tolist()[2] == coding.CENSORED_HORIZON
 
 
 def test_change_is_counted_from_the_instrument_s_minimum(make):

@@ -37,6 +37,8 @@ SMALLEST_PERCENTILE_GROUP = 20
 ROW_PER_PATIENT = ("patients", "disposition")
 ESTIMATES = ("estimate", "estimate_high", "conf_low", "conf_high", "std_error", "sd", "p10", "p90")
 COUNT, TOTAL, REST = "count 1-10", "total 1-10", "all but 1-10"
+# The count may be larger, e.g. of sessions, so that it must not be printed as 1 to 10.
+FEW = "patients 1-10"
 
 
 @dataclass(frozen=True)
@@ -363,7 +365,7 @@ def _rate_reason(frame: pd.DataFrame, also: tuple[str, ...]) -> pd.Series:
     reason = pd.Series("", index=frame.index, dtype="str")
     total, events = frame["n"], frame["n_events"]
     for column in also:
-        reason[small(frame[column])] = COUNT
+        reason[small(frame[column])] = FEW
     if "n_patients" in frame:
         reason[small(frame["n_patients"])] = TOTAL
     reason[small(total - events)] = REST
@@ -384,6 +386,7 @@ def _hidden(frame: pd.DataFrame, place: str, what: str) -> tuple[Hidden, ...]:
     reasons = frame["suppressed"]
     words = {
         COUNT: "a count of 1–10",
+        FEW: "1–10 patients make up the count",
         TOTAL: "1–10 in all",
         REST: "all but 1–10",
         SECONDARY: "it would reveal a count of 1–10 by subtraction",

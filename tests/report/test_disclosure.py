@@ -76,7 +76,8 @@ def test_the_refusal_names_the_table_and_no_value():
 def test_a_rate_is_hidden_when_few_patients_make_up_its_many_sessions():
     table = rates((30, 200)).assign(n_patients_with_event=3)
     frame = SUPPRESS.rates("t", table, place="here", also=("n_patients_with_event",)).frame
-    assert frame["suppressed"].item() == "count 1-10"
+    # 30 sessions of 3 patients: "1–10" would be untrue of the sessions.
+    assert frame["suppressed"].item() == "patients 1-10"
     assert pd.isna(frame["n_patients_with_event"].item())
 
 

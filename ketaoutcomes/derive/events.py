@@ -164,6 +164,15 @@ def event_set(
     reason[unseen & (left_out > 0)] = NO_CLOCK_SCORE
     if not analysed.any():
         raise DataError(_nobody(rule, known, int(np.isin(reason, (NO_CLOCK_ORIGIN, NO_CLOCK_SCORE)).sum())))
+    if horizon_hours is not None and not (rows["hour"].to_numpy(float) <= horizon_hours).any():
+        raise DataError(
+            Problem(
+                f"no patient with a valid baseline has a score of {known.name} between session 1 and the "
+                "horizon, so nothing is known by then; choose a later horizon",
+                table="scores",
+                rule="no_events",
+            )
+        )
 
     responding = met(outcome, known, rows["score"].to_numpy(float), value[codes])
     left, right, why = _intervals(rows, codes, responding, len(analysed), horizon_hours is not None)

@@ -89,6 +89,12 @@ def test_of_the_assessments_after_the_horizon_only_the_first_is_looked_at(make):
     assert found.frame["reason"].tolist()[2] == coding.CENSORED_HORIZON
 
 
+def test_scores_after_the_horizon_alone_say_nothing_by_then(make):
+    cohort = make([("A", 0), ("B", 0)], [("A", 0, 20), ("A", 200, 5), ("B", 0, 20), ("B", 200, 18)])
+    with pytest.raises(DataError, match=r"no patient .* between session 1 and the horizon"):
+        event_set(cohort, "PHQ-9", horizon_hours=100)
+
+
 def test_change_is_counted_from_the_instrument_s_minimum(make):
     cohort = make([("A", 0)], [("A", 0, 50), ("A", 24, 38), ("A", 48, 37), ("A", 72, 34)], instrument="BPRS")
     # BPRS runs from 18: from 50, half of the way is 34, although 34 is 68 % of 50.

@@ -222,9 +222,9 @@ def test_end_of_induction_looks_like_mcinnes_2022(many):
     after = after.assign(miss=(days - 21.0).abs())[(days >= 14) & (days < 31)]
     end = after.sort_values("miss").groupby("patient_id")["score"].first()
     start = before.reindex(end.index)
-    assert (end <= 0.5 * start)[start.notna()].mean() == pytest.approx(0.53, abs=0.06)
-    assert (end < 5).mean() == pytest.approx(0.27, abs=0.06)
-    assert (end > start).mean() == pytest.approx(0.07, abs=0.03)
+    assert (end <= 0.5 * start)[start.notna()].mean() == pytest.approx(0.536, abs=0.06)
+    assert (end < 5).mean() == pytest.approx(0.289, abs=0.06)
+    assert (end > start).mean() == pytest.approx(0.084, abs=0.03)
     assert 1.0 - len(end) / len(completed) == pytest.approx(0.20, abs=0.05)
     # Pfeiffer 2024: 18.6.
     assert before.mean() == pytest.approx(18.6, abs=0.5)
@@ -235,6 +235,7 @@ def test_side_effects_look_like_the_literature_and_asking_doubles_them(many):
     assert 0.20 <= asked["dissociation"].mean() <= 0.35
     # Of patients: 36 % (Rodrigues 2020, four infusions) to 60 %.
     assert 0.36 <= asked["dissociation"].groupby(level="patient_id").any().mean() <= 0.62
+    # Asking doubles the rate: sedation 23 % as reported, 49 to 61 % by scale (esketamine label).
     assert told["dissociation"].mean() / asked["dissociation"].mean() == pytest.approx(0.5, abs=0.12)
     assert (many.tables["sessions"]["stopped_early"] == "yes").mean() == pytest.approx(0.0065, abs=0.0035)
 
@@ -248,7 +249,7 @@ def test_blood_pressure_rises_by_about_ten_and_has_a_heavy_tail(many):
     assert rise.skew() > 0.5
     high = vitals[(vitals["sbp"] >= 165) | (vitals["dbp"] >= 100)]["patient_id"].nunique()
     # 44 % of patients in Rodrigues 2020.
-    assert high / vitals["patient_id"].nunique() == pytest.approx(0.40, abs=0.08)
+    assert high / vitals["patient_id"].nunique() == pytest.approx(0.44, abs=0.08)
 
 
 def test_maintenance_intervals_grow_from_two_weeks_towards_four(many):

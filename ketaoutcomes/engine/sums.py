@@ -1,0 +1,257 @@
+"""One pass over the rows: the cross-products per group from which a mixed model is fitted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ketaoutcomes.engine.columns import FixedScale, ScaledBlock, independent, scaled_block, scaled_in_place
+from ketaoutcomes.engine.eliminate import LevelRows, Rows
+from ketaoutcomes.engine.groups import Grouping
+from ketaoutcomes.engine.nesting import Hierarchy, hierarchy
+from ketaoutcomes.errors import FormulaError
+
+__all__ = ["Piece", "Sums", "cross_products"]
+
+Array = NDArray[np.float64]
+MOST_CROSSED = 4000  # columns of crossed factors, beyond which their dense block is too large
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Where one block of one grouping lives.
+
+    Parameters
+    ----------
+    grouping, block : int
+        Numbers in the order given by the caller.
+    level : int
+        Number of the level, lowest first.
+    start : int
+        First row of the block in its level.
+    repeat : int
+        1 in the chain; the number of groups for crossed factors, whose effects lie effect by effect.
+    turn : (q, q)
+        G = turn G_new turn'.
+    """
+
+    grouping: int
+    block: int
+    level: int
+    start: int
+    repeat: int
+    turn: Array
+
+    @property
+    def q(self) -> int:
+        return len(self.turn)
+
+
+@dataclass(frozen=True)
+class Sums:
+    """What is left of the rows.
+
+    Parameters
+    ----------
+    levels : tuple of LevelRows
+        Lowest first; crossed factors, if any, are the last one.
+    cross : (n_dense + p + 1, n_dense + p + 1)
+    n_dense : int
+    pieces : tuple of Piece
+        The blocks in the order in which their parameters are counted.
+    scale : FixedScale
+    kept : (p_full,) bool
+        Columns that are not combinations of those before them.
+    n, p : int
+    sum_log_weights : float
+    tree : Hierarchy
+    """
+
+    levels: tuple[LevelRows, ...]
+    cross: Array
+    n_dense: int
+    pieces: tuple[Piece, ...]
+    scale: FixedScale
+    kept: NDArray[np.bool_]
+    n: int
+    p: int
+    sum_log_weights: float
+    tree: Hierarchy
+
+
+def cross_products(
+    x: Array, y: Array, groupings: Sequence[Grouping], *, weights: Array | None, intercept: int | None
+) -> tuple[Sums, Array]:
+    """The cross-products, and X with its kept columns; `x` and `y` are overwritten.
+
+    Parameters
+    ----------
+    x : (n, p) float, Fortran order
+    y : (n,) float
+    groupings : sequence of Grouping
+    weights : (n,) float, optional
+    intercept : int or None
+        Column of `x` that is the constant 1.
+
+    Returns
+    -------
+    (Sums, (n, p_kept) float)
+        X is centred, scaled and weighted.
+    """
+    n = len(y)
+    root = None if weights is None else np.sqrt(weights)
+    scale = scaled_in_place(x, y, weights, intercept)
+    tree = hierarchy(groupings)
+    fixed = x.T @ x
+    kept = independent(fixed)
+    if not kept.all():
+        columns = np.flatnonzero(kept)
+        x, fixed, scale = x[:, columns], fixed[np.ix_(columns, columns)], scale.kept(columns)
+    p = x.shape[1]
+    chain = [_Chained(groupings[g], codes, below, n, root) for g, codes, below in tree.chain]
+    crossed = [_Chained(groupings[g], groupings[g].codes, groupings[g].n_groups, n, root) for g in tree.crossed]
+    n_dense = sum(each.q * each.k for each in crossed)
+    if n_dense > MOST_CROSSED or (chain and n_dense * chain[0].k * chain[0].q > 2.5e8):
+        raise FormulaError(
+            f"the crossed grouping factors have {n_dense} random effects beside the finest factor's "
+            f"{chain[0].k} groups, which is too many to hold; nest them, or leave one out"
+        )
+
+    levels, pieces = [], []
+    for at, level in enumerate(chain):
+        rows = _rows_of(level, chain[at + 1 :], crossed, x, y)
+        parents = tuple(tree.parents[at])
+        entries, made = _entries(level, tree.chain[at][0], at, 0, 1)
+        levels.append(LevelRows(rows, parents, entries))
+        pieces += made
+    if crossed:
+        entries, start = [], 0
+        for each, number in zip(crossed, tree.crossed, strict=True):
+            some, made = _entries(each, number, len(chain), start, each.k)
+            entries += some
+            pieces += made
+            start += each.q * each.k
+        empty = np.zeros((n_dense, 0, 1))
+        levels.append(LevelRows(empty, (), tuple(entries)))
+    total = _total(crossed, x, y, fixed, n_dense)
+    log_weights = 0.0 if weights is None else float(np.log(weights).sum())
+    return Sums(tuple(levels), total, n_dense, tuple(pieces), scale, kept, n, p, log_weights, tree), x
+
+
+class _Chained:
+    """A grouping with its columns scaled, and a fast sum by group."""
+
+    def __init__(self, grouping: Grouping, codes, n_units: int, n: int, root: Array | None):
+        self.k, self.codes = grouping.n_groups, codes
+        self.blocks: list[ScaledBlock] = [
+            scaled_block(block, grouping.name, n_units, n, root) for block in grouping.blocks
+        ]
+        self.columns = [column for block in self.blocks for column in block.columns]
+        self.q = len(self.columns)
+
+    def summer(self) -> Callable[[Array], Array]:
+        """Sum of an (n,) array by group; without a search where the rows lie group by group."""
+        codes, k = self.codes, self.k
+        steps = np.flatnonzero(codes[1:] != codes[:-1]) + 1
+        starts = np.concatenate([[0], steps])
+        if len(starts) != k:
+            return lambda values: np.bincount(codes, values, minlength=k)
+        order = codes[starts]
+        if (order[1:] > order[:-1]).all():
+            return lambda values: np.add.reduceat(values, starts)
+
+        def scattered(values: Array) -> Array:
+            out = np.empty(k)
+            out[order] = np.add.reduceat(values, starts)
+            return out
+
+        return scattered
+
+
+def _product(a: Array | float, b: Array | float) -> Array | float:
+    return a * b
+
+
+def _rows_of(level: _Chained, above: list[_Chained], crossed: list[_Chained], x: Array, y: Array) -> Array:
+    """Z'[Z, upper Z, crossed Z, X, y] of each group, (q, q + width, k)."""
+    n, p = x.shape
+    summed = level.summer()
+    upper = [column for each in above for column in each.columns]
+    n_dense = sum(each.q * each.k for each in crossed)
+    q, width = level.q, len(upper) + n_dense + p + 1
+    out = np.empty((q, q + width, level.k))
+    sizes = np.bincount(level.codes, minlength=level.k).astype(float)
+
+    def by_group(value: Array | float) -> Array:
+        return summed(value) if isinstance(value, np.ndarray) else value * sizes
+
+    plain: dict[int, Array] = {}
+
+    def with_column(a: Array | float, j: int) -> Array:
+        column = x[:, j] if j < p else y
+        if isinstance(a, np.ndarray):
+            return summed(a * column)
+        if j not in plain:
+            plain[j] = summed(column)
+        return a * plain[j]
+
+    for a, own in enumerate(level.columns):
+        for b, other in enumerate(level.columns[: a + 1]):
+            out[a, b] = out[b, a] = by_group(_product(own, other))
+        for b, other in enumerate(upper, q):
+            out[a, b] = by_group(_product(own, other))
+        at = q + len(upper)
+        for each in crossed:
+            pair = level.codes * each.k + each.codes
+            for other in each.columns:
+                values = np.broadcast_to(_product(own, other), (n,))
+                counted = np.bincount(pair, values, minlength=level.k * each.k)
+                out[a, at : at + each.k] = counted.reshape(level.k, each.k).T
+                at += each.k
+        for j in range(p + 1):
+            out[a, at + j] = with_column(own, j)
+    return out
+
+
+def _total(crossed: list[_Chained], x: Array, y: Array, fixed: Array, n_dense: int) -> Array:
+    """Cross-products of [crossed Z, X, y]."""
+    n, p = x.shape
+    out = np.zeros((n_dense + p + 1, n_dense + p + 1))
+    out[n_dense : n_dense + p, n_dense : n_dense + p] = fixed
+    out[n_dense:-1, -1] = out[-1, n_dense:-1] = x.T @ y
+    out[-1, -1] = y @ y
+    listed = [(each, column) for each in crossed for column in each.columns]
+    place = np.concatenate([[0], np.cumsum([each.k for each, _ in listed])]).astype(int)
+    for a, (one, own) in enumerate(listed):
+        rows = slice(place[a], place[a + 1])
+        for b, (two, other) in enumerate(listed[: a + 1]):
+            values = np.broadcast_to(_product(own, other), (n,))
+            pair = one.codes * two.k + two.codes
+            block = np.bincount(pair, values, minlength=one.k * two.k).reshape(one.k, two.k)
+            columns = slice(place[b], place[b + 1])
+            out[rows, columns] = block
+            out[columns, rows] = block.T
+        for j in range(p + 1):
+            values = own * (x[:, j] if j < p else y)
+            summed = np.bincount(one.codes, values, minlength=one.k)
+            out[rows, n_dense + j] = out[n_dense + j, rows] = summed
+    return out
+
+
+def _entries(level: _Chained, grouping: int, at: int, start: int, repeat: int):
+    """E_s of each parameter of one grouping, and where its blocks are."""
+    entries: list[tuple[Rows, ...]] = []
+    pieces = []
+    groups = np.arange(repeat)
+    for number, block in enumerate(level.blocks):
+        q = len(block.columns)
+        for b in range(q):
+            for a in range(b, q):
+                rows, columns = start + a * repeat + groups, start + b * repeat + groups
+                entries.append(((rows, columns),) if a == b else ((rows, columns), (columns, rows)))
+        pieces.append(Piece(grouping, number, at, start, repeat, block.turn))
+        start += q * repeat
+    return tuple(entries), pieces

@@ -35,7 +35,7 @@ from ketaoutcomes.engine.small import gram, mul, shrunk, tmul, trace_of_product
 __all__ = ["Jet", "LevelRows", "eliminated"]
 
 Array = NDArray[np.float64]
-Rows = tuple[NDArray[np.intp], NDArray[np.intp]]
+Rows = tuple[slice, slice]
 
 CHUNK = 8192  # groups worked on at once: their arrays stay in the cache
 
@@ -51,7 +51,7 @@ class LevelRows:
     parents : tuple of (k,) intp
         Group at each higher level of the chain, from the next one up; ascending.
     entries : tuple of tuple of (rows, columns)
-        For each parameter s: E_s has ones at these places.
+        For each parameter s: E_s has an identity at each of these places.
     """
 
     rows: Array
@@ -212,7 +212,7 @@ class _Chunk:
         for s, entries in enumerate(self.level.entries, self.below):
             for rows, columns in entries:
                 self.subtract((s,), self.f[rows], self.f[columns])
-                self.log_determinant.first[s] += self.w[rows, columns].sum()
+                self.log_determinant.first[s] += _diagonal(self.w[rows, columns])
 
     def lower_first(self) -> None:
         """Derivatives by the parameters of the levels below, which have changed S and U."""
@@ -253,7 +253,7 @@ class _Chunk:
                 turned = turned - np.swapaxes(mul(self.sb, np.swapaxes(turned, 0, 1)), 0, 1)
                 for rows, columns in entries:
                     self.subtract((r, s), self.f[rows], jumps[r][columns], both=True)
-                    self.log_determinant.second[r, s] += turned[rows, columns].sum()
+                    self.log_determinant.second[r, s] += _diagonal(turned[rows, columns])
             for t in range(r, self.below):
                 s_rt, u_rt = self.split((r, t))
                 s_t = self.split((t,))[0]
@@ -263,3 +263,8 @@ class _Chunk:
                 self.log_determinant.second[r, t] += trace_of_product(self.b, s_rt) - trace_of_product(
                     mul(self.b, s_r), mul(self.b, s_t)
                 )
+
+
+def _diagonal(block: Array) -> float:
+    """Sum over the groups of the diagonal of (i, i, k)."""
+    return float(np.einsum("iik->", block))

@@ -20,14 +20,23 @@ def mul(a: Array, b: Array) -> Array:
     """Products a b of each group: (i, j, k) and (j, l, k) give (i, l, k)."""
     if a.shape[2] == 1:
         return (a[:, :, 0] @ b[:, :, 0])[:, :, None]
-    return np.einsum("ijk,jlk->ilk", a, b)
+    return _summed(a, b, np.empty((a.shape[0], b.shape[1], a.shape[2])))
 
 
 def tmul(a: Array, b: Array) -> Array:
     """Products a'b of each group: (j, i, k) and (j, l, k) give (i, l, k)."""
     if a.shape[2] == 1:
         return (a[:, :, 0].T @ b[:, :, 0])[:, :, None]
-    return np.einsum("jik,jlk->ilk", a, b)
+    return _summed(np.swapaxes(a, 0, 1), b, np.empty((a.shape[1], b.shape[1], a.shape[2])))
+
+
+def _summed(a: Array, b: Array, out: Array) -> Array:
+    """a b written into `out`; whole rows at a time, which einsum does not do for this order of axes."""
+    for i in range(a.shape[0]):
+        np.multiply(a[i, 0], b[0], out=out[i])
+        for j in range(1, a.shape[1]):
+            out[i] += a[i, j] * b[j]
+    return out
 
 
 def gram(a: Array, b: Array) -> Array:
@@ -91,8 +100,9 @@ def shrunk(s: Array, factor: Array) -> tuple[Array, float]:
         g = factor[0, 0] ** 2
         inner = 1.0 + g * s
         return g / inner, float(np.log(inner).sum())
-    inner = np.einsum("ia,ijk,jb->abk", factor, s, factor, optimize=["einsum_path", (0, 1), (0, 1)])
-    inner[np.arange(q), np.arange(q)] += 1.0
+    inner = _turned(s, factor)
+    for j in range(q):
+        inner[j, j] += 1.0
     lower = cholesky(inner)
     log_determinant = 2.0 * sum(float(np.log(lower[j, j]).sum()) for j in range(q))
     # Forward substitution: half = C^-1 L', so that B = half' half.
@@ -102,4 +112,16 @@ def shrunk(s: Array, factor: Array) -> tuple[Array, float]:
         for h in range(i):
             row -= lower[i, h] * half[h]
         half[i] = row / lower[i, i]
-    return np.einsum("hak,hbk->abk", half, half), log_determinant
+    return tmul(half, half), log_determinant
+
+
+def _turned(s: Array, factor: Array) -> Array:
+    """L'SL of each group; zeros of L are skipped."""
+    q, _, k = s.shape
+    right = np.zeros((q, q, k))
+    inner = np.zeros((q, q, k))
+    for j, b in zip(*np.nonzero(factor), strict=True):
+        right[:, b] += factor[j, b] * s[:, j]
+    for i, a in zip(*np.nonzero(factor), strict=True):
+        inner[a] += factor[i, a] * right[i]
+    return inner

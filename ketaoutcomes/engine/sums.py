@@ -245,13 +245,16 @@ def _entries(level: _Chained, grouping: int, at: int, start: int, repeat: int):
     """E_s of each parameter of one grouping, and where its blocks are."""
     entries: list[tuple[Rows, ...]] = []
     pieces = []
-    groups = np.arange(repeat)
+
+    def rows(effect: int) -> slice:
+        return slice(start + effect * repeat, start + (effect + 1) * repeat)
+
     for number, block in enumerate(level.blocks):
         q = len(block.columns)
         for b in range(q):
             for a in range(b, q):
-                rows, columns = start + a * repeat + groups, start + b * repeat + groups
-                entries.append(((rows, columns),) if a == b else ((rows, columns), (columns, rows)))
+                one, two = rows(a), rows(b)
+                entries.append(((one, two),) if a == b else ((one, two), (two, one)))
         pieces.append(Piece(grouping, number, at, start, repeat, block.turn))
         start += q * repeat
     return tuple(entries), pieces

@@ -89,10 +89,13 @@ class Eliminated:
     ----------
     log_determinant : Jet of shape ()
     cross : Jet of shape (p + 1, p + 1)
+    rows : tuple of (q, q + width, k)
+        Z'V^-1[Z, upper Z, crossed Z, X, y] of each level, V holding the levels below.
     """
 
     log_determinant: Jet
     cross: Jet
+    rows: tuple[Array, ...]
 
 
 def eliminated(
@@ -128,8 +131,9 @@ def eliminated(
         target = _Target(waiting[at + 1 :], [each.q for each in chain[at + 1 :]], total, level.parents)
         _eliminate(level, waiting[at], below, factors[at], target, log_determinant, order)
         below += len(level.entries)
+    seen = tuple(jet.value for jet in waiting)
     if not n_dense:
-        return Eliminated(log_determinant, total)
+        return Eliminated(log_determinant, total, seen)
 
     crossed, rest = levels[-1], Jet(total.value[n_dense:, n_dense:].copy(), n, order)
     rows = Jet(total.value[:n_dense, :, None], below, order if below else 0)
@@ -141,7 +145,7 @@ def eliminated(
         rest.second[:below, :below] = total.second[:below, :below, n_dense:, n_dense:]
     target = _Target([], [], rest, ())
     _eliminate(crossed, rows, below, factors[-1], target, log_determinant, order)
-    return Eliminated(log_determinant, rest)
+    return Eliminated(log_determinant, rest, (*seen, rows.value))
 
 
 class _Target:

@@ -66,7 +66,7 @@ def clinics(n_patients, model, *, seed=1, missing=0.0):
             "sex": stream.choice(["F", "M"], n_patients)[of_patient],
             "baseline": stream.normal(19, 4, n_patients).round()[of_patient],
         }
-    ).astype({name: "str" for name in ("clinic_id", "patient_id", "route", "sex")})
+    ).astype(dict.fromkeys(("clinic_id", "patient_id", "route", "sex"), "str"))
     level = stream.normal(0, SD_PATIENT, n_patients)
     random = level[of_patient]
     if model == "slope":

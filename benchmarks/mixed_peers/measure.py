@@ -10,7 +10,7 @@ from mixed_peers.clinics import FIXED, clinics
 from mixed_peers.peers import PEERS, Worker
 
 WARM_UP_PATIENTS = 60
-SLOW, QUICK = 60.0, 1.0  # seconds of a fit
+QUICK = 1.0  # seconds of a fit
 
 
 @dataclass
@@ -23,6 +23,7 @@ class Cell:
     peer: str
     status: str = "measured"
     seconds: list[float] = field(default_factory=list)
+    over: float | None = None  # the limit, where one fit takes longer
     bytes: float | None = None
     estimates: dict[str, float] = field(default_factory=dict)
     df: dict[str, float] | None = None
@@ -41,12 +42,12 @@ class Cell:
         """The model matrix: rows x coefficients x 8 bytes."""
         return self.rows * len(FIXED) * 8
 
-    def turns(self, rounds):
+    def turns(self, rounds, limit):
         """How many fits are wanted: slow peers one, quick ones more, as their times scatter more."""
         if not self.seconds:
             return 1
         first = self.seconds[0]
-        return 1 if first > SLOW else rounds if first > QUICK else 3 * rounds
+        return 1 if first > limit / 10 else rounds if first > QUICK else 3 * rounds
 
 
 def run(options, commands, folder, report):
@@ -107,11 +108,12 @@ def _rounds(workers, cells, out, options):
     for turn in range(3 * options.rounds):
         for name in list(workers):
             cell = cells[name]
-            if turn >= cell.turns(options.rounds):
+            if turn >= cell.turns(options.rounds, options.limit):
                 continue
             workers[name].ask("fit")
             answer = workers[name].answer(options.limit)
             if not _take(workers, cell, answer, out, f"more than {options.limit:g} s"):
+                cell.over = options.limit if answer is None and not cell.seconds else None
                 continue
             cell.seconds.append(answer["seconds"])
             if cell.deviance is None:
@@ -124,11 +126,9 @@ def _take(workers, cell, answer, out, late):
     """Whether the answer is good; otherwise the peer is out, at larger sizes too."""
     if answer is not None and "error" not in answer:
         return True
-    worker = workers.pop(cell.peer)
-    worker.end()
-    if cell.seconds:
-        return False  # a slow later round: what was measured stands
-    cell.status = late if answer is None else f"failed: {answer['error']}"
+    workers.pop(cell.peer).end()
     what = late if answer is None else "it failed"
     out[cell.peer] = f"not run: {what} at {cell.patients:,} patients"
+    if not cell.seconds:  # otherwise a late round was slow, and what was measured stands
+        cell.status = late if answer is None else f"failed: {answer['error']}"
     return False

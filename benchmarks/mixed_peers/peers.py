@@ -6,7 +6,6 @@ import json
 import os
 import queue
 import subprocess
-import sys
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -127,7 +126,7 @@ def _answer(command, surroundings=None):
 
 def single_threaded(threads):
     """Environment in which every library that the peers use takes this many threads."""
-    names = "OMP OPENBLAS MKL BLIS VECLIB_MAXIMUM NUMEXPR RAYON R_DATATABLE".split()
+    names = ["OMP", "OPENBLAS", "MKL", "BLIS", "VECLIB_MAXIMUM", "NUMEXPR", "RAYON", "R_DATATABLE"]
     limits = {f"{name}_NUM_THREADS": str(threads) for name in names}
     limits |= {"VECLIB_MAXIMUM_THREADS": str(threads), "POLARS_MAX_THREADS": str(threads)}
     return os.environ | limits | {"PYTHONPATH": _with_checkout()}
@@ -172,7 +171,3 @@ class Worker:
     def end(self):
         self._process.kill()
         self._process.wait()
-
-
-def default_python():
-    return sys.executable

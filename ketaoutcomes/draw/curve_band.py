@@ -9,11 +9,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ketaoutcomes.draw import theme
+from ketaoutcomes.draw.labels import number, text_width
 from ketaoutcomes.draw.means import (
     SPREAD_NOTE,
     close_panel,
     draw_spread,
-    label_ends,
     name_groups,
     number_lines,
     open_panel,
@@ -26,7 +26,7 @@ from ketaoutcomes.draw.notes import place_note
 from ketaoutcomes.draw.panels import MOST_PER_PANEL, floats, levels, rows_of
 from ketaoutcomes.draw.room import Room
 from ketaoutcomes.draw.sheet import Sheet
-from ketaoutcomes.draw.theme import GROUPS, PALETTE, GroupStyle
+from ketaoutcomes.draw.theme import BASE, GROUPS, PALETTE, GroupStyle
 
 __all__ = ["model_course"]
 
@@ -52,8 +52,9 @@ def model_course(
 ) -> Axes:
     """Model mean against time with its band, the observed means as hollow points, n below.
 
-    Up to three groups share a panel; more become small pictures. The curve is not drawn where it
-    is missing, and a group or a time without an observed mean has no point.
+    The bars from the 10th to the 90th percentile are drawn where a panel has one group. Up to
+    three groups share a panel; more become small pictures. The curve is not drawn where it is
+    missing, and a group or a time without an observed mean has no point.
 
     Parameters
     ----------
@@ -101,19 +102,19 @@ def model_course(
                 room = set_axes(sheet, span, axis_times, unit, small=True)
                 tables = rows_of(curve, by, level_of), rows_of(observed, by, level_of)
                 _draw_group(sheet, room, *tables, time, 0, alone=True)
-                label_ends(sheet, room, tables[0], time)
+                _label_ends(sheet, room, *tables, time)
             return ax
         alone = len(groups) <= 1
         lines = number_lines(observed, by, groups, times, time)
         panel = open_panel(ax, groups, n_lines=len(lines), words=words, title=title)
         sheet = panel.sheet
         room = set_axes(sheet, span, axis_times, unit)
-        for number, level_of in enumerate(groups):
+        for place, level_of in enumerate(groups):
             tables = rows_of(curve, by, level_of), rows_of(observed, by, level_of)
-            dodge = 0.0 if alone else 4.0 * (number - (len(groups) - 1) / 2)
-            _draw_group(sheet, room, *tables, time, number, dodge=dodge, alone=alone)
+            dodge = 0.0 if alone else 4.0 * (place - (len(groups) - 1) / 2)
+            _draw_group(sheet, room, *tables, time, place, dodge=dodge, alone=alone)
         if alone:
-            label_ends(sheet, room, curve, time)
+            _label_ends(sheet, room, curve, observed, time)
         else:
             name_groups(sheet, curve, by, groups, time, panel.names_px)
         _notes(sheet, room, curve, observed, by, groups, time, band_note)
@@ -137,19 +138,20 @@ def _draw_group(
     curve: pd.DataFrame,
     observed: pd.DataFrame,
     time: str,
-    number: int,
+    place: int,
     *,
     alone: bool,
     dodge: float = 0.0,
 ) -> None:
     """Bars of the spread, the band and line of the model, the points of what was observed."""
-    style = GROUPS[number]
-    draw_spread(sheet, room, observed, time, style, dodge, alone=alone)
+    style = GROUPS[place]
+    if alone:
+        draw_spread(sheet, room, observed, time, style, dodge, alone=True)
     _draw_curve(sheet, room, curve, time, style, alone=alone)
     x, mean = floats(observed, time), floats(observed, "estimate")
     shown = np.isfinite(mean)
     sheet.ax.plot(
-        x[shown], mean[shown], linestyle="none", marker=MARKERS[number], markersize=4.4,
+        x[shown], mean[shown], linestyle="none", marker=MARKERS[place], markersize=4.4,
         markerfacecolor=PALETTE["paper"], markeredgecolor=PALETTE["text"] if alone else style.color,
         markeredgewidth=1.0, transform=sheet.shifted(dodge), zorder=5, clip_on=False, gid="observed",
     )  # fmt: skip
@@ -166,13 +168,48 @@ def _draw_curve(
     band = np.isfinite(mean) & np.isfinite(low) & np.isfinite(high)
     sheet.ax.fill_between(
         x, low, high, where=band, color=PALETTE["band"] if alone else style.light, linewidth=0,
-        alpha=None if alone else 0.75, zorder=2, gid="band",
+        alpha=None if alone else 0.6, zorder=2, gid="band",
     )  # fmt: skip
+    heights = sheet.pixels(x, high)[:, 1] - sheet.pixels(x, low)[:, 1]
+    # Edges tell bands that overlap apart; those of a band no wider than its line would only blur it.
+    edged = band & (heights > 8.0)
+    for edge in () if alone else (low, high):
+        sheet.ax.plot(
+            x, np.where(edged, edge, np.nan), color=style.color, linestyle=style.line, linewidth=0.6,
+            zorder=2.5, gid="band-edge",
+        )  # fmt: skip
     sheet.ax.plot(
-        x, mean, color=style.color, linestyle=style.line, linewidth=1.8, zorder=4, clip_on=True, gid="model",
+        x, mean, color=style.color, linestyle=style.line, linewidth=1.8, zorder=4, gid="model",
     )  # fmt: skip
     for edge, margin in ((mean, 6), (low, 1), (high, 1)):
         room.take_line(sheet.pixels(x[band], edge[band]), margin=margin)
+
+
+def _label_ends(sheet: Sheet, room: Room, curve: pd.DataFrame, observed: pd.DataFrame, time: str) -> None:
+    """The first and the last mean of the model in figures, clear of the points and of the line."""
+    shown = curve[np.isfinite(floats(curve, "estimate"))]
+    if not len(shown):
+        return
+    x, mean = floats(shown, time), floats(shown, "estimate")
+    line = sheet.pixels(x, mean)
+    points = sheet.pixels(floats(observed, time), floats(observed, "estimate"))
+    marks = Room(*sheet.size)
+    marks.take_line(line, margin=1)
+    for across, up in points[np.isfinite(points).all(axis=1)]:
+        marks.take(across - 4, across + 4, up - 4, up + 4)
+    ends = [-1] if len(shown) == 1 else [-1, 0]
+    for end in ends:
+        text = number(mean[end])
+        width = text_width(text, BASE, bold=True)
+        across = line[end, 0] + 9
+        free = [
+            up
+            for up in line[end, 1] + np.array([5.0, -4.0, 12.0, 20.0, -15.0, -24.0])
+            if 0 <= up <= sheet.size[1] - 8 and marks.is_free(across, across + width, up - 1, up + 9)
+        ]
+        up = free[0] if free else min(line[end, 1] + 5, sheet.size[1] - 10)
+        sheet.write(text, ("left", across), ("bottom", up), size=BASE, bold=True, gid="mean-text")
+        room.take(across, across + width, up - 2, up + 10, words=True)
 
 
 def _notes(
@@ -188,7 +225,13 @@ def _notes(
     """What the bars, the points and the line are, each said once."""
     color = PALETTE["main"] if len(groups) <= 1 else PALETTE["secondary"]
     notes = (
-        (observed, "p90", 1 / 3, SPREAD_NOTE, PALETTE["secondary"]),
+        (
+            observed if len(groups) <= 1 else observed.iloc[:0],
+            "p90",
+            1 / 3,
+            SPREAD_NOTE,
+            PALETTE["secondary"],
+        ),
         (observed, "estimate", 1 / 2, ("observed mean",), PALETTE["secondary"]),
         (curve, "estimate", 2 / 3, (band_note,), color),
     )

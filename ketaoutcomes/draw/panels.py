@@ -38,7 +38,14 @@ def floats(table: pd.DataFrame, column: str) -> np.ndarray:
 
 
 def split(
-    ax: Axes, n_panels: int, *, columns: int = 2, across: float = 26.0, up: float = 50.0, left: float = 0.0
+    ax: Axes,
+    n_panels: int,
+    *,
+    columns: int = 2,
+    across: float = 26.0,
+    up: float = 50.0,
+    left: float = 0.0,
+    below_top: float = 0.0,
 ) -> list[Axes]:
     """Put `n_panels` small axes, row by row, into the place of `ax`, which itself is emptied.
 
@@ -48,17 +55,19 @@ def split(
         Room in px between panels; `up` is also kept above the first row for its title.
     left : float
         Room in px at the left of each panel, for the labels of its y axis.
+    below_top : float
+        Room in px that stays free inside `ax`, above the first row.
     """
     ax.set_axis_off()
     width, height = Sheet(ax).size
     n_rows = -(-n_panels // columns)
     panel_width = (width - across * (columns - 1)) / columns
-    panel_height = (height - up * (n_rows - 1)) / n_rows
+    panel_height = (height - below_top - up * (n_rows - 1)) / n_rows
     panels = []
     for number in range(n_panels):
         row, column = divmod(number, columns)
         x = column * (panel_width + across) + left
-        y = height - panel_height - row * (panel_height + up)
+        y = height - below_top - panel_height - row * (panel_height + up)
         panel = ax.inset_axes((x / width, y / height, (panel_width - left) / width, panel_height / height))
         panels.append(panel)
     return panels

@@ -13,13 +13,13 @@ to the distribution of max |T_i|:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.special import chdtrc, fdtrc, log_ndtr, ndtr, ndtri, stdtr
+from scipy.special import betainc, chdtrc, fdtrc, ndtr, stdtr
 
 from ketaoutcomes.engine.studentized_range import LARGEST_DF, scale_grid, t_quantile
 
@@ -30,10 +30,13 @@ Array = NDArray[np.float64]
 SAME = 1e-9
 RANK_TOLERANCE = 1e-10
 LARGEST_LOADING = 0.999
-REACH, STEP = 9.0, 0.06
+REACH, STEP, LARGEST_CUT = 9.0, 0.15, 38.0
 CIRCLE = 1 << 15
-N_SHIFTS = 16
-FIRST_POINTS, MOST_POINTS = 1 << 12, 1 << 16
+N_SHIFTS = 8
+FIRST_POINTS, MOST_POINTS = 1 << 13, 1 << 17
+ANGLES = 4097
+# Hickernell, Kritzer, Kuo & Nuyens (2011), Numer. Algorithms 59, 161: good up to 2^20 points.
+GENERATOR = np.array([1, 364981, 245389, 97823, 488939, 62609, 400749, 385317, 21281, 223487], dtype=float)
 ERROR = 1e-5
 BINS = 1024
 SEED = 20260930
@@ -149,24 +152,23 @@ class _OneFactor:
 
     def tail(self, c: float, df: float) -> float:
         scale, weight = scale_grid(df, c)
+        largest = float(np.abs(self.loadings).max())
+        # Steps that resolve how sharply the Z_i of the largest loading cross their limit.
+        step = min(STEP, 0.5 * np.sqrt(1 - largest**2) / max(largest, 0.5))
+        missed = [self._any_outside(cut, largest, step) for cut in c * scale]
+        return float(weight @ np.array(missed))
+
+    def _any_outside(self, cut: float, largest: float, step: float) -> float:
+        """P(any |Z_i| > cut), over the factor's positive half: the other is its mirror image."""
         own = np.sqrt(1 - self.loadings**2)
-        reach = np.arange(-REACH, REACH + STEP / 2, STEP)
-        # Far out the integrand lies around the factor that carries the largest Z_i beyond c s.
-        missed = np.empty(len(scale))
-        for number, cut in enumerate(c * scale):
-            y = np.union1d(reach, reach + cut * np.abs(self.loadings).max())
-            missed[number] = np.trapezoid(_any_outside(y, cut, self.loadings, own), y)
-        return float(weight @ missed)
-
-
-def _any_outside(y: Array, cut: float, loadings: Array, own: Array) -> Array:
-    """Density of the factor at y times P(any |Z_i| > cut given y)."""
-    above = (cut - y[:, None] * loadings) / own
-    below = (cut + y[:, None] * loadings) / own
-    outside = np.minimum(ndtr(-above) + ndtr(-below), 1.0)
-    with np.errstate(divide="ignore"):
-        log_inside = np.log1p(-outside)
-    return -np.expm1(log_inside.sum(axis=1)) * np.exp(-0.5 * y**2) / np.sqrt(2 * np.pi)
+        # Far out the factor that carries the largest Z_i beyond the limit decides.
+        y = np.arange(0.0, REACH + largest * min(cut, LARGEST_CUT), step)
+        shared = y[:, None] * self.loadings
+        outside = ndtr((shared - cut) / own) + ndtr((-shared - cut) / own)
+        with np.errstate(divide="ignore"):
+            inside = np.log1p(-np.minimum(outside, 1.0)).sum(axis=1)
+        values = -np.expm1(inside) * np.exp(-0.5 * y**2)
+        return float(step * np.sqrt(2 / np.pi) * (values.sum() - 0.5 * values[0]))
 
 
 @dataclass(frozen=True)
@@ -201,25 +203,58 @@ def _directions(rows: Array, error: float) -> _Directions:
         angle = (np.arange(CIRCLE) + 0.5) * np.pi / CIRCLE
         reach = np.abs(rows @ np.stack([np.cos(angle), np.sin(angle)])).max(axis=0)
         return _Directions(2, *_binned(reach[None]), 0.0)
-    shifts = np.random.default_rng(SEED).random((N_SHIFTS, rank))
-    generators = np.sqrt(_primes(rank))
+    shifts = np.random.default_rng(SEED).random((N_SHIFTS, rank - 1))
     n_points = FIRST_POINTS
     while True:
-        reach = np.stack([_reach(rows, n_points, generators, shift) for shift in shifts])
+        steps = _lattice_steps(rank - 1, n_points)
+        reach = np.stack([_reach(rows, n_points, steps, shift) for shift in shifts])
         found = _Directions(rank, *_binned(reach), 0.0)
         tails = found.tails(t_quantile(0.025 / len(rows), np.inf), np.inf)
         spread = 3 * float(tails.std(ddof=1)) / np.sqrt(N_SHIFTS)
         if spread <= error or n_points >= MOST_POINTS:
-            return _Directions(rank, found.reach, found.share, spread)
+            return replace(found, error=spread)
         n_points *= 4
 
 
-def _reach(rows: Array, n_points: int, generators: Array, shift: Array) -> Array:
-    """h(u) of the directions of shifted, folded Richtmyer points."""
-    points = (np.arange(1, n_points + 1)[:, None] * generators + shift) % 1.0
-    # Folding makes the integrand periodic, which even points need to be better than random ones.
-    y = ndtri(np.clip(np.abs(2 * points - 1), 1e-16, 1 - 1e-16))
-    return np.abs(y @ rows.T).max(axis=1) / np.linalg.norm(y, axis=1)
+def _lattice_steps(n_dimensions: int, n_points: int) -> Array:
+    """The step from one point of the unit cube to the next, for each dimension."""
+    if n_dimensions <= len(GENERATOR):
+        return GENERATOR[:n_dimensions] / n_points
+    # Richtmyer's points: roots of primes never fall into step with each other.
+    primes: list[int] = []
+    candidate = 2
+    while len(primes) < n_dimensions:
+        if all(candidate % prime for prime in primes):
+            primes.append(candidate)
+        candidate += 1
+    return np.sqrt(np.array(primes, dtype=float))
+
+
+def _reach(rows: Array, n_points: int, steps: Array, shift: Array) -> Array:
+    """h(u) of the directions u that the shifted points stand for.
+
+    A direction in r dimensions is r − 2 angles from an axis and one around it.
+    """
+    rank = rows.shape[1]
+    points = (np.arange(n_points)[:, None] * steps + shift) % 1.0
+    along = np.empty((n_points, rank))
+    left = np.ones(n_points)
+    for axis in range(rank - 2):
+        # Folding makes the integrand periodic, which even points need to be better than random ones.
+        angle = _polar_angle(np.abs(2 * points[:, axis] - 1), rank - axis)
+        along[:, axis] = left * np.cos(angle)
+        left = left * np.sin(angle)
+    around = np.pi * points[:, -1]
+    along[:, -2], along[:, -1] = left * np.cos(around), left * np.sin(around)
+    return np.abs(along @ rows.T).max(axis=1)
+
+
+def _polar_angle(share: Array, n_dimensions: int) -> Array:
+    """The angle from an axis below which that share of all directions lies."""
+    angle = np.linspace(0.0, np.pi, ANGLES)
+    below = 0.5 * betainc((n_dimensions - 1) / 2, 0.5, np.sin(angle) ** 2)
+    below = np.where(angle <= np.pi / 2, below, 1 - below)
+    return np.interp(share, below, angle)
 
 
 def _binned(reach: Array) -> tuple[Array, Array]:
@@ -233,14 +268,3 @@ def _binned(reach: Array) -> tuple[Array, Array]:
     total = np.bincount(cell.ravel(), weights=reach.ravel(), minlength=n_shifts * BINS)
     mean = np.divide(total, n, out=np.ones_like(n), where=n > 0)
     return mean.reshape(n_shifts, BINS), (n / n_points).reshape(n_shifts, BINS)
-
-
-def _primes(n: int) -> Array:
-    """The first `n` primes."""
-    found: list[int] = []
-    candidate = 2
-    while len(found) < n:
-        if all(candidate % prime for prime in found):
-            found.append(candidate)
-        candidate += 1
-    return np.array(found, dtype=float)

@@ -19,6 +19,7 @@ LARGEST_DF = 1e9
 REACH = 9.0
 STEP = 0.08
 LOG_NEGLIGIBLE = 42.0
+LONGEST = 1500.0  # reached below 0.03 degrees of freedom only
 
 
 def range_tail(q: float, n_means: int, df: float = np.inf) -> float:
@@ -40,7 +41,7 @@ def range_tail(q: float, n_means: int, df: float = np.inf) -> float:
     Returns
     -------
     float
-        With a relative error below 1e-10.
+        With a relative error below 1e-9.
 
     Source
     ------
@@ -71,9 +72,11 @@ def range_quantile(level: float, n_means: int, df: float = np.inf) -> float:
     high = np.sqrt(2.0) * t_quantile(alpha / (2 * n_pairs), df)
     if n_means == 2:
         return float(low)
-    return float(
-        brentq(lambda q: range_tail(q, n_means, df) - alpha, 0.999 * low, 1.001 * high, xtol=1e-12, rtol=1e-13)
-    )
+
+    def excess(q: float) -> float:
+        return range_tail(q, n_means, df) - alpha
+
+    return float(brentq(excess, 0.999 * low, 1.001 * high, xtol=1e-12, rtol=1e-13))
 
 
 def t_quantile(upper: float, df: float) -> float:
@@ -97,9 +100,10 @@ def scale_grid(df: float, cut: float) -> tuple[NDArray[np.float64], NDArray[np.f
     """
     if df > LARGEST_DF:
         return np.ones(1), np.ones(1)
-    # The density of log s is proportional to exp(df (t − e^2t / 2)); times a tail at `cut` it peaks at `peak`.
+    # The density of t = log s goes with exp(df (t − e^2t / 2)); times a tail at `cut` it peaks here.
     peak = 0.5 * np.log(df / (df + cut**2))
     left = LOG_NEGLIGIBLE / df + 1.0 if df < LOG_NEGLIGIBLE else np.sqrt(2 * LOG_NEGLIGIBLE / df)
+    left = min(left, LONGEST)
     right = min(0.5 * np.log1p(2 * LOG_NEGLIGIBLE / df) + 1.0, np.sqrt(2 * LOG_NEGLIGIBLE / df))
     step = min(STEP, 0.4 / np.sqrt(2 * df))
     t = np.arange(peak - left, right + step, step)

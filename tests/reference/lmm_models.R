@@ -53,8 +53,10 @@ frames$orthodont <- with(nlme::Orthodont, data.frame(
 ))
 frames$pastes <- data.frame(strength = Pastes$strength, batch = plain(Pastes$batch), cask = plain(Pastes$cask))
 frames$oats <- with(nlme::Oats, data.frame(
-  yield = as.numeric(yield), Block = plain(Block), Variety = plain(Variety), nitro = plain(sprintf("n%.1f", nitro))
+  yield = as.numeric(yield), Block = plain(Block), Variety = plain(Variety), nitro = plain(sprintf("n%.1f", nitro)),
+  Unbalanced = as.integer(!(1:72 %in% c(2, 7, 8, 19, 33, 34, 35, 50, 61, 72)))
 ))
+frames$oats_unbalanced <- droplevels(subset(frames$oats, Unbalanced == 1))
 frames$penicillin <- data.frame(
   diameter = Penicillin$diameter, plate = plain(Penicillin$plate), sample = plain(Penicillin$sample)
 )
@@ -83,6 +85,7 @@ models <- list(
   pastes = model("pastes", strength ~ 1 + (1 | batch / cask)),
   oats = model("oats", yield ~ Variety + nitro + (1 | Block / Variety)),
   oats_interaction = model("oats", yield ~ Variety * nitro + (1 | Block / Variety)),
+  oats_unbalanced = model("oats_unbalanced", yield ~ Variety + nitro + (1 | Block / Variety)),
   penicillin = model("penicillin", diameter ~ 1 + (1 | plate) + (1 | sample)),
   machines = model("machines", score ~ Machine + (1 + Machine | Worker)),
   machines_nested = model("machines", score ~ Machine + (1 | Worker / Machine)),
@@ -196,5 +199,5 @@ versions <- function(...) c(
   list(R = R.version.string),
   sapply(c("lme4", ...), function(p) as.character(packageVersion(p)), simplify = FALSE)
 )
-emit <- function(answer) cat(toJSON(answer, auto_unbox = TRUE, digits = 15, na = "null", pretty = 1), "\n")
+emit <- function(answer) cat(toJSON(answer, auto_unbox = TRUE, digits = I(15), na = "null", pretty = TRUE), "\n")
 listed <- function(x) I(unname(x))

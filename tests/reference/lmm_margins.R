@@ -1,0 +1,90 @@
+# Marginal means and contrasts (emmeans on lmerTest and pbkrtest) of models of lmm_models.R at the polished optimum.
+# emmeans integrates the multivariate t to 1e-3; where the df are whole, p_mvt and p_dunnett are worked out to 1e-7 here.
+# Run: Rscript tests/reference/lmm_margins.R > tests/reference/lmm_margins.json
+here <- dirname(sub("^--file=", "", grep("^--file=", commandArgs(FALSE), value = TRUE)))
+source(file.path(here, "lmm_models.R"))
+suppressPackageStartupMessages({
+  library(lmerTest)
+  library(emmeans)
+  library(mvtnorm)
+})
+
+tidy <- function(grid, adjust = "none") {
+  table <- as.data.frame(summary(grid, infer = c(TRUE, TRUE), adjust = adjust))
+  for (name in names(table)) if (is.factor(table[[name]])) table[[name]] <- as.character(table[[name]])
+  names(table) <- sub("^emmean$", "estimate", names(table))
+  renamed <- c(SE = "std_error", t.ratio = "statistic", p.value = "p_value", lower.CL = "conf_low", upper.CL = "conf_high")
+  hit <- names(table) %in% names(renamed)
+  names(table)[hit] <- renamed[names(table)[hit]]
+  attr(table, "mesg") <- NULL
+  data.frame(table, check.names = FALSE)
+}
+
+# P(max |T| > |t|) for each contrast of a family, to about 1e-7; NULL where the df are not one whole number.
+exact_family <- function(grid) {
+  table <- as.data.frame(summary(grid))
+  df <- unique(round(table$df, 4))
+  if (length(df) != 1 || df != round(df)) return(NULL)
+  correlation <- cov2cor(vcov(grid))
+  set.seed(1)
+  listed(sapply(abs(table$t.ratio), function(t) 1 - as.numeric(pmvt(
+    rep(-t, nrow(table)), rep(t, nrow(table)), df = as.integer(df), corr = correlation,
+    algorithm = GenzBretz(maxpts = 4e6, abseps = 2e-8)
+  ))))
+}
+
+family <- function(grid, reference) {
+  pairs <- contrast(grid, "pairwise")
+  against <- contrast(grid, "trt.vs.ctrl", ref = reference)
+  by <- !is.null(grid@misc$by.vars)
+  list(
+    pairwise = sapply(c("none", "holm", "bonferroni", "sidak", "tukey"), function(a) tidy(pairs, a), simplify = FALSE),
+    reference = sapply(c("none", "holm"), function(a) tidy(against, a), simplify = FALSE),
+    p_mvt = if (!by) exact_family(pairs), p_dunnett = if (!by) exact_family(against)
+  )
+}
+
+margins <- function(name, factor, by = NULL, at = NULL, weights = "equal", reference = 1) {
+  f <- fit_model(name)
+  tested <- suppressMessages(as_lmerModLmerTest(f$fit))
+  answer <- list(model = name, factor = factor, by = by, at = at, weights = weights,
+                 reference = levels(f$data[[factor]])[reference])
+  for (method in c("satterthwaite", "kenward-roger")) {
+    grid <- suppressMessages(emmeans(tested, factor, by = by, at = at, weights = weights, lmer.df = method))
+    answer[[sub("-", "_", method)]] <- c(list(means = tidy(grid)), family(grid, reference))
+  }
+  answer
+}
+
+# Lines of a design matrix: estimates, standard errors and df of single linear combinations.
+lines_of <- function(name, rows) {
+  f <- fit_model(name)
+  tested <- suppressMessages(as_lmerModLmerTest(f$fit))
+  satterthwaite <- contest(tested, rows, joint = FALSE)
+  kr <- contest(tested, rows, joint = FALSE, ddf = "Kenward-Roger")
+  columns <- function(x) data.frame(estimate = x$Estimate, std_error = x[["Std. Error"]], df = x$df,
+                                    statistic = x[["t value"]], p_value = x[["Pr(>|t|)"]],
+                                    conf_low = x$lower, conf_high = x$upper)
+  list(model = name, rows = unname(rows), satterthwaite = columns(satterthwaite), kenward_roger = columns(kr))
+}
+
+at_days <- cbind(1, c(0, 5, 9))
+emit(list(
+  versions = versions("lmerTest", "pbkrtest", "emmeans", "mvtnorm"),
+  margins = list(
+    margins("oats", "nitro"), margins("oats", "Variety", reference = 2),
+    margins("oats_interaction", "nitro", by = "Variety"), margins("oats_unbalanced", "nitro"),
+    margins("oats_unbalanced", "Variety"), margins("oats_unbalanced", "nitro", weights = "proportional"),
+    margins("machines", "Machine"), margins("machines_nested", "Machine"),
+    margins("cake", "recipe"), margins("cake_additive", "temperature"),
+    margins("orthodont", "Sex"), margins("orthodont", "Sex", at = list(age = 8)),
+    margins("orthodont_slope", "Sex"), margins("orthodont_slope", "Sex", at = list(age = 14)),
+    margins("clinics", "arm"), margins("clinics", "arm", at = list(day = 14))
+  ),
+  lines = list(
+    lines_of("sleepstudy", at_days), lines_of("sleepstudy_intercept", at_days),
+    lines_of("sleepstudy_uncorrelated", at_days), lines_of("sleepstudy_unbalanced", at_days),
+    lines_of("singular_slope", at_days), lines_of("orthodont_slope", rbind(c(0, 0, 1, 14), c(1, 14, 1, 14))),
+    lines_of("clinics", rbind(c(1, 14, 0, 0), c(0, 1, 0, 1), c(0, 0, 1, 7)))
+  )
+))

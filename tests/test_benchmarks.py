@@ -1,0 +1,113 @@
+"""The benchmark of mixed models: its clinics have the truth they state, and a small run writes its results."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+
+@pytest.fixture(scope="module")
+def simulator(root):
+    """The module that draws the clinics."""
+    place = root / "benchmarks" / "mixed_peers" / "clinics.py"
+    spec = importlib.util.spec_from_file_location("benchmark_clinics", place)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def benchmark(root, tmp_path):
+    """A function that runs the benchmark and returns its folder."""
+
+    def run(*arguments):
+        command = [sys.executable, str(root / "benchmarks" / "mixed.py"), "--out", str(tmp_path), *arguments]
+        done = subprocess.run([*command, "--rscript", "no-such-rscript"], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return tmp_path
+
+    return run
+
+
+def design(frame):
+    """Columns in the order of the stated truth, made here by hand."""
+    day, route = frame["day"], frame["route"]
+    iv, nasal = (route == "IV").astype(float), (route == "nasal").astype(float)
+    male = (frame["sex"] == "M").astype(float)
+    ones = np.ones(len(frame))
+    return np.column_stack([ones, day, iv, nasal, day * iv, day * nasal, frame["baseline"], male])
+
+
+@pytest.mark.parametrize("model", ["intercept", "slope", "clinic"])
+def test_least_squares_finds_the_stated_fixed_effects(simulator, model):
+    # Least squares is unbiased under any random effects; its covariance is summed over what is
+    # independent: patients, or clinics where those have effects of their own.
+    frame = simulator.clinics(4_000, model)
+    x, y = design(frame), frame["score"].to_numpy()
+    estimate = np.linalg.lstsq(x, y)[0]
+    unit = frame["clinic_id" if model == "clinic" else "patient_id"].to_numpy(dtype=object)
+    scores = pd.DataFrame(x * (y - x @ estimate)[:, None]).groupby(unit).sum().to_numpy()
+    bread = np.linalg.inv(x.T @ x)
+    error = np.sqrt(np.diag(bread @ scores.T @ scores @ bread))
+    # 24 statements in all; with 20 clinics the error itself is uncertain, hence four and not three.
+    np.testing.assert_array_less(np.abs(estimate - list(simulator.FIXED.values())) / error, 4.0)
+
+
+def test_scores_vary_as_the_stated_random_effects_say(simulator):
+    s, frame = simulator, simulator.clinics(4_000, "slope")
+    left = frame["score"].to_numpy() - design(frame) @ list(s.FIXED.values())
+    for nominal in (0, 84):
+        near = (frame["day"] - nominal).abs().to_numpy() <= 0.41
+        covariance = s.CORRELATION * s.SD_PATIENT * s.SD_DAY
+        # Var(b0 + b1 t + e) at t = nominal; the jitter of 0.4 days moves it by 0.3 % at most.
+        truth = s.SD_PATIENT**2 + 2 * nominal * covariance + (nominal * s.SD_DAY) ** 2 + s.SD_RESIDUAL**2
+        # The standard error of a variance of 4,000 normal values is sqrt(2 / 4,000) of it; four of them.
+        assert left[near].var() == pytest.approx(truth, rel=4 * np.sqrt(2 / 4_000))
+
+
+def test_no_two_patients_have_the_same_days_and_only_later_assessments_are_missing(simulator):
+    whole = simulator.clinics(300, "intercept")
+    assert len(whole) == 300 * 12
+    days = whole.groupby("patient_id")["day"].apply(tuple)
+    assert days.nunique() == 300
+    part = simulator.clinics(300, "intercept", missing=0.25)
+    assert (part.groupby("patient_id")["day"].min() == 0).all()
+    # 3,300 later assessments, each kept with probability 0.75: standard deviation 24.9, four of them.
+    assert abs((part["day"] > 0).sum() - 2_475) < 100
+
+
+def test_clinics_are_the_same_for_the_same_seed_only(simulator):
+    first, again = (simulator.clinics(20, "clinic", seed=3) for _ in range(2))
+    pd.testing.assert_frame_equal(first, again)
+    assert not first["score"].equals(simulator.clinics(20, "clinic", seed=4)["score"])
+
+
+def test_a_small_run_measures_ours_and_statsmodels_and_writes_table_and_picture(benchmark):
+    peers = ["--peers", "ketaoutcomes", "statsmodels"]
+    folder = benchmark(*peers, "--sizes", "60", "--models", "intercept", "--rounds", "1")
+    table = pd.read_csv(folder / "mixed.csv").set_index("peer")
+    assert list(table.index) == ["ketaoutcomes", "statsmodels"]
+    assert list(table["status"]) == ["measured", "measured"]
+    assert list(table["rows"]) == [720, 720]
+    assert table.loc["ketaoutcomes", "ratio"] == 1
+    assert (table["best_s"] > 0).all()
+    # Two programs at one optimum: theirs stops at its own tolerance, where the deviance is flat.
+    assert table["deviance_gap"].max() < 1e-4
+    page = (folder / "mixed.md").read_text(encoding="utf-8")
+    assert "## random intercept, 60 patients" in page
+    assert "| lmerTest over ours | random slope | 200 | at least 10 | not measured | |" in page
+    assert (folder / "mixed.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_peer_over_the_limit_sits_out_larger_sizes(benchmark):
+    folder = benchmark(
+        "--peers", "statsmodels", "--sizes", "60", "80", "--models", "intercept", "--limit", "0.001"
+    )
+    table = pd.read_csv(folder / "mixed.csv")
+    assert list(table["status"]) == ["more than 0.001 s", "not run: more than 0.001 s at 60 patients"]
+    assert list(table["fits"]) == [0, 0]

@@ -39,7 +39,7 @@ PEERS = (
     ),
     Peer("lme-python", "lme-python", "lme_python", "Satterthwaite df"),
     Peer("interlace-lme", "interlace-lme", "interlace", "Satterthwaite df"),
-    Peer("statsmodels", "statsmodels", "statsmodels.regression.mixed_linear_model", "no df"),
+    Peer("statsmodels", "statsmodels", "statsmodels", "no df"),
     Peer("lme4", "lme4", None, "no df"),
     Peer("lmerTest", "lmerTest", None, "Satterthwaite df"),
     Peer(

@@ -65,6 +65,8 @@ class Sums:
     scale : FixedScale
     kept : (p_full,) bool
         Columns that are not combinations of those before them.
+    combinations : (p, p_full - p) float
+        Each column that was left out as a combination of the kept ones, in the columns' own units.
     n, p : int
     sum_log_weights : float
     tree : Hierarchy
@@ -76,6 +78,7 @@ class Sums:
     pieces: tuple[Piece, ...]
     scale: FixedScale
     kept: NDArray[np.bool_]
+    combinations: Array
     n: int
     p: int
     sum_log_weights: float
@@ -107,6 +110,7 @@ def cross_products(
     tree = hierarchy(groupings)
     fixed = x.T @ x
     kept = independent(fixed)
+    combinations = _combinations(fixed, kept, scale)
     if not kept.all():
         columns = np.flatnonzero(kept)
         x, fixed, scale = x[:, columns], fixed[np.ix_(columns, columns)], scale.kept(columns)
@@ -138,7 +142,23 @@ def cross_products(
         levels.append(LevelRows(empty, (), tuple(entries)))
     total = _total(crossed, x, y, fixed, n_dense)
     log_weights = 0.0 if weights is None else float(np.log(weights).sum())
-    return Sums(tuple(levels), total, n_dense, tuple(pieces), scale, kept, n, p, log_weights, tree), x
+    return Sums(tuple(levels), total, n_dense, tuple(pieces), scale, kept, combinations, n, p, log_weights, tree), x
+
+
+def _combinations(fixed: Array, kept: NDArray[np.bool_], scale: FixedScale) -> Array:
+    """Dropped columns in terms of the kept ones, from X'X of the moved columns."""
+    stay, go = np.flatnonzero(kept), np.flatnonzero(~kept)
+    if not go.size:
+        return np.zeros((stay.size, 0))
+    weights = np.linalg.solve(fixed[np.ix_(stay, stay)], fixed[np.ix_(stay, go)])
+    own = weights * scale.scale[go] / scale.scale[stay][:, None]
+    if scale.intercept is not None:
+        first = np.flatnonzero(stay == scale.intercept)
+        others = stay != scale.intercept
+        own[first] += scale.centre[go] - scale.centre[stay][others] @ own[others]
+    # What rounding leaves of a zero is not a share.
+    own[np.abs(own) < 1e-9 * np.abs(own).max(initial=0.0)] = 0.0
+    return own
 
 
 class _Chained:

@@ -45,9 +45,7 @@ def coded(array: pa.Array) -> tuple[NDArray[np.integer], NDArray]:
     return codes.to_numpy(zero_copy_only=False), labels.astype(object, copy=False)
 
 
-def codes_of_array(
-    values: NDArray, *, missing: NDArray[np.bool_] | None = None
-) -> tuple[NDArray[np.intp], NDArray]:
+def codes_of_array(values: NDArray) -> tuple[NDArray[np.intp], NDArray]:
     """Codes of numbers or objects in order of first appearance, -1 where missing, and the values.
 
     Rows of one patient mostly stand together, so only the first row of each run is looked up.
@@ -62,10 +60,7 @@ def codes_of_array(
         return pd.factorize(values)
     heads = np.concatenate(([0], heads))
     codes, labels = pd.factorize(values[heads])
-    codes = np.repeat(codes, np.diff(heads, append=len(values)))
-    if missing is not None:
-        codes[missing] = -1
-    return codes, labels
+    return np.repeat(codes, np.diff(heads, append=len(values))), labels
 
 
 def used_only(codes: NDArray[np.integer], labels: NDArray) -> tuple[NDArray, NDArray]:

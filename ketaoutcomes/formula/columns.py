@@ -15,6 +15,8 @@ from ketaoutcomes.formula.coding import codes_of_array, codes_of_text, level_ord
 
 __all__ = ["Column", "check_frame", "read_column", "read_columns", "rows_text"]
 
+FALSE_TRUE = np.array([False, True], dtype=object)
+
 
 @dataclass(frozen=True)
 class Column:
@@ -81,7 +83,7 @@ class Column:
     def dense(self) -> tuple[NDArray[np.intp], NDArray]:
         """Codes in order of first appearance and the label of each; every label occurs, -1 is missing."""
         if self.labels is None:
-            return codes_of_array(self.values, missing=self.missing)
+            return codes_of_array(self.values)
         if self.all_used:
             return self.values, self.labels
         return used_only(self.values, self.labels)
@@ -130,8 +132,7 @@ def read_column(data: pd.DataFrame, name: str) -> Column:
         labels[:] = list(dtype.categories)
         return of_codes(name, codes, labels, ordered=True)
     if isinstance(dtype, pd.StringDtype) or is_arrow_text(dtype):
-        codes, labels = codes_of_text(series)
-        return of_codes(name, codes, labels)
+        return of_codes(name, *codes_of_text(series), all_used=True)
     kind = getattr(dtype, "kind", "O")
     if kind in "mM" or isinstance(dtype, pd.DatetimeTZDtype | pd.PeriodDtype):
         raise FormulaError(times(name))
@@ -171,7 +172,7 @@ def of_numpy(name: str, series: pd.Series) -> Column:
         case "i" | "u":
             return Column(name, values)
         case "b":
-            return Column(name, values.view(np.int8), np.array([False, True], dtype=object), None, True, True)
+            return of_codes(name, values.view(np.int8), FALSE_TRUE, ordered=True, is_bool=True)
         case "m" | "M":
             raise FormulaError(times(name))
         case "O":
@@ -190,14 +191,10 @@ def of_numbers(name: str, values: NDArray[np.floating]) -> Column:
     return Column(name, values.astype(np.float64, copy=False), None, missing)
 
 
-def of_codes(
-    name: str, codes: NDArray, labels: NDArray, *, ordered: bool = False, is_bool: bool = False
-) -> Column:
-    """Codes with -1 where missing."""
-    missing = None
-    if len(codes) and codes.min() < 0:
-        missing = codes < 0
-    return Column(name, codes, labels, missing, ordered, is_bool)
+def of_codes(name: str, codes: NDArray, labels: NDArray, **known: bool) -> Column:
+    """Codes with -1 where missing; `known` are further fields of the column."""
+    missing = codes < 0 if len(codes) and codes.min() < 0 else None
+    return Column(name, codes, labels, missing, **known)
 
 
 def of_bool(name: str, values: NDArray) -> Column:
@@ -205,7 +202,7 @@ def of_bool(name: str, values: NDArray) -> Column:
     missing = pd.isna(values)
     codes = np.full(len(values), -1, dtype=np.int8)
     codes[~missing] = values[~missing].astype(bool)
-    return of_codes(name, codes, np.array([False, True], dtype=object), ordered=True, is_bool=True)
+    return of_codes(name, codes, FALSE_TRUE, ordered=True, is_bool=True)
 
 
 def of_objects(name: str, series: pd.Series) -> Column:
@@ -213,20 +210,14 @@ def of_objects(name: str, series: pd.Series) -> Column:
     kind = pd.api.types.infer_dtype(series, skipna=True)
     values = series.to_numpy()
     if kind == "string":
-        codes, labels = codes_of_array(values)
-        return of_codes(name, codes, labels)
+        return of_codes(name, *codes_of_array(values), all_used=True)
     if kind == "boolean":
         return of_bool(name, values)
     if kind in ("integer", "floating", "mixed-integer-float", "decimal"):
         numbers = pd.to_numeric(series.where(series.notna(), np.nan), errors="coerce")
         return of_numbers(name, numbers.to_numpy(dtype=np.float64, na_value=np.nan))
     if kind == "empty":
-        return Column(
-            name,
-            np.full(len(values), np.nan),
-            None,
-            np.ones(len(values), dtype=bool) if len(values) else None,
-        )
+        return of_numbers(name, np.full(len(values), np.nan))
     if kind in ("datetime", "datetime64", "date", "time", "timedelta", "timedelta64", "period"):
         raise FormulaError(times(name))
     raise FormulaError(f"'{name}' mixes numbers, text or other things; make it one kind")

@@ -1,0 +1,139 @@
+"""Predictions of a mixed model for its own rows and for new ones."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ketaoutcomes.engine.effects import row_terms
+from ketaoutcomes.engine.wald import t_limit
+from ketaoutcomes.errors import DataError
+
+if TYPE_CHECKING:
+    from ketaoutcomes.results.mixed import LmmResult
+
+__all__ = ["leverage_and_fit", "own_random_columns", "predicted", "residuals"]
+
+Array = NDArray[np.float64]
+INTERVALS = (None, "confidence", "prediction")
+
+
+def predicted(
+    fit: LmmResult, new: pd.DataFrame | None, *, random: bool, interval: str | None, level: float
+) -> pd.Series | pd.DataFrame:
+    """See `LmmResult.predict`."""
+    if interval not in INTERVALS:
+        raise DataError(f"interval must be None, 'confidence' or 'prediction', not {interval!r}")
+    rows = _own_rows(fit) if new is None else _new_rows(fit, new)
+    mean = rows.x @ fit.engine.beta
+    if random:
+        mean = mean + _random_part(fit, rows)
+    if interval is None:
+        return pd.Series(mean, index=rows.index, name="predicted")
+    variance, df = _variance(fit, rows, random=random, row=interval == "prediction")
+    half = t_limit(df, level) * np.sqrt(variance)
+    return pd.DataFrame(
+        {
+            "estimate": mean,
+            "std_error": np.sqrt(variance),
+            "conf_low": mean - half,
+            "conf_high": mean + half,
+        },
+        index=rows.index,
+    )
+
+
+class _Rows:
+    """Columns of some rows in their own units."""
+
+    def __init__(self, x: Array, z: list[list[Array]], codes: list[NDArray[np.intp]], index: pd.Index):
+        self.x, self.z, self.codes, self.index = x, z, codes, index
+
+
+def own_random_columns(fit: LmmResult) -> list[list[Array]]:
+    """(n, q) columns of each block for the rows used."""
+    return [
+        [
+            np.column_stack([np.ones(fit.n_obs) if column is None else column for column in block.columns])
+            for block in grouping.blocks
+        ]
+        for grouping in fit.frame.groupings
+    ]
+
+
+def _own_rows(fit: LmmResult) -> _Rows:
+    codes = [grouping.codes for grouping in fit.frame.groupings]
+    return _Rows(_own_x(fit), own_random_columns(fit), codes, pd.Index(fit.frame.rows))
+
+
+def _own_x(fit: LmmResult) -> Array:
+    """X of the rows used, in its own units."""
+    scale = fit.engine.sums.scale
+    x = fit.rows_x
+    if fit.frame.weights is not None:
+        x = x / np.sqrt(fit.frame.weights)[:, None]
+    return x * scale.scale + scale.centre
+
+
+def _new_rows(fit: LmmResult, new: pd.DataFrame) -> _Rows:
+    x = fit.design.matrix(new)[:, fit.kept]
+    return _Rows(x, fit.design.random_columns(new), fit.design.group_codes(new), new.index)
+
+
+def _random_part(fit: LmmResult, rows: _Rows) -> Array:
+    """z'u; 0 for groups that the fit has not seen."""
+    total = np.zeros(len(rows.x))
+    for number, piece in enumerate(fit.engine.sums.pieces):
+        effects = fit.effects.of_block(number)
+        codes = rows.codes[piece.grouping]
+        own = np.einsum("nq,nq->n", rows.z[piece.grouping][piece.block], effects[np.maximum(codes, 0)])
+        total += np.where(codes >= 0, own, 0.0)
+    return total
+
+
+def _variance(fit: LmmResult, rows: _Rows, *, random: bool, row: bool) -> tuple[Array, Array | float]:
+    """Variance of the prediction error, and the degrees of freedom of its limits."""
+    residual = fit.sigma**2 if row else 0.0
+    if random:
+        scale = fit.engine.sums.scale
+        terms = row_terms(fit.effects, (rows.x - scale.centre) / scale.scale, rows.z, rows.codes)
+        unit = fit.sigma**2
+        inverse = fit.engine.optimum.point.inverse
+        fixed = np.einsum("np,pq,nq->n", terms.x_left, inverse, terms.x_left)
+        return unit * (terms.random_variance + fixed) + residual, np.inf
+    variance = np.einsum("np,pq,nq->n", rows.x, fit.inference.covariance, rows.x)
+    if row:
+        for piece, block in zip(fit.engine.sums.pieces, fit.engine.blocks, strict=True):
+            z = rows.z[piece.grouping][piece.block]
+            variance = variance + np.einsum("nq,qr,nr->n", z, block, z)
+        return variance + residual, np.inf
+    known = np.isfinite(rows.x).all(axis=1)
+    df = np.full(len(rows.x), np.nan)
+    if known.any():
+        df[known] = fit.inference.df(rows.x[known])
+    return variance, df
+
+
+def residuals(fit: LmmResult) -> pd.Series:
+    """Response less the fitted value, rows of the fit."""
+    scale = fit.engine.sums.scale
+    y = fit.rows_y if fit.frame.weights is None else fit.rows_y / np.sqrt(fit.frame.weights)
+    observed = y * scale.y_scale + scale.y_centre
+    return pd.Series(observed - fit.predict().to_numpy(), index=pd.Index(fit.frame.rows), name="resid")
+
+
+def leverage_and_fit(fit: LmmResult) -> tuple[Array, Array]:
+    """Leverage of each row used (diagonal of the map from response to fitted values), and the fitted values."""
+    weights = fit.frame.weights
+    z = own_random_columns(fit)
+    if weights is not None:
+        root = np.sqrt(weights)[:, None]
+        z = [[block * root for block in blocks] for blocks in z]
+    codes = [grouping.codes for grouping in fit.frame.groupings]
+    terms = row_terms(fit.effects, fit.rows_x, z, codes)
+    inverse = fit.engine.optimum.point.inverse
+    own = np.einsum("np,pq,nq->n", terms.x_left, inverse, terms.x_left)
+    return terms.random_variance + own, fit.predict().to_numpy()

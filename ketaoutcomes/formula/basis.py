@@ -165,7 +165,7 @@ def full_dummies(expansion: Expansion, factors: set[str]) -> list[dict[str, bool
 
 
 def lay_out(expansion: Expansion, parts: Mapping[str, Part]) -> Basis:
-    """Columns and names of a sum of terms; in an interaction the first part's columns run fastest, as in R."""
+    """Columns and names of a sum of terms; an interaction's first part runs fastest, as in R."""
     factors = {name for name, part in parts.items() if isinstance(part, FactorPart)}
     names: list[str] = []
     layout: list[tuple[Atom, ...]] = []

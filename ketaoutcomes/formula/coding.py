@@ -40,9 +40,9 @@ def codes_of_text(series: pd.Series) -> tuple[NDArray[np.integer], NDArray]:
 def coded(array: pa.Array) -> tuple[NDArray[np.integer], NDArray]:
     """Arrow's dictionary encoding as numpy arrays."""
     found = array.dictionary_encode()
-    codes = found.indices.fill_null(-1) if found.indices.null_count else found.indices
-    labels = found.dictionary.to_numpy(zero_copy_only=False)
-    return codes.to_numpy(zero_copy_only=False), labels.astype(object, copy=False)
+    indices = found.indices.fill_null(-1) if found.indices.null_count else found.indices
+    labels = found.dictionary.to_numpy(zero_copy_only=False).astype(object, copy=False)
+    return small(indices.to_numpy(zero_copy_only=False), len(labels)), labels
 
 
 def codes_of_array(values: NDArray) -> tuple[NDArray[np.intp], NDArray]:

@@ -70,7 +70,8 @@ class Design:
     variables: Mapping[str, Variable] = field(default_factory=dict)
 
     def __repr__(self) -> str:
-        return f"Design({self.formula!r}: {len(self.columns)} columns, groups {[key.name for key in self.groups]})"
+        groups = ", ".join(key.name for key in self.groups)
+        return f"Design({self.formula!r}: {len(self.columns)} columns; groups {groups})"
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -63,7 +63,8 @@ class ModelFrame:
     def __repr__(self) -> str:
         groups = ", ".join(f"{grouping.name} {grouping.n_groups}" for grouping in self.groupings)
         n, p = self.x.shape
-        return f"ModelFrame({self.design.formula!r}: {n} rows, {p} columns; groups {groups}; {self.n_dropped} dropped)"
+        size = f"{n} rows, {p} columns; groups {groups}; {self.n_dropped} dropped"
+        return f"ModelFrame({self.design.formula!r}: {size})"
 
     @cached_property
     def rows(self) -> NDArray[np.intp]:

@@ -152,11 +152,13 @@ def refusal(name: str, value: NDArray, error: Exception, expression: Expression,
     if low is not None and high is not None:
         beyond = int(((value < low) | (value > high)).sum())
         if beyond:
+            lie = "row lies" if beyond == 1 else "rows lie"
             return (
-                f"'{expression.text}' was fitted from {low:g} to {high:g}, and {beyond} "
-                f"{'row lies' if beyond == 1 else 'rows lie'} beyond; {name}(..., extrapolation='extend') goes on there"
+                f"'{expression.text}' reaches from {low:g} to {high:g}, and {beyond} {lie} beyond;"
+                f" {name}(..., extrapolation='extend') goes on there"
             )
-    return f"'{expression.text}' cannot be computed: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
+    reason = (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+    return f"'{expression.text}' cannot be computed: {reason}"
 
 
 def category_settings(expression: Expression) -> tuple[ast.expr, ast.expr | None, list | None]:
@@ -202,9 +204,7 @@ def contrast_matrix(
         if "among the provided levels" in str(error):
             text = f"'{expression.text}': the reference level is not among the levels in the rows used"
         raise FormulaError(text) from error
-    pattern = made.get_factor_format(list(levels), reduced_rank=True).replace("{name}", "")
-    if isinstance(made, known.TreatmentContrasts):
-        pattern = "{field}"
-    elif isinstance(made, known.PolyContrasts):
-        pattern = "{field}"
+    pattern = "{field}"
+    if not isinstance(made, known.TreatmentContrasts | known.PolyContrasts):
+        pattern = made.get_factor_format(list(levels), reduced_rank=True).replace("{name}", "")
     return coding, tuple(pattern.format(field=field) for field in fields)

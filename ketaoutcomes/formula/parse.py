@@ -163,7 +163,7 @@ def right_side(text: str) -> tuple[str, tuple[RandomTerm, ...]]:
     for mark in marks:
         if mark.char == "|" and mark.depth == 0:
             raise FormulaError(
-                "a | stands outside brackets; put brackets round each random term, such as (1 + day | patient_id)"
+                "a | stands outside brackets; write a random term in brackets: (1 + day | patient_id)"
             )
     fixed, random = [], []
     for sign, start, end in pieces(text, marks):

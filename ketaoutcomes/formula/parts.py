@@ -239,6 +239,6 @@ def known_codes(part: FactorPart, codes: NDArray, labels: NDArray) -> NDArray[np
     strange = int(((found < 0) & (codes >= 0)).sum()) if (places[:-1] < 0).any() else 0
     if strange:
         raise FormulaError(
-            f"'{part.name}' has a level in {rows_text(strange)} of the new data that the rows fitted do not have"
+            f"'{part.name}' has a level in {rows_text(strange)} of the new data that no row fitted has"
         )
     return found

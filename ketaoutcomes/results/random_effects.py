@@ -10,14 +10,14 @@ import pandas as pd
 if TYPE_CHECKING:
     from ketaoutcomes.results.mixed import LmmResult
 
-__all__ = ["random_effects"]
+__all__ = ["label_columns", "random_effects"]
 
 
 def random_effects(fit: LmmResult, *, variances: bool) -> dict[str, pd.DataFrame]:
     """One frame per grouping factor, a row per group; see `LmmResult.random_effects`."""
     out = {}
     for number, grouping in enumerate(fit.frame.groupings):
-        frame = _labels(grouping.name, fit.frame.labels[number])
+        frame = label_columns(grouping.name, fit.frame.labels[number])
         for at, piece in enumerate(fit.engine.sums.pieces):
             if piece.grouping != number:
                 continue
@@ -31,7 +31,7 @@ def random_effects(fit: LmmResult, *, variances: bool) -> dict[str, pd.DataFrame
     return out
 
 
-def _labels(name: str, labels: np.ndarray) -> pd.DataFrame:
+def label_columns(name: str, labels: np.ndarray) -> pd.DataFrame:
     """The labels of the groups, a column for each factor that makes them."""
     if len(labels) and isinstance(labels[0], tuple):
         columns = list(zip(*labels, strict=True))

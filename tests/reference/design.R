@@ -25,7 +25,7 @@ for (name in c("clinic", "route", "sex")) {
 
 matrix_of <- function(formula) {
   x <- model.matrix(as.formula(formula), data)
-  list(formula = formula, names = colnames(x), assign = attr(x, "assign"), x = unname(as.matrix(x)))
+  list(formula = formula, names = I(colnames(x)), assign = I(attr(x, "assign")), x = unname(as.matrix(x)))
 }
 fixed <- lapply(list(
   "~ route * sex", "~ day * route + dose + sex", "~ 0 + route", "~ 0 + route + sex", "~ sex + route - 1",

@@ -1,0 +1,85 @@
+"""Type III tests: each term as it would be with sum-to-zero contrasts, whatever the coding that was used."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ketaoutcomes.errors import FormulaError
+from ketaoutcomes.formula.design import Design
+from ketaoutcomes.formula.parts import FactorPart
+
+if TYPE_CHECKING:
+    from ketaoutcomes.results.mixed import LmmResult
+
+__all__ = ["type_three"]
+
+SEED = 20240229  # of rows that only have to be many and different
+
+
+def type_three(fit: LmmResult) -> pd.DataFrame:
+    """F tests of all terms but the intercept.
+
+    A main effect within an interaction is averaged over the other factor's levels with equal
+    weights; a number's effect over the levels of the factors that it interacts with, a factor's
+    effect where the number is 0. A term that the rows cannot tell from others is NaN.
+
+    Source: as lmerTest's type III (Kuznetsova, Brockhoff, Christensen 2017, J. Stat. Softw. 82(13)).
+    """
+    hypotheses = _hypotheses(fit.design)
+    rows = []
+    for term in fit.design.terms:
+        full = hypotheses[list(term.columns)]
+        if not fit.estimable(full).all():
+            rows.append((term.name, np.nan, np.nan, np.nan, np.nan))
+            continue
+        test = fit.joint(full[:, fit.kept])
+        rows.append((term.name, test["num_df"], test["den_df"], test["statistic"], test["p_value"]))
+    return pd.DataFrame(rows, columns=["term", "num_df", "den_df", "statistic", "p_value"])
+
+
+def _hypotheses(design: Design) -> NDArray[np.float64]:
+    """(p, p): row j gives the j-th coefficient under sum-to-zero contrasts."""
+    parts = {
+        name: replace(part, contrasts=_sum_to_zero(len(part.levels)))
+        if isinstance(part, FactorPart) and part.contrasts.shape == (len(part.levels), len(part.levels) - 1)
+        else part
+        for name, part in design.parts.items()
+    }
+    grid = _rows(design)
+    x = design.matrix(grid)
+    summed = replace(design, parts=MappingProxyType(parts)).matrix(grid)
+    turn, *_ = np.linalg.lstsq(x, summed, rcond=None)
+    if np.abs(x @ turn - summed).max(initial=0.0) > 1e-6 * max(1.0, np.abs(summed).max(initial=0.0)):
+        raise FormulaError(
+            "type III tests are not defined for this formula: with other contrasts it would be another model; "
+            "keep every main effect that stands in an interaction"
+        )
+    # x b = summed b_sum with summed = x turn, hence b_sum = turn^-1 b.
+    inverse = np.linalg.pinv(turn)
+    inverse[np.abs(inverse) < 1e-10] = 0.0
+    return inverse
+
+
+def _sum_to_zero(n_levels: int) -> NDArray[np.float64]:
+    return np.vstack([np.eye(n_levels - 1), -np.ones(n_levels - 1)])
+
+
+def _rows(design: Design) -> pd.DataFrame:
+    """Rows that spread over all levels and ranges, enough to tell all columns apart."""
+    random = np.random.default_rng(SEED)
+    levels = [len(v.levels) for v in design.variables.values() if v.kind == "factor"]
+    n = 20 * len(design.columns) + 20 * int(np.prod(levels, dtype=float).clip(max=500))
+    columns = {}
+    for name, variable in design.variables.items():
+        if variable.kind == "factor":
+            chosen = random.integers(0, len(variable.levels), n)
+            columns[name] = pd.Series([variable.levels[i] for i in chosen])
+        else:
+            columns[name] = random.uniform(variable.minimum, variable.maximum, n)
+    return pd.DataFrame(columns, index=range(n))

@@ -1,0 +1,196 @@
+"""Whether a mixed model fits, and which groups carry it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from ketaoutcomes.draw.labels import count
+from ketaoutcomes.engine.influence import group_deletion
+from ketaoutcomes.errors import DataError
+from ketaoutcomes.results.base import Result
+from ketaoutcomes.results.mixed_words import significant
+from ketaoutcomes.results.prediction import leverage_and_fit, own_random_columns
+
+if TYPE_CHECKING:
+    from ketaoutcomes.results.mixed import LmmResult
+
+__all__ = ["DiagnosticsResult", "diagnostics"]
+
+LARGE_RESIDUAL = 3.0
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class DiagnosticsResult(Result):
+    """Residuals, leverage and influence of a mixed model.
+
+    `.table` is a summary: `measure`, `value`, `n`. The frames below have a row per row or per group
+    of the data: not for release.
+
+    Attributes
+    ----------
+    rows_by_patient : DataFrame
+        For each row used: `row` (position in the data), `fitted`, `residual`, `marginal_residual`,
+        `scaled` (residual divided by its standard deviation sigma sqrt((1 - leverage) / weight)), `leverage`.
+    groups_by_patient : DataFrame
+        For each group: its label, `n_rows`, `cook`, and `without <term>`: the coefficient without it, with
+        the variances held.
+    effects_by_patient : DataFrame
+        `effect`, `value`: predicted effects divided by their standard deviation.
+    group : str
+        Whose deletion it is.
+    """
+
+    rows_by_patient: pd.DataFrame
+    groups_by_patient: pd.DataFrame
+    effects_by_patient: pd.DataFrame
+    group: str
+
+    @property
+    def rows(self) -> pd.DataFrame:
+        return self.rows_by_patient
+
+    @property
+    def groups(self) -> pd.DataFrame:
+        return self.groups_by_patient
+
+    @property
+    def effects(self) -> pd.DataFrame:
+        return self.effects_by_patient
+
+    def readable(self) -> tuple[pd.DataFrame, tuple[str, ...]]:
+        """The summary as text."""
+        table = self.table
+        frame = pd.DataFrame(
+            {
+                "measure": table["measure"],
+                "value": [significant(value, 3) for value in table["value"]],
+                "of": [count(n) for n in table["n"]],
+            }
+        )
+        return frame, ("measure",)
+
+    def plot(self, ax=None, *, title=None):
+        """Four panels: residuals by fitted value, two normal quantile plots, and influence."""
+        from ketaoutcomes.draw.diagnostics import diagnostics as draw
+
+        plural = "patients" if self.group == "patient_id" else f"groups of {self.group}"
+        return draw(self.rows, self.groups, self.effects, ax, title=title, group=plural)
+
+
+def diagnostics(fit: LmmResult, group: str | None = None) -> DiagnosticsResult:
+    """See `LmmResult.diagnostics`; `group` is the grouping factor to delete, the finest by default."""
+    names = [grouping.name for grouping in fit.frame.groupings]
+    if group is not None and group not in names:
+        raise DataError(f"group must be one of {', '.join(names)}, not {group!r}")
+    number = fit.engine.sums.tree.chain[0][0] if group is None else names.index(group)
+    rows = _rows(fit)
+    groups = _groups(fit, number)
+    return DiagnosticsResult(
+        title=f"Diagnostics of {fit.formula}",
+        table=_summary(fit, rows, groups, names[number]),
+        notes=(
+            "Residuals are conditional: response less the fitted value with the random effects. Scaled ones "
+            "are divided by their standard deviation.",
+            f"Cook's distance and the coefficients without a group of {names[number]}: with the variances held, "
+            "in closed form.",
+            *(() if groups["cook"].notna().any() else ("Deletion is not available for this crossed factor.",)),
+        ),
+        definitions=(
+            (
+                "Cook's distance",
+                "shift of all coefficients when a group is left out, in units of their covariance, "
+                "per coefficient",
+                "Cook 1977; Christensen, Pearson, Johnson 1992",
+            ),
+        ),
+        provenance={**fit.provenance, "function": "diagnostics"},
+        rows_by_patient=rows,
+        groups_by_patient=groups,
+        effects_by_patient=_effects(fit),
+        group=names[number],
+    )
+
+
+def _rows(fit: LmmResult) -> pd.DataFrame:
+    leverage, fitted = leverage_and_fit(fit)
+    residual = fit.resid.to_numpy()
+    marginal = residual + fitted - fit.predict(random=False).to_numpy()
+    weights = 1.0 if fit.frame.weights is None else fit.frame.weights
+    spread = fit.sigma * np.sqrt(np.maximum(1.0 - leverage, 0.0) / weights)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # A row that the fit must pass through has no residual to judge.
+        scaled = np.where(leverage < 1.0 - 1e-10, residual / spread, np.nan)
+    return pd.DataFrame(
+        {
+            "row": fit.frame.rows,
+            "fitted": fitted,
+            "residual": residual,
+            "marginal_residual": marginal,
+            "scaled": scaled,
+            "leverage": leverage,
+        }
+    )
+
+
+def _groups(fit: LmmResult, number: int) -> pd.DataFrame:
+    from ketaoutcomes.results.random_effects import label_columns
+
+    grouping = fit.frame.groupings[number]
+    z = own_random_columns(fit)
+    if fit.frame.weights is not None:
+        root = np.sqrt(fit.frame.weights)[:, None]
+        z = [[block * root for block in blocks] for blocks in z]
+    codes = [each.codes for each in fit.frame.groupings]
+    made = group_deletion(fit.effects, number, fit.rows_x, fit.rows_y, z, codes)
+    frame = label_columns(grouping.name, fit.frame.labels[number])
+    frame["n_rows"] = np.bincount(grouping.codes, minlength=grouping.n_groups)
+    frame["cook"] = np.nan if made is None else made.cook
+    for j, term in enumerate(fit.terms):
+        frame[f"without {term}"] = np.nan if made is None else made.beta[:, j]
+    return frame
+
+
+def _effects(fit: LmmResult) -> pd.DataFrame:
+    frames = []
+    several = len(fit.frame.groupings) > 1
+    for at, piece in enumerate(fit.engine.sums.pieces):
+        grouping = fit.frame.groupings[piece.grouping]
+        values = fit.effects.of_block(at)
+        for j, name in enumerate(grouping.blocks[piece.block].names):
+            spread = values[:, j].std(ddof=1)
+            scaled = values[:, j] / spread if spread > 0 else np.full(len(values), np.nan)
+            label = f"{name} by {grouping.name}" if several else name
+            frames.append(pd.DataFrame({"effect": label, "value": scaled}))
+    return pd.concat(frames, ignore_index=True)
+
+
+def _summary(fit: LmmResult, rows: pd.DataFrame, groups: pd.DataFrame, name: str) -> pd.DataFrame:
+    scaled = rows["scaled"].to_numpy()
+    known = np.isfinite(scaled)
+    cook = groups["cook"].to_numpy()
+    some = np.isfinite(cook)
+    threshold = 4.0 / len(groups)
+    lines = [
+        (f"share of |scaled residuals| above {LARGE_RESIDUAL:g}", (np.abs(scaled[known]) > LARGE_RESIDUAL).mean()
+         if known.any() else np.nan, int(known.sum())),
+        ("largest |scaled residual|", np.abs(scaled[known]).max(initial=0.0) if known.any() else np.nan,
+         int(known.sum())),
+        ("largest leverage", rows["leverage"].max(), len(rows)),
+        (f"largest Cook's distance of a group of {name}", cook[some].max() if some.any() else np.nan,
+         int(some.sum())),
+        (f"groups of {name} with Cook's distance above 4/m = {threshold:.2g}",
+         float((cook[some] > threshold).sum()) if some.any() else np.nan, int(some.sum())),
+        ("largest shift of a coefficient, in standard errors, when a group is left out", _largest_shift(fit, groups),
+         int(some.sum())),
+    ]  # fmt: skip
+    return pd.DataFrame(lines, columns=["measure", "value", "n"])
+
+
+def _largest_shift(fit: LmmResult, groups: pd.DataFrame) -> float:
+    columns = [f"without {term}" for term in fit.terms]
+    shift = np.abs(groups[columns].to_numpy() - fit.engine.beta) / fit.bse.to_numpy()
+    return float(np.nanmax(shift)) if np.isfinite(shift).any() else float("nan")

@@ -35,6 +35,7 @@ _WHERE = {
     "response_rates": "ketaoutcomes.analysis.response",
     "side_effect_rates": "ketaoutcomes.analysis.safety",
     "time_to_response": "ketaoutcomes.analysis.timing",
+    "lmm": "ketaoutcomes.analysis.mixed",
     "trajectory": "ketaoutcomes.analysis.trajectory",
     "monthly_report": "ketaoutcomes.report.monthly",
 }

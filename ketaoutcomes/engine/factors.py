@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import block_diag
 
 from ketaoutcomes.engine.sums import Sums
 
@@ -92,14 +91,14 @@ def unpacked(factors: Sequence[BlockFactor], theta: Array) -> list[Array]:
 
 def level_factors(sums: Sums, matrices: Sequence[Array]) -> list[Array]:
     """L of each level: the blocks side by side, repeated for each group where factors are crossed."""
-    out: list[Array] = []
-    for level in range(len(sums.levels)):
-        parts = [
-            matrix if piece.repeat == 1 else np.kron(matrix, np.eye(piece.repeat))
-            for piece, matrix in zip(sums.pieces, matrices, strict=True)
-            if piece.level == level
-        ]
-        out.append(block_diag(*parts))
+    sizes = [0] * len(sums.levels)
+    for piece in sums.pieces:
+        sizes[piece.level] += piece.q * piece.repeat
+    out = [np.zeros((size, size)) for size in sizes]
+    for piece, matrix in zip(sums.pieces, matrices, strict=True):
+        own = slice(piece.start, piece.start + piece.q * piece.repeat)
+        whole = matrix if piece.repeat == 1 else np.kron(matrix, np.eye(piece.repeat))
+        out[piece.level][own, own] = whole
     return out
 
 

@@ -18,6 +18,9 @@ __all__ = ["Estimate", "fit_lmm", "refit"]
 
 Array = NDArray[np.float64]
 
+EXACT = 1e-13  # share of the response's variation that is rounding
+EXACT_WORDS = "the response is fitted exactly, so that no residual variance can be estimated"
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -133,6 +136,7 @@ def fit_lmm(
         raise FormulaError(
             f"{sums.n} rows cannot tell {sums.p} coefficients apart; use fewer terms or more rows"
         )
+    _check_residual(sums)
     return refit(sums, reml=reml), x
 
 
@@ -140,9 +144,8 @@ def refit(sums: Sums, *, reml: bool, start: Array | None = None) -> Estimate:
     """Fit from cross-products that are there already; see `fit_lmm`."""
     found = optimum(sums, reml=reml, start=start)
     point, scale = found.point, sums.scale
-    explained = point.variance * sums.n / max(float(sums.cross[-1, -1]), np.finfo(float).tiny)
-    if explained < 1e-13:
-        raise DataError("the response is fitted exactly, so that no residual variance can be estimated")
+    if point.variance * sums.n < EXACT * float(sums.cross[-1, -1]):
+        raise DataError(EXACT_WORDS)
     if not found.converged:
         raise ConvergenceError(
             f"no optimum was found in {found.n_evaluations} evaluations (one more step would still change "
@@ -163,6 +166,14 @@ def refit(sums: Sums, *, reml: bool, start: Array | None = None) -> Estimate:
         _directions(found, sums, matrices), float(deviance), reml, found.converged, gradient,
         found.n_evaluations, sums, found,
     )  # fmt: skip
+
+
+def _check_residual(sums: Sums) -> None:
+    """Least squares must leave something of the response."""
+    fixed = sums.cross[sums.n_dense :, sums.n_dense :]
+    explained = fixed[:-1, -1] @ np.linalg.solve(fixed[:-1, :-1], fixed[:-1, -1])
+    if fixed[-1, -1] - explained < EXACT * fixed[-1, -1]:
+        raise DataError(EXACT_WORDS)
 
 
 def _directions(found: Optimum, sums: Sums, matrices: Sequence[Array]) -> tuple[Array, ...]:

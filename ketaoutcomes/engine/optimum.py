@@ -14,7 +14,7 @@ from ketaoutcomes.engine.information import scoring_step
 from ketaoutcomes.engine.sums import Sums
 from ketaoutcomes.errors import ConvergenceError
 
-__all__ = ["Optimum", "optimum"]
+__all__ = ["Optimum", "newton_step", "optimum"]
 
 Array = NDArray[np.float64]
 
@@ -115,7 +115,7 @@ class _Search:
             point = self.scored(factors, point)
         decrement, converged = np.inf, False
         for _ in range(MOST_STEPS):
-            step, decrement, curved = _newton_step(point)
+            step, decrement, curved = newton_step(point)
             if decrement < CLOSE_ENOUGH and curved:
                 converged = True
                 break
@@ -211,7 +211,7 @@ def _root(factor: BlockFactor, entries: Array) -> Array:
     return root[list(factor.rows), list(factor.columns)]
 
 
-def _newton_step(point: Point) -> tuple[Array, float, bool]:
+def newton_step(point: Point) -> tuple[Array, float, bool]:
     """Step, what it promises to take off the criterion, and whether the surface curves upwards."""
     if not len(point.theta):
         return np.zeros(0), 0.0, True

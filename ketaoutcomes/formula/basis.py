@@ -9,7 +9,8 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from ketaoutcomes.formula.parts import FactorPart, Filled, Part, level_text
+from ketaoutcomes.formula.coding import level_text
+from ketaoutcomes.formula.parts import FactorPart, Filled, Part
 from ketaoutcomes.formula.terms import Expansion
 
 __all__ = ["Atom", "Basis", "Term", "full_dummies", "lay_out"]

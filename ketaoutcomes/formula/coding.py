@@ -8,7 +8,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-__all__ = ["codes_of_array", "codes_of_text", "level_order", "match_codes", "small", "used_only"]
+__all__ = [
+    "codes_of_array",
+    "codes_of_text",
+    "level_order",
+    "level_text",
+    "match_codes",
+    "small",
+    "used_only",
+]
 
 GLANCE = 1000
 """Rows that are looked at to see whether equal values stand together."""
@@ -100,3 +108,12 @@ def match_codes(labels: NDArray, known: tuple | NDArray) -> NDArray[np.intp]:
     """Place of each label among known ones; -1 where it is not."""
     places = {label: place for place, label in enumerate(known)}
     return np.array([places.get(label, -1) for label in labels.tolist()], dtype=np.intp)
+
+
+def level_text(level) -> str:
+    """A level in a column's name, as R writes it."""
+    if isinstance(level, bool | np.bool_):
+        return "TRUE" if level else "FALSE"
+    if isinstance(level, float):
+        return f"{level:.15g}"
+    return str(level)

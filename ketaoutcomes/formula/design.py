@@ -14,7 +14,7 @@ from ketaoutcomes.formula.columns import Column, check_frame, read_columns
 from ketaoutcomes.formula.grouping import GroupKey
 from ketaoutcomes.formula.parts import FactorPart, Part, encode
 
-__all__ = ["Design", "Term", "Variable", "variable_of"]
+__all__ = ["Design", "Term", "Variable", "variables_of"]
 
 
 @dataclass(frozen=True)
@@ -143,6 +143,19 @@ class Design:
             basis.fill(np.empty((len(new), len(basis.names)), order="F"), self.parts, rows.__getitem__)
             for basis in bases
         ]
+
+
+def variables_of(
+    basis: Basis, columns: Mapping[str, Column], parts: Mapping[str, Part]
+) -> dict[str, Variable]:
+    """Describe the columns of the data that a basis needs, from complete rows."""
+    used = dict.fromkeys(name for term in basis.terms for name in term.variables)
+    return {
+        name: variable_of(
+            columns[name], [parts[part] for part in basis.parts if name in parts[part].variables]
+        )
+        for name in used
+    }
 
 
 def variable_of(column: Column, parts: Iterable[Part]) -> Variable:

@@ -5,23 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ketaoutcomes.engine.groups import Block, Grouping
+from ketaoutcomes.engine.groups import Grouping
 from ketaoutcomes.errors import FormulaError
 from ketaoutcomes.formula.allowed import read_expression
-from ketaoutcomes.formula.basis import Basis, lay_out
-from ketaoutcomes.formula.columns import Column, check_frame, read_columns, rows_text
-from ketaoutcomes.formula.design import Design, variable_of
+from ketaoutcomes.formula.basis import lay_out
+from ketaoutcomes.formula.columns import Column, check_frame, read_columns
+from ketaoutcomes.formula.design import Design, variables_of
+from ketaoutcomes.formula.effects import learn_grouping
 from ketaoutcomes.formula.functions import evaluate
-from ketaoutcomes.formula.grouping import learn_groups
 from ketaoutcomes.formula.parts import Filled, Part, learn_part
 from ketaoutcomes.formula.plan import Plan, plan_of
-from ketaoutcomes.formula.terms import Expansion
+from ketaoutcomes.formula.rows import check_weights, complete_rows, read_weights
 
 __all__ = ["ModelFrame", "model_frame"]
 
@@ -117,89 +116,13 @@ def model_frame(formula: str, data: pd.DataFrame, *, weights=None) -> ModelFrame
     y = response(plan, columns)
     parts, rows = learn(plan, columns)
     fixed = lay_out(plan.fixed, parts)
-    blocks = tuple(tuple(block_basis(block, parts) for block in group.blocks) for group in plan.groups)
-    groupings, labels, keys = [], [], []
-    for group, bases in zip(plan.groups, blocks, strict=True):
-        codes, key = learn_groups(group.factors, columns)
-        label = key.labels()
-        check_effects(key.name, bases, len(label))
-        groupings.append(
-            Grouping(
-                key.name, codes, len(label), tuple(block_of(basis, parts, rows, n_rows) for basis in bases)
-            )
-        )
-        labels.append(label)
-        keys.append(key)
-    used = dict.fromkeys(name for term in fixed.terms for name in term.variables)
-    variables = {
-        name: variable_of(
-            columns[name], [parts[part] for part in fixed.parts if name in parts[part].variables]
-        )
-        for name in used
-    }
-    design = Design(
-        formula,
-        plan.response,
-        fixed,
-        blocks,
-        tuple(keys),
-        MappingProxyType(parts),
-        MappingProxyType(variables),
+    groupings, labels, keys, blocks = zip(
+        *(learn_grouping(group, columns, parts, rows, n_rows=n_rows) for group in plan.groups), strict=True
     )
+    variables = variables_of(fixed, columns, parts)
+    design = Design(formula, plan.response, fixed, blocks, keys, parts, variables)
     x = fixed.fill(np.empty((n_rows, len(fixed.names)), order="F"), parts, rows.__getitem__)
-    return ModelFrame(
-        design, y, x, weight, tuple(groupings), tuple(labels), len(data), kept, MappingProxyType(dropped)
-    )
-
-
-def complete_rows(
-    columns: Mapping[str, Column], n_rows: int
-) -> tuple[NDArray[np.intp] | None, dict[str, int]]:
-    """Positions of the rows without a missing value (None: all), and the gaps of each column."""
-    dropped = {column.name: column.n_missing for column in columns.values() if column.missing is not None}
-    if not dropped:
-        return None, {}
-    missing = np.zeros(n_rows, dtype=bool)
-    for column in columns.values():
-        if column.missing is not None:
-            missing |= column.missing
-    if missing.all():
-        gaps = ", ".join(f"{name} in {count}" for name, count in dropped.items())
-        raise FormulaError(
-            f"no row has all that the formula needs; of {rows_text(n_rows)} these lack: {gaps}"
-        )
-    return np.flatnonzero(~missing), dropped
-
-
-def read_weights(weights, data: pd.DataFrame, columns: Mapping[str, Column]) -> Column | None:
-    """The weights as a column."""
-    if weights is None:
-        return None
-    if isinstance(weights, str):
-        column = columns.get(weights) or read_columns(data, [weights])[weights]
-    else:
-        if isinstance(weights, pd.Series) and not weights.index.equals(data.index):
-            raise FormulaError("the weights have another index than the data")
-        if np.shape(weights) != (len(data),):
-            raise FormulaError(
-                f"the weights have shape {np.shape(weights)}; the data have {rows_text(len(data))}"
-            )
-        column = read_columns(pd.DataFrame({"weights": weights}), ["weights"])["weights"]
-    if not column.is_number:
-        raise FormulaError(f"the weights '{column.name}' are not numbers")
-    return column
-
-
-def check_weights(column: Column | None) -> NDArray[np.float64] | None:
-    """Weights of the rows used."""
-    if column is None:
-        return None
-    wrong = int((column.values <= 0).sum())
-    if wrong:
-        raise FormulaError(
-            f"the weights '{column.name}' are zero or less in {rows_text(wrong)}; they must be above 0"
-        )
-    return np.array(column.values, dtype=np.float64)
+    return ModelFrame(design, y, x, weight, groupings, labels, len(data), kept, dropped)
 
 
 def response(plan: Plan, columns: Mapping[str, Column]) -> NDArray[np.float64]:
@@ -228,31 +151,3 @@ def learn(plan: Plan, columns: Mapping[str, Column]) -> tuple[dict[str, Part], d
     for piece in plan.pieces:
         parts[piece.name], rows[piece.name] = learn_part(piece, columns)
     return parts, rows
-
-
-def block_basis(expansion: Expansion, parts: Mapping[str, Part]) -> Basis:
-    """Columns of one block of random effects."""
-    return lay_out(expansion, {piece.name: parts[piece.name] for term in expansion.terms for piece in term})
-
-
-def block_of(basis: Basis, parts: Mapping[str, Part], rows: Mapping[str, Filled], n_rows: int) -> Block:
-    """A block with columns of its own, for the frame's and the matrix's may change."""
-    columns = []
-    for name, atoms in zip(basis.names, basis.layout, strict=True):
-        one = Basis((name,), (atoms,), ())
-        columns.append(
-            one.fill(np.empty((n_rows, 1), order="F"), parts, rows.__getitem__)[:, 0] if atoms else None
-        )
-    return Block(basis.names, tuple(columns))
-
-
-def check_effects(group: str, bases: tuple[Basis, ...], n_groups: int) -> None:
-    """The random effects of one grouping factor must differ, and there must be groups."""
-    names = [name for basis in bases for name in basis.names]
-    for name in names:
-        if names.count(name) > 1:
-            raise FormulaError(
-                f"the random effect {name} stands {names.count(name)} times for {group}; once is enough"
-            )
-    if n_groups < 2:
-        raise FormulaError(f"{group} has one group in the rows used; a random term needs two at least")

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ketaoutcomes.errors import FormulaError
 from ketaoutcomes.formula.allowed import BINARY, COMPARE, CONTRASTS, PLAIN, STATEFUL, UNARY, Expression
+from ketaoutcomes.formula.coding import level_text
 
 __all__ = ["category_settings", "contrast_matrix", "evaluate"]
 
@@ -207,4 +208,4 @@ def contrast_matrix(
     pattern = "{field}"
     if not isinstance(made, known.TreatmentContrasts | known.PolyContrasts):
         pattern = made.get_factor_format(list(levels), reduced_rank=True).replace("{name}", "")
-    return coding, tuple(pattern.format(field=field) for field in fields)
+    return coding, tuple(pattern.format(field=level_text(field)) for field in fields)

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from ketaoutcomes.errors import FormulaError
 from ketaoutcomes.formula.allowed import Expression, read_expression
-from ketaoutcomes.formula.coding import codes_of_array, level_order, match_codes, small
+from ketaoutcomes.formula.coding import codes_of_array, level_order, level_text, match_codes, small
 from ketaoutcomes.formula.columns import Column, rows_text
 from ketaoutcomes.formula.functions import State, category_settings, contrast_matrix, evaluate
 from ketaoutcomes.formula.terms import Piece
 
-__all__ = ["FactorPart", "Filled", "NumberPart", "Part", "encode", "learn_part", "level_text"]
+__all__ = ["FactorPart", "Filled", "NumberPart", "Part", "encode", "learn_part"]
 
 MOST_LEVELS = 1000
 """Of a factor outside the group of a random term; beyond, an id was meant as a group."""
@@ -80,15 +80,6 @@ class Filled:
 
     values: NDArray
     missing: NDArray[np.bool_] | None = None
-
-
-def level_text(level) -> str:
-    """A level in a column's name, as R writes it."""
-    if isinstance(level, bool | np.bool_):
-        return "TRUE" if level else "FALSE"
-    if isinstance(level, float):
-        return f"{level:.15g}"
-    return str(level)
 
 
 def learn_part(piece: Piece, columns: Mapping[str, Column]) -> tuple[Part, Filled]:

@@ -64,9 +64,7 @@ def expand(text: str) -> Expansion:
     """
     if any(mark.char == "." and is_alone(text, mark.at) for mark in scan(text)):
         raise FormulaError("'.' for all other columns is not read here; name the columns")
-    for power in POWER.findall(text):
-        if int(power) > HIGHEST_POWER:
-            raise FormulaError(f"a bracket is raised to the power {power}; {HIGHEST_POWER} is the highest")
+    check_powers(text)
     parsed = read(text)
     intercept = False
     found = []
@@ -92,6 +90,21 @@ def expand(text: str) -> Expansion:
         for factors in found
     ]
     return Expansion(intercept, tuple(sorted(terms, key=len)))
+
+
+def check_powers(text: str) -> None:
+    """A power is of a bracket of terms, (a + b)^2; R silently reads day^2 as day."""
+    marks = scan(text)
+    for before, mark, after in zip([None, *marks], marks, [*marks[1:], None], strict=False):
+        doubled = mark.char == "*" and after is not None and (after.at, after.char) == (mark.at + 1, "*")
+        if mark.char != "^" and not doubled:
+            continue
+        base = text[: mark.at].rstrip()
+        if before is None or before.char != ")" or before.at != len(base) - 1:
+            raise FormulaError("a power outside I( ) is one of interactions; a square is written I(day ** 2)")
+    for power in POWER.findall(text):
+        if int(power) > HIGHEST_POWER:
+            raise FormulaError(f"a bracket is raised to the power {power}; {HIGHEST_POWER} is the highest")
 
 
 def is_alone(text: str, at: int) -> bool:

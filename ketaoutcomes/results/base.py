@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from html import escape
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -29,16 +30,21 @@ def provenance_of(function: str, fingerprint: str, arguments: Mapping[str, Any])
     arguments : mapping
         All arguments but the cohort.
     """
-    try:
-        installed = version("ketaoutcomes")
-    except PackageNotFoundError:
-        installed = "not installed"
     return {
         "function": function,
         "arguments": dict(arguments),
         "cohort": fingerprint,
-        "ketaoutcomes": installed,
+        "ketaoutcomes": _installed(),
     }
+
+
+@cache
+def _installed() -> str:
+    """The package's version; its record is a file that need not be read for each result."""
+    try:
+        return version("ketaoutcomes")
+    except PackageNotFoundError:
+        return "not installed"
 
 
 @dataclass(frozen=True, eq=False, repr=False)

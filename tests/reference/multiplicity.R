@@ -44,14 +44,14 @@ general <- matrix(c(1, .62, -.31, .18, .62, 1, .11, .44, -.31, .11, 1, .27, .18,
 pairs <- local({
   a <- rbind(c(1, -1, 0), c(1, 0, -1), c(0, 1, -1)); v <- a %*% diag(c(1, .4, .25)) %*% t(a); cov2cor(v)
 })
-algorithm <- GenzBretz(maxpts = 4e6, abseps = 2e-7, releps = 0)
+algorithm <- GenzBretz(maxpts = 1e6, abseps = 1e-6, releps = 0)
 largest <- function(name, r, df, cuts) list(
   name = name, correlation = r, df = if (df == 0) "Inf" else df,
   tails = lapply(cuts, function(x) {
     inside <- pmvt(rep(-x, nrow(r)), rep(x, nrow(r)), df = df, corr = r, algorithm = algorithm)
     list(cut = x, tail = 1 - as.numeric(inside), error = attr(inside, "error"))
   }),
-  quantile = qmvt(0.95, tail = "both.tails", df = df, corr = r, algorithm = algorithm)$quantile
+  quantile = qmvt(0.95, tail = "both.tails", df = df, corr = r)$quantile
 )
 cuts <- c(0.8, 2, 2.7, 4)
 families <- list(

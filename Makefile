@@ -47,8 +47,9 @@ bench: $(VENV)/.ready  ## measure speed against the peers that are installed
 docs: $(VENV)/.ready  ## write docs/data.md and docs/definitions.md anew from the schema and the catalog
 	@$(BIN)/python tools/write_docs.py docs
 
-reference:  ## make the reference values anew (needs R with survival and jsonlite)
-	@command -v Rscript >/dev/null || { echo "R is needed: apt install r-base-core r-cran-survival r-cran-jsonlite"; exit 1; }
+reference:  ## make the reference values anew (needs R; the packages stand in its message)
+	@command -v Rscript >/dev/null || { echo "R is needed: apt install r-base-core r-cran-survival r-cran-jsonlite r-cran-nlme" \
+		"r-cran-lme4 r-cran-lmertest r-cran-pbkrtest r-cran-emmeans r-cran-multcomp r-cran-mvtnorm"; exit 1; }
 	@cd tests/reference && for script in *.R; do \
 		name=$$(basename $$script .R); echo "$$script -> tests/reference/$$name.json"; \
 		Rscript $$script > $$name.new || { rm -f $$name.new; exit 1; }; \

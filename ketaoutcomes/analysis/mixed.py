@@ -12,7 +12,8 @@ from ketaoutcomes.engine.lmm import fit_lmm
 from ketaoutcomes.errors import FormulaError
 from ketaoutcomes.formula.frame import model_frame
 from ketaoutcomes.results.base import provenance_of
-from ketaoutcomes.results.mixed import DF_METHODS, LmmResult, small_sample, tested
+from ketaoutcomes.results.mixed import LmmResult
+from ketaoutcomes.results.mixed_fit import DF_METHODS, small_sample, tested
 from ketaoutcomes.results.mixed_words import METHOD_WORDS, model_notes
 
 __all__ = ["lmm"]

@@ -26,7 +26,15 @@ from ketaoutcomes.engine.factors import level_factors
 from ketaoutcomes.engine.optimum import newton_step
 from ketaoutcomes.engine.sums import Sums
 
-__all__ = ["Constrained", "Root", "State", "columns_with", "free_root", "root_with_correlation", "root_with_sd"]
+__all__ = [
+    "Constrained",
+    "Root",
+    "State",
+    "columns_with",
+    "free_root",
+    "root_with_correlation",
+    "root_with_sd",
+]
 
 Array = NDArray[np.float64]
 
@@ -188,12 +196,17 @@ class Constrained:
         """Least deviance, without the constants of scaling, and where it is; None if it is not found."""
         point = self._at(self._packed(start))
         for _ in range(MOST_STEPS):
-            if point is None or (np.abs(point.theta[self.lengths]) < AT_EDGE * np.exp(point.state.tau / 2.0)).any():
+            if (
+                point is None
+                or (np.abs(point.theta[self.lengths]) < AT_EDGE * np.exp(point.state.tau / 2.0)).any()
+            ):
                 return None
             step, decrement, curved = newton_step(point)
             if decrement < CLOSE_ENOUGH and curved:
                 return point.value, point.state
-            after = self._shorter(point, step, decrement) if decrement >= CLOSE_ENOUGH else self._escape(point)
+            after = (
+                self._shorter(point, step, decrement) if decrement >= CLOSE_ENOUGH else self._escape(point)
+            )
             if after is None:
                 return (point.value, point.state) if decrement < 1e-8 else None
             point = after
@@ -223,7 +236,8 @@ class Constrained:
         direction = np.linalg.eigh(point.hessian)[1][:, 0]
         for size in (0.3, 0.1, 0.03):
             for way in (size, -size):
-                after = self._at(point.theta + way * direction)
+                theta = point.theta + way * direction
+                after = self._at(theta) if (theta[self.lengths] > 0.0).all() else None
                 if after is not None and after.value < point.value - 1e-10:
                     return after
         return None
@@ -247,11 +261,17 @@ class Constrained:
         except np.linalg.LinAlgError:
             return None
         inverse_variance = np.exp(-tau)
-        value = sums.n * (np.log(2.0 * np.pi) + tau) + float(parts.log_determinant.value) + rest * inverse_variance
+        value = (
+            sums.n * (np.log(2.0 * np.pi) + tau)
+            + float(parts.log_determinant.value)
+            + rest * inverse_variance
+        )
         if not (np.isfinite(value) and rest > 0):
             return None
         n_g = len(first)
-        by = np.append(parts.log_determinant.first + first * inverse_variance, sums.n - rest * inverse_variance)
+        by = np.append(
+            parts.log_determinant.first + first * inverse_variance, sums.n - rest * inverse_variance
+        )
         twice = np.empty((n_g + 1, n_g + 1))
         twice[:-1, :-1] = _symmetric(parts.log_determinant.second + second * inverse_variance)
         twice[:-1, -1] = twice[-1, :-1] = -first * inverse_variance

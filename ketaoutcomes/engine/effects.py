@@ -118,6 +118,7 @@ class Effects:
 
     def _pair(self, level: int, a: int, b: int, zero: Array) -> Array:
         """Conditional covariance of two effects of every group, by polarisation of `variance_up`."""
+
         def variance(*ones: int) -> Array:
             z = zero.copy()
             for one in ones:

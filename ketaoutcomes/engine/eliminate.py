@@ -155,7 +155,9 @@ class _Target:
         self.rows, self.total, self.parents = rows, total, parents
         self.starts = np.concatenate([[0], np.cumsum(sizes)]).astype(int)
 
-    def add(self, key: tuple[int, ...], a: Array, b: Array, sign: float, groups: slice, *, both: bool) -> None:
+    def add(
+        self, key: tuple[int, ...], a: Array, b: Array, sign: float, groups: slice, *, both: bool
+    ) -> None:
         """Add sign times a'b (plus b'a if `both`); a and b are (j, width, groups)."""
         own = self.starts[-1]
         product = gram(a[:, own:], b[:, own:])

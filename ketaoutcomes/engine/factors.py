@@ -16,7 +16,16 @@ from numpy.typing import NDArray
 
 from ketaoutcomes.engine.sums import Sums
 
-__all__ = ["BlockFactor", "covariances", "full_rank", "level_factors", "packed", "reduced", "to_theta", "unpacked"]
+__all__ = [
+    "BlockFactor",
+    "covariances",
+    "full_rank",
+    "level_factors",
+    "packed",
+    "reduced",
+    "to_theta",
+    "unpacked",
+]
 
 Array = NDArray[np.float64]
 

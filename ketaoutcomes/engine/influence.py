@@ -147,7 +147,9 @@ def _without(effects: Effects, taken: Array) -> tuple[Array, Array]:
     values = np.linalg.eigvalsh(a)
     regular = values[:, 0] > 1e-10 * values[:, -1]
     beta = np.full((len(a), len(point.beta)), np.nan)
-    beta[regular] = np.linalg.solve(a[regular], np.moveaxis(left[:-1, -1], 1, 0)[regular][:, :, None])[:, :, 0]
+    beta[regular] = np.linalg.solve(a[regular], np.moveaxis(left[:-1, -1], 1, 0)[regular][:, :, None])[
+        :, :, 0
+    ]
     moved = beta - point.beta
     size = np.einsum("ki,ij,kj->k", moved, whole[:-1, :-1], moved)
     return beta, size / (len(point.beta) * point.variance)

@@ -194,7 +194,9 @@ def _check(x: Array, y: Array, groupings: Sequence[Grouping]) -> None:
     if not (np.isfinite(y).all() and np.isfinite(x).all()):
         raise DataError("the model's columns must be finite")
     if np.ptp(y) <= 1e-12 * np.abs(y).max(initial=0.0):
-        raise DataError(f"the response has the same value in all {n} rows, so that nothing varies to be explained")
+        raise DataError(
+            f"the response has the same value in all {n} rows, so that nothing varies to be explained"
+        )
     for grouping in groupings:
         q = sum(len(block.columns) for block in grouping.blocks)
         n_parameters = sum(len(b.columns) * (len(b.columns) + 1) // 2 for b in grouping.blocks)
@@ -203,8 +205,8 @@ def _check(x: Array, y: Array, groupings: Sequence[Grouping]) -> None:
             raise FormulaError(f"{grouping.name} has one group only; a variance between groups needs more")
         if k < n_parameters:
             raise FormulaError(
-                f"{grouping.name} has {k} groups, fewer than the {n_parameters} variances and covariances of its "
-                "random effects; use || or leave out a random slope"
+                f"{grouping.name} has {k} groups, fewer than the {n_parameters} variances and covariances of "
+                "its random effects; use || or leave out a random slope"
             )
         largest = int(np.bincount(grouping.codes).max())
         if largest <= q and (largest == 1 or q * k >= n):

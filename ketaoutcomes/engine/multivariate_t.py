@@ -1,8 +1,9 @@
 """The largest of several correlated |t|: what simultaneous tests and intervals are judged by.
 
-T_i = Z_i / s, with Z normal of unit variance and correlation R, and df·s² chi-squared on df. Two ways
+T_i = Z_i / s, with Z normal of unit variance and correlation R, and df·s² chi-squared on df. Three ways
 to the distribution of max |T_i|:
 
+* all pairs of equally precise means: the studentised range.
 * R with R_ij = a_i a_j off its diagonal (many treatments against one control): given one normal
   factor and s the Z_i are independent, so the probability is a double integral, here by quadrature.
 * any R, also singular: Z = A y with y standard normal in r dimensions. By length and direction,
@@ -21,9 +22,9 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import betainc, chdtrc, fdtrc, ndtr, stdtr
 
-from ketaoutcomes.engine.studentized_range import LARGEST_DF, scale_grid, t_quantile
+from ketaoutcomes.engine.studentized_range import LARGEST_DF, range_tail, scale_grid, t_quantile
 
-__all__ = ["LargestT", "largest_t", "single_factor"]
+__all__ = ["LargestT", "balanced_pairs", "largest_t", "single_factor"]
 
 Array = NDArray[np.float64]
 
@@ -101,6 +102,9 @@ def largest_t(correlation: Array, *, error: float = ERROR) -> LargestT:
     Checked: tests/reference/multiplicity.R.
     """
     m = len(correlation)
+    n_means = balanced_pairs(correlation)
+    if n_means is not None:
+        return LargestT(m, 0.0, _Range(n_means))
     loadings = single_factor(correlation)
     if m > 2 and loadings is not None:
         return LargestT(m, 0.0, _OneFactor(loadings))
@@ -110,6 +114,20 @@ def largest_t(correlation: Array, *, error: float = ERROR) -> LargestT:
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     by = _directions(rows, error)
     return LargestT(m, by.error, by)
+
+
+def balanced_pairs(correlation: Array) -> int | None:
+    """Number of means whose pairwise differences, in order, have this correlation under equal variances.
+
+    Their largest |t| is the studentised range. None for any other correlation.
+    """
+    m = len(correlation)
+    n_means = round((1 + np.sqrt(1 + 8 * m)) / 2)
+    if m < 3 or n_means * (n_means - 1) // 2 != m:
+        return None
+    first, second = np.triu_indices(n_means, 1)
+    rows = (np.eye(n_means)[first] - np.eye(n_means)[second]) / np.sqrt(2.0)
+    return n_means if np.abs(rows @ rows.T - correlation).max() < SAME else None
 
 
 def single_factor(correlation: Array) -> Array | None:
@@ -141,6 +159,17 @@ def single_factor(correlation: Array) -> Array | None:
     np.fill_diagonal(outer, 0.0)
     fits = np.abs(outer - r).max() < SAME and np.abs(loadings).max() <= LARGEST_LOADING
     return loadings if fits else None
+
+
+@dataclass(frozen=True)
+class _Range:
+    """All pairwise differences of equally precise means."""
+
+    n_means: int
+    error: float = 0.0
+
+    def tail(self, c: float, df: float) -> float:
+        return range_tail(np.sqrt(2.0) * c, self.n_means, df)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ketaoutcomes.engine.groups import Grouping
 from ketaoutcomes.errors import FormulaError
 
-__all__ = ["Hierarchy", "hierarchy"]
+__all__ = ["Hierarchy", "hierarchy", "parent_of"]
 
 Codes = NDArray[np.intp]
 
@@ -39,7 +39,7 @@ class Hierarchy:
     order: tuple[Codes, ...]
 
 
-def _parent(fine: Codes, n_fine: int, coarse: Codes) -> Codes | None:
+def parent_of(fine: Codes, n_fine: int, coarse: Codes) -> Codes | None:
     """The coarse group that each fine group lies in; None if one lies in several."""
     parent = np.empty(n_fine, np.intp)
     parent[fine] = coarse
@@ -58,7 +58,7 @@ def hierarchy(groupings: Sequence[Grouping]) -> Hierarchy:
     chain, parents_up, crossed = [by_size[0]], [], []
     for g in by_size[1:]:
         last = groupings[chain[-1]]
-        parent = _parent(last.codes, last.n_groups, groupings[g].codes)
+        parent = parent_of(last.codes, last.n_groups, groupings[g].codes)
         if parent is None:
             crossed.append(g)
             continue

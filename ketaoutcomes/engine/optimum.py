@@ -102,9 +102,7 @@ class _Search:
         moved = self.at(factors, np.concatenate(theta))
         return point if moved is None or moved.value > point.value else moved
 
-    def descend(
-        self, factors: tuple[BlockFactor, ...], theta: Array, *, scoring: bool = False
-    ) -> Optimum:
+    def descend(self, factors: tuple[BlockFactor, ...], theta: Array, *, scoring: bool = False) -> Optimum:
         """Newton steps with the signs of negative curvature turned, and halving."""
         point = self.at(factors, theta)
         if point is None:
@@ -151,7 +149,9 @@ class _Search:
             lower = self.descend(*flat)
             escape = self.escape(lower, whole)
             if escape is None:
-                close = lower.point.value <= found.point.value + 1e-8 * max(1.0, abs(found.point.value) * 1e-5)
+                close = lower.point.value <= found.point.value + 1e-8 * max(
+                    1.0, abs(found.point.value) * 1e-5
+                )
                 return lower if lower.converged and close else found
             again = self.descend(whole, escape)
             if again.point.value > found.point.value - 1e-10:
@@ -177,7 +177,7 @@ class _Search:
         return (tuple(factors), np.concatenate(thetas)) if any_flat else None
 
     def escape(self, found: Optimum, whole: tuple[BlockFactor, ...]) -> Array | None:
-        """Where to go on from if some variance that was put at zero wants to grow; None at a real boundary."""
+        """Where to go on if some variance that was put at zero wants to grow; None at a real boundary."""
         gradient, at, moved, out = found.point.gradient_g, 0, False, []
         for factor, matrix in zip(found.factors, unpacked(found.factors, found.point.theta), strict=True):
             q = factor.q

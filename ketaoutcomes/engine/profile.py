@@ -6,7 +6,6 @@ minimum over all other parameters; the limits are roots and not read off an inte
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +33,7 @@ FEW_GROUPS = 100  # up to here a second start for each value costs nothing
 TOLERANCE = 1e-6  # of the deviance, beyond which a profile lies below the optimum or turns back
 WITHIN = (0.25, 0.5, 0.75)  # shares of the way to a limit at which the curve is drawn
 BEYOND = 1.15
+FARTHEST = 1.5  # times z: an edge that lies farther away would squeeze the curve
 MOST_STRIDES = 40
 
 
@@ -259,7 +259,7 @@ class _Trace:
         size = abs(outer - inner)
         return float(brentq(lambda value: self(value) - target, inner, outer, xtol=1e-8 * size, rtol=1e-10))
 
-    def curve(self, low: float, high: float, edges: tuple[float, float]) -> tuple[Array, Array]:
+    def curve(self, low: float, high: float, edges: tuple[float, float], z: float) -> tuple[Array, Array]:
         """Points of zeta between the limits and a little beyond; they must rise."""
         for end, edge in zip((low, high), edges, strict=True):
             for share in (*WITHIN, *(() if end == edge else (BEYOND,))):
@@ -271,11 +271,14 @@ class _Trace:
         # Zeta is a root: near 0 the digits of the deviance are few.
         if (np.sign(zeta) * zeta**2 - np.maximum.accumulate(np.sign(zeta) * zeta**2) < -TOLERANCE).any():
             raise _Lost("the deviance does not rise steadily away from the estimate")
-        return values, zeta
+        near = np.abs(zeta) <= FARTHEST * z
+        return values[near], zeta[near]
 
 
 def _edges(kind: str) -> tuple[float, float]:
-    return {"sd": (0.0, np.inf), "sigma": (0.0, np.inf), "correlation": (-1.0, 1.0)}.get(kind, (-np.inf, np.inf))
+    return {"sd": (0.0, np.inf), "sigma": (0.0, np.inf), "correlation": (-1.0, 1.0)}.get(
+        kind, (-np.inf, np.inf)
+    )
 
 
 def _profiled(whole: _Whole, quantity: Quantity, z: float) -> Profiled:
@@ -286,10 +289,9 @@ def _profiled(whole: _Whole, quantity: Quantity, z: float) -> Profiled:
         return Profiled(quantity, estimate, -1.0, 1.0, np.empty(0), np.empty(0))
     edges, stride = _edges(quantity.kind), whole.stride(quantity)
     trace = _Trace(whole, quantity, estimate)
-    solved: Callable[[int, float], float] = lambda way, edge: trace.limit(way, z, edge, stride)  # noqa: E731
     try:
-        low, high = solved(-1, edges[0]), solved(1, edges[1])
-        values, zeta = trace.curve(low, high, edges)
+        low, high = (trace.limit(way, z, edge, stride) for way, edge in zip((-1, 1), edges, strict=True))
+        values, zeta = trace.curve(low, high, edges, z)
     except (_Lost, ConvergenceError, np.linalg.LinAlgError) as reason:
         values = np.array(sorted(trace.zetas))
         zeta = np.array([trace.zetas[value] for value in values])

@@ -116,7 +116,9 @@ def cross_products(
         x, fixed, scale = x[:, columns], fixed[np.ix_(columns, columns)], scale.kept(columns)
     p = x.shape[1]
     chain = [_Chained(groupings[g], codes, below, n, root) for g, codes, below in tree.chain]
-    crossed = [_Chained(groupings[g], groupings[g].codes, groupings[g].n_groups, n, root) for g in tree.crossed]
+    crossed = [
+        _Chained(groupings[g], groupings[g].codes, groupings[g].n_groups, n, root) for g in tree.crossed
+    ]
     n_dense = sum(each.q * each.k for each in crossed)
     if n_dense > MOST_CROSSED or (chain and n_dense * chain[0].k * chain[0].q > 2.5e8):
         raise FormulaError(
@@ -142,7 +144,9 @@ def cross_products(
         levels.append(LevelRows(empty, (), tuple(entries)))
     total = _total(crossed, x, y, fixed, n_dense)
     log_weights = 0.0 if weights is None else float(np.log(weights).sum())
-    return Sums(tuple(levels), total, n_dense, tuple(pieces), scale, kept, combinations, n, p, log_weights, tree), x
+    return Sums(
+        tuple(levels), total, n_dense, tuple(pieces), scale, kept, combinations, n, p, log_weights, tree
+    ), x
 
 
 def _combinations(fixed: Array, kept: NDArray[np.bool_], scale: FixedScale) -> Array:

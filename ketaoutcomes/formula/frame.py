@@ -121,6 +121,7 @@ def model_frame(formula: str, data: pd.DataFrame, *, weights=None) -> ModelFrame
     )
     variables = variables_of(fixed, columns, parts)
     design = Design(formula, plan.response, fixed, blocks, keys, parts, variables)
+    del columns, given  # codes that are no longer needed, before the one large array is made
     x = fixed.fill(np.empty((n_rows, len(fixed.names)), order="F"), parts, rows.__getitem__)
     return ModelFrame(design, y, x, weight, groupings, labels, len(data), kept, dropped)
 

@@ -14,6 +14,8 @@ __all__ = ["Expansion", "Piece", "expand"]
 HIGHEST_POWER = 6
 """Of a bracket of terms: (a + b + c)^3. Interactions of more than six variables are a mistake."""
 
+ARITHMETIC = "write arithmetic inside I( ), such as I(2 * dose)"
+
 POWER = re.compile(r"\)\s*(?:\^|\*\*)\s*(\d+)")
 
 
@@ -73,9 +75,7 @@ def expand(text: str) -> Expansion:
         literal = [factor for factor in term.factors if factor.eval_method.value == "literal"]
         if literal:
             if len(term.factors) > 1 or literal[0].expr != "1":
-                raise FormulaError(
-                    f"'{term}' holds a number; write arithmetic inside I( ), such as I(2 * dose)"
-                )
+                raise FormulaError(f"'{term}' holds a number; {ARITHMETIC}")
             intercept = True
             continue
         for factor in term.factors:
@@ -123,4 +123,6 @@ def read(text: str) -> list:
     # formulaic's reader raises a dozen kinds, some by accident (AttributeError); all mean the same here.
     except Exception as error:
         reason = str(error).split("\n")[0].rstrip(".")
+        if reason.startswith(("Numeric literals", "Term already seen")):
+            raise FormulaError(f"'{text}' holds a number; {ARITHMETIC}") from error
         raise FormulaError(f"the part '{text}' of the formula cannot be read: {reason}") from error

@@ -6,7 +6,10 @@ is shown, otherwise the reason in words. Figures, sentences and CSV files are al
 comes out, so nothing hidden can return by another door.
 
 What it covers: counts of 1 to 10, their complements, and what a printed total, a neighbouring
-landmark, a denominator or a later step of a flow would give away by subtraction. What it does not:
+landmark, a denominator or a later step of a flow would give away by subtraction; of models, terms of
+groups of 1 to 10 and degrees of freedom that come close to a hidden size. Of a model's diagnostics
+only shares and extremes without their patient are printed: a point of their pictures is a patient or
+one of a patient's scores, so the pictures are drawn where small counts are shown. What it does not:
 it does not know earlier reports, so a difference between two releases can still show a small count.
 """
 
@@ -18,7 +21,18 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ketaoutcomes.errors import ConfigError, PrivacyError, Problem
+from ketaoutcomes.errors import ConfigError
+from ketaoutcomes.report.released import (
+    COUNT,
+    ESTIMATES,
+    TOTAL,
+    Hidden,
+    Released,
+    blank_rates,
+    hidden_in,
+    opened,
+    rate_reason,
+)
 from ketaoutcomes.report.small_counts import (
     SECONDARY,
     UNKNOWN,
@@ -35,28 +49,6 @@ __all__ = ["Gate", "Hidden", "Released", "choose_small_cells"]
 
 SMALLEST_PERCENTILE_GROUP = 20
 ROW_PER_PATIENT = ("patients", "disposition")
-ESTIMATES = ("estimate", "estimate_high", "conf_low", "conf_high", "std_error", "sd", "p10", "p90")
-COUNT, TOTAL, REST = "count 1-10", "total 1-10", "all but 1-10"
-# The count may be larger, e.g. of sessions, so that it must not be printed as 1 to 10.
-FEW = "patients 1-10"
-
-
-@dataclass(frozen=True)
-class Hidden:
-    """One place of the report where something is not shown, and why."""
-
-    place: str
-    what: str
-    why: str
-
-
-@dataclass(frozen=True)
-class Released:
-    """A table as it may be printed, and what was taken out of it."""
-
-    name: str
-    frame: pd.DataFrame
-    hidden: tuple[Hidden, ...] = ()
 
 
 def choose_small_cells(small_cells: str | None, *, synthetic: bool) -> str:
@@ -90,7 +82,7 @@ class Gate:
 
     def plain(self, name: str, table: pd.DataFrame) -> Released:
         """A table without counts of patients (definitions, rows of a file): nothing to hide."""
-        return Released(name, _opened(name, table))
+        return Released(name, opened(name, table))
 
     def files(self, name: str, table: pd.DataFrame, *, size: str, place: str) -> Released:
         """Counts of rows or cells by `table`; those of tables with a row per patient count patients.
@@ -101,7 +93,7 @@ class Gate:
             The column that is the number of patients there; no count of such a row may be 1 to 10,
             nor may what is left of `size` without it.
         """
-        frame = _opened(name, table)
+        frame = opened(name, table)
         counts = [column for column in frame.columns if column.startswith("n_")]
         if self.suppresses and len(frame) and counts:
             is_small = np.column_stack(
@@ -111,7 +103,7 @@ class Gate:
             frame.loc[hidden, "suppressed"] = COUNT
             others = [column for column in ("share", "first_row") if column in frame.columns]
             frame = blank(frame, hidden, [*counts, *others])
-        return Released(name, frame, _hidden(frame, place, "row"))
+        return Released(name, frame, hidden_in(frame, place, "row"))
 
     def rates(self, name: str, table: pd.DataFrame, *, place: str, also: tuple[str, ...] = ()) -> Released:
         """Rows with `n_events` out of `n`.
@@ -121,11 +113,11 @@ class Gate:
         also : tuple of str
             Further counts of patients; a row is hidden if one of them is 1 to 10.
         """
-        frame = _opened(name, table)
+        frame = opened(name, table)
         if self.suppresses and len(frame):
-            frame["suppressed"] = _rate_reason(frame, also)
-            frame = _blank_rates(frame, also)
-        return Released(name, frame, _hidden(frame, place, "count, % and interval"))
+            frame["suppressed"] = rate_reason(frame, also)
+            frame = blank_rates(frame, also)
+        return Released(name, frame, hidden_in(frame, place, "count, % and interval"))
 
     def may_stand_beside(self, n, total) -> bool:
         """Whether a group of `n` and the `total` that it is part of may both be printed."""
@@ -147,9 +139,9 @@ class Gate:
         wider one is hidden then, and so is one that differs so from a size in `beside`, which the
         report prints elsewhere.
         """
-        frame = _opened(name, table)
+        frame = opened(name, table)
         if self.suppresses and len(frame):
-            reason = _rate_reason(frame, ())
+            reason = rate_reason(frame, ())
             groups = frame[by].astype(str) if by else pd.Series("all", index=frame.index)
             for group in groups.unique():
                 rows = frame.index[groups == group]
@@ -161,13 +153,13 @@ class Gate:
                     else:
                         kept.append(size)
             frame["suppressed"] = reason
-            frame = _blank_rates(frame, ())
+            frame = blank_rates(frame, ())
             frame.loc[(reason == SECONDARY).to_numpy(), "n"] = pd.NA
             # A size minus those not known is the number scored, all minus those not due the widest group.
             has_hidden = frame["n"].isna().groupby(groups.to_numpy()).transform("any").to_numpy(bool)
             frame = blank(frame, has_hidden, ["n_missing", "n_not_due"])
             frame = without_small(frame, UNKNOWN)
-        return Released(name, frame, _hidden(frame, place, "count, % and interval"))
+        return Released(name, frame, hidden_in(frame, place, "count, % and interval"))
 
     def landmarks(
         self,
@@ -185,7 +177,7 @@ class Gate:
         of patients differs by 1 to 10 from a size in `beside`, which the report prints elsewhere, it
         is hidden with the counts that add up to it, and the estimates stay.
         """
-        frame = _opened(name, table)
+        frame = opened(name, table)
         counts = ["n_responded", "n_unknown", "n_not_yet"]
         if self.suppresses and len(frame):
             reason = frame["suppressed"].copy()
@@ -205,7 +197,7 @@ class Gate:
             close = near(frame["n"], beside)
             frame = blank(frame, close | small(frame["n"]), ["n"])
             frame = blank(frame, close, counts)
-        return Released(name, frame, _hidden(frame, place, "curve at that time"))
+        return Released(name, frame, hidden_in(frame, place, "curve at that time"))
 
     def medians(
         self, name: str, table: pd.DataFrame, *, place: str, beside: Sequence[float] = ()
@@ -214,7 +206,7 @@ class Gate:
 
         `beside` as in `landmarks`.
         """
-        frame = _opened(name, table)
+        frame = opened(name, table)
         if self.suppresses and len(frame):
             events, total = frame["n_events"], frame["n_patients"]
             frame.loc[small(events) | small(total - events), "suppressed"] = COUNT
@@ -223,7 +215,7 @@ class Gate:
             frame = blank(frame, hidden, [*ESTIMATES, "low", "high", "naive"])
             frame.loc[small(total) | near(total, beside), "n_patients"] = pd.NA
             frame = frame.drop(columns="n_events")
-        return Released(name, frame, _hidden(frame, place, "median"))
+        return Released(name, frame, hidden_in(frame, place, "median"))
 
     def means(
         self,
@@ -233,6 +225,7 @@ class Gate:
         place: str,
         without=None,
         beside: Sequence[float] = (),
+        by_model: bool = False,
     ) -> Released:
         """Means of `n` patients; percentiles need 20 of them, the mean more than 10.
 
@@ -243,8 +236,11 @@ class Gate:
         beside : sequence of float
             Sizes that the report prints elsewhere. Where `n` differs from one of them by 1 to 10, it
             is hidden with the interval, from which it would follow; mean and percentiles stay.
+        by_model : bool
+            The limits are a mixed model's. Then they stay: they follow from all scores of all patients, not
+            from `n` and the SD. The SD goes.
         """
-        frame = _opened(name, table)
+        frame = opened(name, table)
         if self.suppresses and len(frame):
             few_patients = small(frame["n"])
             if without is not None:
@@ -256,16 +252,59 @@ class Gate:
             few = (frame["n"] < SMALLEST_PERCENTILE_GROUP).fillna(True).to_numpy(bool)
             frame = blank(frame, few, ("p10", "p90"))
             frame = blank(frame, few_patients | close, ["n"])
-            frame = blank(frame, close, ["conf_low", "conf_high", "sd", "std_error"])
+            frame = blank(frame, close, ["sd"] if by_model else ["conf_low", "conf_high", "sd", "std_error"])
             frame = without_unknown(frame, few_patients)
-        return Released(name, frame, _hidden(frame, place, "mean and spread"))
+        return Released(name, frame, hidden_in(frame, place, "mean and spread"))
+
+    def curve(self, name: str, table: pd.DataFrame, *, place: str, means: pd.DataFrame) -> Released:
+        """A model's mean against `day`, between the first and the last day shown in the table `means`."""
+        frame = opened(name, table)
+        if self.suppresses and len(frame):
+            shown = means.loc[(means["suppressed"] == "") & means["estimate"].notna(), "day"]
+            low, high = (shown.min(), shown.max()) if len(shown) else (np.inf, -np.inf)
+            beyond = ((frame["day"] < low) | (frame["day"] > high)).to_numpy()
+            # Rows that the model itself does not support are no secret.
+            frame.loc[beyond & frame["estimate"].notna().to_numpy(), "suppressed"] = TOTAL
+            frame = blank(frame, beyond, ESTIMATES)
+        return Released(name, frame, hidden_in(frame, place, "model mean beyond the days shown"))
+
+    def model(
+        self,
+        name: str,
+        table: pd.DataFrame,
+        *,
+        place: str,
+        n_patients: int,
+        beside: Sequence[float] = (),
+    ) -> Released:
+        """Coefficients of a model of `n_patients` patients; `n` is the size of the group that a row is about.
+
+        `n` is missing where a row is about all patients. A row is hidden where its group, or all but its
+        group, is 1 to 10 patients; then no group's size is shown, since they add up. Nothing is shown of a
+        model of 1 to 10 patients. Degrees of freedom come close to the number of patients: where that
+        differs by 1 to 10 from a size in `beside`, they are hidden with standard error and t, and p is given
+        to two digits, at least 0.001.
+        """
+        frame = opened(name, table)
+        if self.suppresses and len(frame):
+            size = frame["n"].to_numpy(dtype=float, na_value=np.nan)
+            hidden = small(size) | small(n_patients - size) | is_small(n_patients)
+            frame.loc[hidden, "suppressed"] = TOTAL
+            frame = blank(frame, hidden, [*ESTIMATES, "statistic", "df", "p_value"])
+            close = bool(near([n_patients], beside).any())
+            if hidden.any() or close:
+                frame["n"] = pd.NA
+            if close:
+                frame = blank(frame, np.ones(len(frame), bool), ["std_error", "statistic", "df"])
+                frame["p_value"] = [max(0.001, float(f"{p:.2g}")) for p in frame["p_value"]]
+        return Released(name, frame, hidden_in(frame, place, "coefficient"))
 
     def flow(self, name: str, table: pd.DataFrame, *, place: str, beside: Sequence[float] = ()) -> Released:
         """Steps of a flow, `n` falling; a step that lost 1 to 10 since the last one shown is hidden.
 
         So is one that differs by 1 to 10 from a size in `beside`, which the report prints elsewhere.
         """
-        frame = _opened(name, table)
+        frame = opened(name, table)
         if self.suppresses and len(frame):
             reason = frame["suppressed"].copy()
             shown = None
@@ -283,7 +322,7 @@ class Gate:
             touched = hidden | np.r_[False, hidden[:-1]]
             frame = blank(frame, touched, ("n_lost", "share", "estimate"))
             frame.loc[hidden, "n"] = pd.NA
-        return Released(name, frame, _hidden(frame, place, "patients left at that step"))
+        return Released(name, frame, hidden_in(frame, place, "patients left at that step"))
 
     def parts(
         self,
@@ -319,9 +358,9 @@ class Gate:
         also : tuple of str
             Further counts of patients; a row is hidden if one of them is 1 to 10.
         """
-        frame = _opened(name, table)
+        frame = opened(name, table)
         if self.suppresses and len(frame):
-            reason = _rate_reason(frame, also)
+            reason = rate_reason(frame, also)
             if swapped is not None and (reason.iloc[list(swapped)] != "").any():
                 reason.iloc[list(swapped)] = reason.iloc[list(swapped)].replace("", SECONDARY)
             in_total = np.ones(len(frame), bool) if total is None else np.asarray(total, bool)
@@ -336,65 +375,7 @@ class Gate:
             reason[without_n & (reason == "").to_numpy()] = SECONDARY
             reason, without_n = protected(frame, reason, in_total, without_n=without_n, apart=secrets)
             frame["suppressed"] = reason
-            frame = _blank_rates(frame, also)
+            frame = blank_rates(frame, also)
             frame.loc[without_n, "n"] = pd.NA
             frame = without_unknown(frame, without_n)
-        return Released(name, frame, _hidden(frame, place, "count, % and interval"))
-
-
-def _opened(name: str, table: pd.DataFrame) -> pd.DataFrame:
-    """A copy with an empty `suppressed` column; a table with a row per patient is refused."""
-    if "by_patient" in name or "patient_id" in table.columns:
-        raise PrivacyError(
-            Problem(
-                "has a row per patient and cannot be part of a report; summarise it first",
-                table=name,
-                rule="by_patient",
-            )
-        )
-    frame = table.reset_index(drop=True).copy()
-    for column in frame.columns:
-        if column == "n" or column.startswith("n_"):
-            frame[column] = frame[column].astype("Int64")
-    frame["suppressed"] = pd.Series("", index=frame.index, dtype="str")
-    return frame
-
-
-def _rate_reason(frame: pd.DataFrame, also: tuple[str, ...]) -> pd.Series:
-    """Why each row with `n_events` of `n` is hidden; "" where it is shown."""
-    reason = pd.Series("", index=frame.index, dtype="str")
-    total, events = frame["n"], frame["n_events"]
-    for column in also:
-        reason[small(frame[column])] = FEW
-    if "n_patients" in frame:
-        reason[small(frame["n_patients"])] = TOTAL
-    reason[small(total - events)] = REST
-    reason[small(events)] = COUNT
-    reason[small(total)] = TOTAL
-    return reason
-
-
-def _blank_rates(frame: pd.DataFrame, also: tuple[str, ...]) -> pd.DataFrame:
-    """`frame` with the hidden rows' counts and estimates missing."""
-    hidden = (frame["suppressed"] != "").to_numpy()
-    frame = blank(frame, hidden, [*ESTIMATES, "n_events", *also])
-    return without_small(frame, ("n", "n_missing", "n_patients"))
-
-
-def _hidden(frame: pd.DataFrame, place: str, what: str) -> tuple[Hidden, ...]:
-    """One entry per reason found in the table."""
-    reasons = frame["suppressed"]
-    words = {
-        COUNT: "a count of 1–10",
-        FEW: "1–10 patients make up the count",
-        TOTAL: "1–10 in all",
-        REST: "all but 1–10",
-        SECONDARY: "it would reveal a count of 1–10 by subtraction",
-    }
-    entries = []
-    for reason, why in words.items():
-        n_rows = int((reasons == reason).sum())
-        if n_rows:
-            rows = "1 row" if n_rows == 1 else f"{n_rows} rows"
-            entries.append(Hidden(place, f"{what}: {rows}", why))
-    return tuple(entries)
+        return Released(name, frame, hidden_in(frame, place, "count, % and interval"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -13,16 +12,14 @@ from numpy.typing import NDArray
 from ketaoutcomes.errors import FormulaError
 from ketaoutcomes.formula.design import Design
 from ketaoutcomes.formula.parts import FactorPart
-
-if TYPE_CHECKING:
-    from ketaoutcomes.results.mixed import LmmResult
+from ketaoutcomes.results.mixed_fit import MixedFit
 
 __all__ = ["type_three"]
 
 SEED = 20240229  # of rows that only have to be many and different
 
 
-def type_three(fit: LmmResult) -> pd.DataFrame:
+def type_three(fit: MixedFit) -> pd.DataFrame:
     """F tests of all terms but the intercept.
 
     A main effect within an interaction is averaged over the other factor's levels with equal
@@ -57,8 +54,8 @@ def _hypotheses(design: Design) -> NDArray[np.float64]:
     turn, *_ = np.linalg.lstsq(x, summed, rcond=None)
     if np.abs(x @ turn - summed).max(initial=0.0) > 1e-6 * max(1.0, np.abs(summed).max(initial=0.0)):
         raise FormulaError(
-            "type III tests are not defined for this formula: with other contrasts it would be another model; "
-            "keep every main effect that stands in an interaction"
+            "type III tests are not defined for this formula: with other contrasts it would be another "
+            "model; keep every main effect that stands in an interaction"
         )
     # x b = summed b_sum with summed = x turn, hence b_sum = turn^-1 b.
     inverse = np.linalg.pinv(turn)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -12,11 +11,10 @@ from ketaoutcomes.draw.labels import count
 from ketaoutcomes.engine.influence import group_deletion
 from ketaoutcomes.errors import DataError
 from ketaoutcomes.results.base import Result
+from ketaoutcomes.results.mixed_fit import MixedFit
 from ketaoutcomes.results.mixed_words import significant
-from ketaoutcomes.results.prediction import leverage_and_fit, own_random_columns
-
-if TYPE_CHECKING:
-    from ketaoutcomes.results.mixed import LmmResult
+from ketaoutcomes.results.prediction import fitted_values, leverage_and_fit, own_random_columns, residuals
+from ketaoutcomes.results.random_effects import label_columns
 
 __all__ = ["DiagnosticsResult", "diagnostics"]
 
@@ -81,7 +79,7 @@ class DiagnosticsResult(Result):
         return draw(self.rows, self.groups, self.effects, ax, title=title, group=plural)
 
 
-def diagnostics(fit: LmmResult, group: str | None = None) -> DiagnosticsResult:
+def diagnostics(fit: MixedFit, group: str | None = None) -> DiagnosticsResult:
     """See `LmmResult.diagnostics`; `group` is the grouping factor to delete, the finest by default."""
     names = [grouping.name for grouping in fit.frame.groupings]
     if group is not None and group not in names:
@@ -95,9 +93,13 @@ def diagnostics(fit: LmmResult, group: str | None = None) -> DiagnosticsResult:
         notes=(
             "Residuals are conditional: response less the fitted value with the random effects. Scaled ones "
             "are divided by their standard deviation.",
-            f"Cook's distance and the coefficients without a group of {names[number]}: with the variances held, "
-            "in closed form.",
-            *(() if groups["cook"].notna().any() else ("Deletion is not available for this crossed factor.",)),
+            f"Cook's distance and the coefficients without a group of {names[number]}: with the variances "
+            "held, in closed form.",
+            *(
+                ()
+                if groups["cook"].notna().any()
+                else ("Deletion is not available for this crossed factor.",)
+            ),
         ),
         definitions=(
             (
@@ -115,10 +117,10 @@ def diagnostics(fit: LmmResult, group: str | None = None) -> DiagnosticsResult:
     )
 
 
-def _rows(fit: LmmResult) -> pd.DataFrame:
+def _rows(fit: MixedFit) -> pd.DataFrame:
     leverage, fitted = leverage_and_fit(fit)
-    residual = fit.resid.to_numpy()
-    marginal = residual + fitted - fit.predict(random=False).to_numpy()
+    residual = residuals(fit).to_numpy()
+    marginal = residual + fitted - fitted_values(fit, random=False)
     weights = 1.0 if fit.frame.weights is None else fit.frame.weights
     spread = fit.sigma * np.sqrt(np.maximum(1.0 - leverage, 0.0) / weights)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -136,9 +138,7 @@ def _rows(fit: LmmResult) -> pd.DataFrame:
     )
 
 
-def _groups(fit: LmmResult, number: int) -> pd.DataFrame:
-    from ketaoutcomes.results.random_effects import label_columns
-
+def _groups(fit: MixedFit, number: int) -> pd.DataFrame:
     grouping = fit.frame.groupings[number]
     z = own_random_columns(fit)
     if fit.frame.weights is not None:
@@ -154,7 +154,7 @@ def _groups(fit: LmmResult, number: int) -> pd.DataFrame:
     return frame
 
 
-def _effects(fit: LmmResult) -> pd.DataFrame:
+def _effects(fit: MixedFit) -> pd.DataFrame:
     frames = []
     several = len(fit.frame.groupings) > 1
     for at, piece in enumerate(fit.engine.sums.pieces):
@@ -168,29 +168,35 @@ def _effects(fit: LmmResult) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def _summary(fit: LmmResult, rows: pd.DataFrame, groups: pd.DataFrame, name: str) -> pd.DataFrame:
+def _summary(fit: MixedFit, rows: pd.DataFrame, groups: pd.DataFrame, name: str) -> pd.DataFrame:
     scaled = rows["scaled"].to_numpy()
     known = np.isfinite(scaled)
     cook = groups["cook"].to_numpy()
     some = np.isfinite(cook)
     threshold = 4.0 / len(groups)
+    sizes = np.abs(scaled[known])
+    n_rows, n_groups = int(known.sum()), int(some.sum())
+    large = (sizes > LARGE_RESIDUAL).mean() if n_rows else np.nan
     lines = [
-        (f"share of |scaled residuals| above {LARGE_RESIDUAL:g}", (np.abs(scaled[known]) > LARGE_RESIDUAL).mean()
-         if known.any() else np.nan, int(known.sum())),
-        ("largest |scaled residual|", np.abs(scaled[known]).max(initial=0.0) if known.any() else np.nan,
-         int(known.sum())),
+        (f"share of |scaled residuals| above {LARGE_RESIDUAL:g}", large, n_rows),
+        ("largest |scaled residual|", sizes.max() if n_rows else np.nan, n_rows),
         ("largest leverage", rows["leverage"].max(), len(rows)),
-        (f"largest Cook's distance of a group of {name}", cook[some].max() if some.any() else np.nan,
-         int(some.sum())),
-        (f"groups of {name} with Cook's distance above 4/m = {threshold:.2g}",
-         float((cook[some] > threshold).sum()) if some.any() else np.nan, int(some.sum())),
-        ("largest shift of a coefficient, in standard errors, when a group is left out", _largest_shift(fit, groups),
-         int(some.sum())),
-    ]  # fmt: skip
+        (f"largest Cook's distance of a group of {name}", cook[some].max() if n_groups else np.nan, n_groups),
+        (
+            f"groups of {name} with Cook's distance above 4/m = {threshold:.2g}",
+            float((cook[some] > threshold).sum()) if n_groups else np.nan,
+            n_groups,
+        ),
+        (
+            "largest shift of a coefficient, in standard errors, when a group is left out",
+            _largest_shift(fit, groups),
+            n_groups,
+        ),
+    ]
     return pd.DataFrame(lines, columns=["measure", "value", "n"])
 
 
-def _largest_shift(fit: LmmResult, groups: pd.DataFrame) -> float:
+def _largest_shift(fit: MixedFit, groups: pd.DataFrame) -> float:
     columns = [f"without {term}" for term in fit.terms]
     shift = np.abs(groups[columns].to_numpy() - fit.engine.beta) / fit.bse.to_numpy()
     return float(np.nanmax(shift)) if np.isfinite(shift).any() else float("nan")

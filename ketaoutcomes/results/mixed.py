@@ -1,4 +1,4 @@
-"""A fitted linear mixed model: coefficients with degrees of freedom, variances, predictions, checks."""
+"""A fitted linear mixed model with all that can be asked of it."""
 
 from __future__ import annotations
 
@@ -6,269 +6,31 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
 
-from ketaoutcomes.engine.effects import Effects
-from ketaoutcomes.engine.lmm import Estimate
-from ketaoutcomes.engine.small_sample import KenwardRoger, Normal, Satterthwaite
-from ketaoutcomes.engine.wald import f_p_value, t_limit, t_p_value
-from ketaoutcomes.errors import DataError
-from ketaoutcomes.formula.frame import ModelFrame
-from ketaoutcomes.results.base import Result
+from ketaoutcomes.results.anova import type_three
+from ketaoutcomes.results.diagnostics import DiagnosticsResult, diagnostics
+from ketaoutcomes.results.mixed_fit import MixedFit, checked_level
 from ketaoutcomes.results.mixed_words import model_sentences, readable_effects
+from ketaoutcomes.results.prediction import predicted, residuals
+from ketaoutcomes.results.profile import BootstrapResult, ProfileResult, bootstrap_of, profile_of
+from ketaoutcomes.results.random_effects import random_effects
+from ketaoutcomes.results.shares import explained, intraclass
 
-__all__ = ["DF_METHODS", "LmmResult", "tested"]
-
-DF_METHODS = {"satterthwaite": Satterthwaite, "kenward-roger": KenwardRoger, "normal": None}
-
-
-def small_sample(estimate: Estimate, method: str):
-    """The small-sample method by name."""
-    made = DF_METHODS[method]
-    return Normal(estimate.covariance) if made is None else made(estimate)
-
-
-def tested(inference, beta: NDArray, rows: NDArray, level: float) -> dict[str, NDArray]:
-    """Estimates, standard errors, t tests and limits of rows @ beta, each (k,)."""
-    estimate = rows @ beta
-    variance = np.einsum("ki,ij,kj->k", rows, inference.covariance, rows)
-    std_error = np.sqrt(np.maximum(variance, 0.0))
-    df = inference.df(rows)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        statistic = np.where(std_error > 0, estimate / std_error, np.nan)
-    half = t_limit(df, level) * std_error
-    return {
-        "estimate": estimate,
-        "std_error": std_error,
-        "statistic": statistic,
-        "df": df,
-        "p_value": t_p_value(statistic, df),
-        "conf_low": estimate - half,
-        "conf_high": estimate + half,
-    }
+__all__ = ["LmmResult"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class LmmResult(Result):
+class LmmResult(MixedFit):
     """A linear mixed model fitted by `lmm`.
 
     `.table` has one row per coefficient: `term`, `estimate`, `std_error`, `statistic` (t), `df`, `p_value`,
-    `conf_low`, `conf_high`.
-
-    Attributes
-    ----------
-    formula : str
-    df_method : {"satterthwaite", "kenward-roger", "normal"}
-    level : float
-        Confidence level of the limits in `.table`.
-    frame : ModelFrame
-        Rows used, groups and the design that codes new data.
-    engine : Estimate
-        The fit as arrays.
-    rows_x, rows_y : (n, p), (n,) float
-        X and y as the engine holds them: centred, scaled, weighted.
+    `conf_low`, `conf_high`. See `MixedFit` for the attributes.
     """
-
-    formula: str
-    df_method: str
-    level: float
-    frame: ModelFrame
-    engine: Estimate
-    rows_x: NDArray[np.float64]
-    rows_y: NDArray[np.float64]
-    inference: Satterthwaite | KenwardRoger | Normal
-
-    # ---- coefficients
-
-    @property
-    def design(self):
-        """How columns of a frame become columns of the model; `.matrix(new)` codes new rows."""
-        return self.frame.design
-
-    @property
-    def kept(self) -> NDArray[np.bool_]:
-        """(p_full,) columns that are not combinations of columns before them."""
-        return self.engine.sums.kept
-
-    @property
-    def terms(self) -> pd.Index:
-        return pd.Index(self.table["term"], name=None)
-
-    def _series(self, column: str) -> pd.Series:
-        return pd.Series(self.table[column].to_numpy(), index=self.terms, name=column)
-
-    @property
-    def params(self) -> pd.Series:
-        """Coefficients of the fixed effects."""
-        return self._series("estimate")
-
-    @property
-    def bse(self) -> pd.Series:
-        """Standard errors."""
-        return self._series("std_error")
-
-    @property
-    def tvalues(self) -> pd.Series:
-        return self._series("statistic")
-
-    @property
-    def pvalues(self) -> pd.Series:
-        return self._series("p_value")
-
-    @property
-    def df(self) -> pd.Series:
-        """Degrees of freedom of each coefficient."""
-        return self._series("df")
-
-    def conf_int(self, level: float | None = None) -> pd.DataFrame:
-        """Limits of each coefficient."""
-        half = t_limit(self.df.to_numpy(), _level(self.level if level is None else level))
-        half = half * self.bse.to_numpy()
-        estimate = self.params.to_numpy()
-        return pd.DataFrame({"conf_low": estimate - half, "conf_high": estimate + half}, index=self.terms)
-
-    def cov_params(self) -> pd.DataFrame:
-        """Covariance of the coefficients; adjusted where `df_method` is Kenward-Roger."""
-        return pd.DataFrame(self.inference.covariance, index=self.terms, columns=self.terms)
-
-    def estimate(self, rows: ArrayLike, *, level: float | None = None) -> pd.DataFrame:
-        """Combinations of the coefficients with t tests.
-
-        Parameters
-        ----------
-        rows : (k, p) array_like
-            Weights of the coefficients, in the order of `.params`.
-        level : float, optional
-        """
-        rows = self._rows(rows)
-        return pd.DataFrame(
-            tested(self.inference, self.engine.beta, rows, _level(self.level if level is None else level))
-        )
-
-    def joint(self, rows: ArrayLike) -> dict[str, float | str]:
-        """F test that all of rows @ coefficients are zero: statistic, num_df, den_df, p_value, note."""
-        test = self.inference.test(self._rows(rows), self.engine.beta)
-        p_value = f_p_value(test.statistic, test.num_df, test.den_df)
-        return {
-            "statistic": test.statistic, "num_df": test.num_df, "den_df": test.den_df, "p_value": p_value,
-            "note": test.note,
-        }  # fmt: skip
-
-    def estimable(self, full_rows: ArrayLike) -> NDArray[np.bool_]:
-        """Which rows over all columns of the design (dropped ones too) the data can tell, (k,)."""
-        rows = np.atleast_2d(np.asarray(full_rows, float))
-        if self.kept.all():
-            return np.ones(len(rows), bool)
-        dropped = self.dropped_combinations
-        scale = np.maximum(np.abs(rows).max(axis=1), 1.0)
-        off = rows[:, ~self.kept] - rows[:, self.kept] @ dropped
-        return np.abs(off).max(axis=1) <= 1e-8 * scale * np.maximum(1.0, np.abs(dropped).max())
-
-    @cached_property
-    def dropped_combinations(self) -> NDArray[np.float64]:
-        """(p, n_dropped): each dropped column as a combination of the kept ones."""
-        return self.engine.sums.combinations
-
-    def _rows(self, rows: ArrayLike) -> NDArray[np.float64]:
-        rows = np.atleast_2d(np.asarray(rows, float))
-        if rows.shape[1] != len(self.engine.beta):
-            raise DataError(
-                f"rows has {rows.shape[1]} columns; it needs one for each of the {len(self.engine.beta)} "
-                "coefficients in .params"
-            )
-        return rows
 
     def anova(self) -> pd.DataFrame:
         """Type III F tests of each term: `term`, `num_df`, `den_df`, `statistic`, `p_value`."""
-        from ketaoutcomes.results.anova import type_three
-
         return type_three(self)
-
-    # ---- the fit
-
-    @property
-    def n_obs(self) -> int:
-        return self.engine.sums.n
-
-    @property
-    def n_groups(self) -> Mapping[str, int]:
-        return {grouping.name: grouping.n_groups for grouping in self.frame.groupings}
-
-    @property
-    def reml(self) -> bool:
-        return self.engine.reml
-
-    @property
-    def sigma(self) -> float:
-        """Residual standard deviation (of a row of weight 1)."""
-        return self.engine.sigma
-
-    @property
-    def deviance(self) -> float:
-        """Minus twice the log-likelihood; restricted if `reml`."""
-        return self.engine.deviance
-
-    @property
-    def llf(self) -> float:
-        return -self.engine.deviance / 2.0
-
-    @property
-    def n_parameters(self) -> int:
-        """Coefficients, variances and covariances, and the residual variance."""
-        return len(self.engine.beta) + self.engine.n_covariances + 1
-
-    @property
-    def aic(self) -> float:
-        return self.deviance + 2.0 * self.n_parameters
-
-    @property
-    def bic(self) -> float:
-        """With the number of rows, as lme4."""
-        return self.deviance + np.log(self.n_obs) * self.n_parameters
-
-    @property
-    def theta(self) -> NDArray[np.float64]:
-        """Relative Cholesky factors, lower triangles column by column, in the order of `variance_components`."""
-        return self.engine.theta()
-
-    @property
-    def converged(self) -> bool:
-        return self.engine.converged
-
-    @property
-    def singular(self) -> bool:
-        """Whether some direction of the random effects has no variance; `.notes` says which."""
-        return any(directions.size for directions in self.engine.singular)
-
-    @property
-    def gradient_norm(self) -> float:
-        return self.engine.gradient_norm
-
-    @cached_property
-    def variance_components(self) -> pd.DataFrame:
-        """`group`, `term_1`, `term_2`, `variance` (or covariance), `sd_or_corr`."""
-        rows = []
-        for piece, block in zip(self.engine.sums.pieces, self.engine.blocks, strict=True):
-            grouping = self.frame.groupings[piece.grouping]
-            names = grouping.blocks[piece.block].names
-            sd = np.sqrt(np.diag(block))
-            rows += [(grouping.name, name, None, block[i, i], sd[i]) for i, name in enumerate(names)]
-            for j in range(len(names)):
-                for i in range(j + 1, len(names)):
-                    both = sd[i] * sd[j]
-                    correlation = block[i, j] / both if both > 0 else np.nan
-                    rows.append((grouping.name, names[j], names[i], block[i, j], correlation))
-        rows.append(("Residual", None, None, self.sigma**2, self.sigma))
-        return pd.DataFrame(rows, columns=["group", "term_1", "term_2", "variance", "sd_or_corr"])
-
-    # ---- random effects, predictions, checks
-
-    @cached_property
-    def effects(self) -> Effects:
-        """The predicted random effects as arrays."""
-        return Effects(self.engine)
 
     @cached_property
     def random_effects(self) -> dict[str, pd.DataFrame]:
@@ -276,14 +38,10 @@ class LmmResult(Result):
 
         A row may be a patient: not for release.
         """
-        from ketaoutcomes.results.random_effects import random_effects
-
         return random_effects(self, variances=False)
 
     def random_effects_by_patient(self) -> dict[str, pd.DataFrame]:
         """As `random_effects`, with the conditional standard error of each effect beside it."""
-        from ketaoutcomes.results.random_effects import random_effects
-
         return random_effects(self, variances=True)
 
     def predict(
@@ -300,8 +58,8 @@ class LmmResult(Result):
             With the predicted random effects. A group that the fit has not seen has an effect of 0.
             False gives the mean of all groups.
         interval : {None, "confidence", "prediction"}
-            "confidence": of the mean (of this group, if `random`). "prediction": of one further row (of weight 1);
-            if not `random`, of a row of a new group.
+            "confidence": of the mean (of this group, if `random`). "prediction": of one further row
+            (of weight 1); if not `random`, of a row of a new group.
         level : float, optional
 
         Returns
@@ -309,9 +67,9 @@ class LmmResult(Result):
         Series, or DataFrame with `estimate`, `std_error`, `conf_low`, `conf_high`
             Indexed as the rows. Rows with missing values are NaN. With random effects the limits are normal.
         """
-        from ketaoutcomes.results.prediction import predicted
-
-        return predicted(self, new, random=random, interval=interval, level=_level(level or self.level))
+        return predicted(
+            self, new, random=random, interval=interval, level=checked_level(level or self.level)
+        )
 
     @property
     def fittedvalues(self) -> pd.Series:
@@ -321,27 +79,21 @@ class LmmResult(Result):
     @property
     def resid(self) -> pd.Series:
         """Response less `fittedvalues`."""
-        from ketaoutcomes.results.prediction import residuals
-
         return residuals(self)
 
-    def diagnostics(self, group: str | None = None):
+    def diagnostics(self, group: str | None = None) -> DiagnosticsResult:
         """Residuals, leverage, and what leaving out each group would change, as tables and a 2x2 picture."""
-        from ketaoutcomes.results.diagnostics import diagnostics
-
         return diagnostics(self, group)
 
-    def profile(self, *, level: float | None = None):
+    def profile(self, *, level: float | None = None) -> ProfileResult:
         """Profile-likelihood intervals (by ML) of coefficients, standard deviations and correlations."""
-        from ketaoutcomes.results.profile import profile_of
+        return profile_of(self, checked_level(level or self.level))
 
-        return profile_of(self, _level(level or self.level))
-
-    def bootstrap(self, *, n_replicates: int = 1000, seed: int = 1, level: float | None = None):
+    def bootstrap(
+        self, *, n_replicates: int = 1000, seed: int = 1, level: float | None = None
+    ) -> BootstrapResult:
         """Parametric-bootstrap intervals."""
-        from ketaoutcomes.results.profile import bootstrap_of
-
-        return bootstrap_of(self, n_replicates, seed, _level(level or self.level))
+        return bootstrap_of(self, n_replicates, seed, checked_level(level or self.level))
 
     def icc(self, *, at: Mapping[str, float] | None = None) -> pd.DataFrame:
         """Share of the variance at each grouping level.
@@ -357,8 +109,6 @@ class LmmResult(Result):
         DataFrame
             `group`, `variance`, `share` (of the total), `icc` (correlation of two rows of that group).
         """
-        from ketaoutcomes.results.shares import intraclass
-
         return intraclass(self, at)
 
     def r_squared(self) -> dict[str, float]:
@@ -369,8 +119,6 @@ class LmmResult(Result):
         FormulaError
             For weighted fits and fits without an intercept, where it is not well defined.
         """
-        from ketaoutcomes.results.shares import explained
-
         return explained(self)
 
     # ---- how it reads
@@ -388,9 +136,3 @@ class LmmResult(Result):
         from ketaoutcomes.draw.effects import effects
 
         return effects(self.table, ax, title=title)
-
-
-def _level(level: float) -> float:
-    if not (isinstance(level, (int, float)) and 0 < level < 1):
-        raise DataError(f"level must lie between 0 and 1, not {level!r}; 0.95 is usual")
-    return float(level)

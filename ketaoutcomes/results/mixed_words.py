@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 
 from ketaoutcomes.draw.labels import DASH, count
 from ketaoutcomes.engine.lmm import Estimate
 from ketaoutcomes.formula.frame import ModelFrame
+from ketaoutcomes.results.mixed_fit import MixedFit
 from ketaoutcomes.results.text import confidence
 
-if TYPE_CHECKING:
-    from ketaoutcomes.results.mixed import LmmResult
-
-__all__ = ["boundary_words", "df_text", "model_notes", "model_sentences", "p_text", "readable_effects", "significant"]
+__all__ = [
+    "boundary_words",
+    "df_text",
+    "model_notes",
+    "model_sentences",
+    "p_text",
+    "readable_effects",
+    "significant",
+]
 
 FEW_GROUPS = 5
 METHOD_WORDS = {
@@ -74,17 +78,14 @@ def readable_effects(table: pd.DataFrame, level: float) -> tuple[pd.DataFrame, t
         estimate, low, high, error = _together(
             [row["estimate"], row["conf_low"], row["conf_high"], row["std_error"]], row["std_error"]
         )
-        rows.append(
-            (
-                row["term"], estimate, f"{low} to {high}", error, significant(row["statistic"], 3),
-                df_text(row["df"]), p_text(row["p_value"]),
-            )  # fmt: skip
-        )
+        interval, statistic = f"{low} to {high}", significant(row["statistic"], 3)
+        df, p_value = df_text(row["df"]), p_text(row["p_value"])
+        rows.append((row["term"], estimate, interval, error, statistic, df, p_value))
     columns = ["term", "estimate", confidence(level), "std. error", "t", "df", "p"]
     return pd.DataFrame(rows, columns=columns), ("term",)
 
 
-def model_sentences(fit: LmmResult) -> list[str]:
+def model_sentences(fit: MixedFit) -> list[str]:
     """Variance components, size and criterion, as lines."""
     lines = ["", "Random effects"]
     for row in fit.variance_components.to_dict("records"):
@@ -112,7 +113,7 @@ def model_notes(frame: ModelFrame, estimate: Estimate, method: str, formula: str
     if frame.n_dropped:
         gaps = ", ".join(f"{name} {count(n)}" for name, n in frame.dropped.items() if n)
         notes.append(
-            f"{count(frame.n_dropped)} of {count(frame.n_data)} rows left out because a value is missing ({gaps})."
+            f"{count(frame.n_dropped)} of {count(frame.n_data)} rows left out: a value is missing ({gaps})."
         )
     else:
         notes.append(f"All {count(frame.n_data)} rows used; none has a missing value.")
@@ -130,8 +131,8 @@ def model_notes(frame: ModelFrame, estimate: Estimate, method: str, formula: str
     for grouping in frame.groupings:
         if grouping.n_groups < FEW_GROUPS:
             notes.append(
-                f"{grouping.name} has {grouping.n_groups} groups only: its variance is poorly known and intervals "
-                "that depend on it are approximate."
+                f"{grouping.name} has {grouping.n_groups} groups only: its variance is poorly known and "
+                "intervals that depend on it are approximate."
             )
     references = [
         f"{variable.name} = {variable.levels[0]}"
@@ -141,7 +142,9 @@ def model_notes(frame: ModelFrame, estimate: Estimate, method: str, formula: str
     if references:
         notes.append(f"Reference levels: {', '.join(references)}.")
     if method == "normal":
-        notes.append("p-values and intervals use the normal distribution and are too optimistic in small studies.")
+        notes.append(
+            "p-values and intervals use the normal distribution and are too optimistic in small studies."
+        )
     return tuple(notes)
 
 
@@ -154,8 +157,8 @@ def boundary_words(frame: ModelFrame, estimate: Estimate) -> list[str]:
         grouping = frame.groupings[piece.grouping]
         names = grouping.blocks[piece.block].names
         sentences += [
-            f"Boundary fit: {_vanished(names, directions[:, j], block)} by {grouping.name}. What has vanished "
-            "takes no part in Satterthwaite's degrees of freedom; consider leaving it out."
+            f"Boundary fit: {_vanished(names, directions[:, j], block)} by {grouping.name}. What has "
+            "vanished takes no part in Satterthwaite's degrees of freedom; consider leaving it out."
             for j in range(directions.shape[1])
         ]
     return sentences

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -11,18 +9,16 @@ from numpy.typing import NDArray
 from ketaoutcomes.engine.effects import row_terms
 from ketaoutcomes.engine.wald import t_limit
 from ketaoutcomes.errors import DataError
+from ketaoutcomes.results.mixed_fit import MixedFit
 
-if TYPE_CHECKING:
-    from ketaoutcomes.results.mixed import LmmResult
-
-__all__ = ["leverage_and_fit", "own_random_columns", "predicted", "residuals"]
+__all__ = ["fitted_values", "leverage_and_fit", "own_random_columns", "predicted", "residuals"]
 
 Array = NDArray[np.float64]
 INTERVALS = (None, "confidence", "prediction")
 
 
 def predicted(
-    fit: LmmResult, new: pd.DataFrame | None, *, random: bool, interval: str | None, level: float
+    fit: MixedFit, new: pd.DataFrame | None, *, random: bool, interval: str | None, level: float
 ) -> pd.Series | pd.DataFrame:
     """See `LmmResult.predict`."""
     if interval not in INTERVALS:
@@ -53,7 +49,7 @@ class _Rows:
         self.x, self.z, self.codes, self.index = x, z, codes, index
 
 
-def own_random_columns(fit: LmmResult) -> list[list[Array]]:
+def own_random_columns(fit: MixedFit) -> list[list[Array]]:
     """(n, q) columns of each block for the rows used."""
     return [
         [
@@ -64,12 +60,12 @@ def own_random_columns(fit: LmmResult) -> list[list[Array]]:
     ]
 
 
-def _own_rows(fit: LmmResult) -> _Rows:
+def _own_rows(fit: MixedFit) -> _Rows:
     codes = [grouping.codes for grouping in fit.frame.groupings]
     return _Rows(_own_x(fit), own_random_columns(fit), codes, pd.Index(fit.frame.rows))
 
 
-def _own_x(fit: LmmResult) -> Array:
+def _own_x(fit: MixedFit) -> Array:
     """X of the rows used, in its own units."""
     scale = fit.engine.sums.scale
     x = fit.rows_x
@@ -78,12 +74,12 @@ def _own_x(fit: LmmResult) -> Array:
     return x * scale.scale + scale.centre
 
 
-def _new_rows(fit: LmmResult, new: pd.DataFrame) -> _Rows:
+def _new_rows(fit: MixedFit, new: pd.DataFrame) -> _Rows:
     x = fit.design.matrix(new)[:, fit.kept]
     return _Rows(x, fit.design.random_columns(new), fit.design.group_codes(new), new.index)
 
 
-def _random_part(fit: LmmResult, rows: _Rows) -> Array:
+def _random_part(fit: MixedFit, rows: _Rows) -> Array:
     """z'u; 0 for groups that the fit has not seen."""
     total = np.zeros(len(rows.x))
     for number, piece in enumerate(fit.engine.sums.pieces):
@@ -94,7 +90,7 @@ def _random_part(fit: LmmResult, rows: _Rows) -> Array:
     return total
 
 
-def _variance(fit: LmmResult, rows: _Rows, *, random: bool, row: bool) -> tuple[Array, Array | float]:
+def _variance(fit: MixedFit, rows: _Rows, *, random: bool, row: bool) -> tuple[Array, Array | float]:
     """Variance of the prediction error, and the degrees of freedom of its limits."""
     residual = fit.sigma**2 if row else 0.0
     if random:
@@ -117,16 +113,23 @@ def _variance(fit: LmmResult, rows: _Rows, *, random: bool, row: bool) -> tuple[
     return variance, df
 
 
-def residuals(fit: LmmResult) -> pd.Series:
+def fitted_values(fit: MixedFit, *, random: bool = True) -> Array:
+    """(n,) fitted response of the rows used."""
+    rows = _own_rows(fit)
+    mean = rows.x @ fit.engine.beta
+    return mean + _random_part(fit, rows) if random else mean
+
+
+def residuals(fit: MixedFit) -> pd.Series:
     """Response less the fitted value, rows of the fit."""
     scale = fit.engine.sums.scale
     y = fit.rows_y if fit.frame.weights is None else fit.rows_y / np.sqrt(fit.frame.weights)
     observed = y * scale.y_scale + scale.y_centre
-    return pd.Series(observed - fit.predict().to_numpy(), index=pd.Index(fit.frame.rows), name="resid")
+    return pd.Series(observed - fitted_values(fit), index=pd.Index(fit.frame.rows), name="resid")
 
 
-def leverage_and_fit(fit: LmmResult) -> tuple[Array, Array]:
-    """Leverage of each row used (diagonal of the map from response to fitted values), and the fitted values."""
+def leverage_and_fit(fit: MixedFit) -> tuple[Array, Array]:
+    """Leverage of each row used (how much its response moves its own fitted value), and fitted values."""
     weights = fit.frame.weights
     z = own_random_columns(fit)
     if weights is not None:
@@ -136,4 +139,4 @@ def leverage_and_fit(fit: LmmResult) -> tuple[Array, Array]:
     terms = row_terms(fit.effects, fit.rows_x, z, codes)
     inverse = fit.engine.optimum.point.inverse
     own = np.einsum("np,pq,nq->n", terms.x_left, inverse, terms.x_left)
-    return terms.random_variance + own, fit.predict().to_numpy()
+    return terms.random_variance + own, fitted_values(fit)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 
-if TYPE_CHECKING:
-    from ketaoutcomes.results.mixed import LmmResult
+from ketaoutcomes.results.mixed_fit import MixedFit
 
 __all__ = ["label_columns", "random_effects"]
 
 
-def random_effects(fit: LmmResult, *, variances: bool) -> dict[str, pd.DataFrame]:
+def random_effects(fit: MixedFit, *, variances: bool) -> dict[str, pd.DataFrame]:
     """One frame per grouping factor, a row per group; see `LmmResult.random_effects`."""
     out = {}
     for number, grouping in enumerate(fit.frame.groupings):

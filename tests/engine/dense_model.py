@@ -31,7 +31,12 @@ class Data:
     def fitted_by(self, fit, **arguments):
         """Call a fitting function with copies, because it may overwrite."""
         return fit(
-            self.x.copy(order="F"), self.y.copy(), self.groupings, weights=self.weights, intercept=0, **arguments
+            self.x.copy(order="F"),
+            self.y.copy(),
+            self.groupings,
+            weights=self.weights,
+            intercept=0,
+            **arguments,
         )
 
 
@@ -118,8 +123,6 @@ class Dense:
         blups, variances, at = [], [], 0
         for k, q in self.order:
             blups.append(values[at : at + k * q].reshape(k, q))
-            variances.append(
-                np.array([spread[i : i + q, i : i + q] for i in range(at, at + k * q, q)])
-            )
+            variances.append(np.array([spread[i : i + q, i : i + q] for i in range(at, at + k * q, q)]))
             at += k * q
         return blups, variances

@@ -135,9 +135,7 @@ def kenward_roger_dense(data, fit):
          + np.trace(phi @ p[r] @ phi @ p[t]) for t in range(size)] for r in range(size)
     ])  # fmt: skip
     spread = 2 * np.linalg.inv(information)
-    middle = sum(
-        spread[r, t] * (q[r][t] - p[r] @ phi @ p[t]) for r in range(size) for t in range(size)
-    )
+    middle = sum(spread[r, t] * (q[r][t] - p[r] @ phi @ p[t]) for r in range(size) for t in range(size))
     adjusted = phi + 2 * phi @ middle @ phi
     df = []
     for row in np.eye(x.shape[1]):
@@ -164,7 +162,9 @@ def test_balanced_one_way_data_give_the_analysis_of_variance():
     means = y.reshape(k, size).mean(1)
     within = ((y.reshape(k, size) - means[:, None]) ** 2).sum() / (k * (size - 1))
     between = size * means.var(ddof=1)
-    fit, _ = fit_lmm(np.ones((k * size, 1), order="F"), y.copy(), (Grouping("g", codes, k, (ONE,)),), intercept=0)
+    fit, _ = fit_lmm(
+        np.ones((k * size, 1), order="F"), y.copy(), (Grouping("g", codes, k, (ONE,)),), intercept=0
+    )
     assert fit.sigma**2 == pytest.approx(within, rel=1e-9)
     assert fit.blocks[0][0, 0] == pytest.approx((between - within) / size, rel=1e-9)
     assert fit.beta[0] == pytest.approx(y.mean())
@@ -218,7 +218,9 @@ def test_two_factors_with_the_same_groups_are_refused():
 def test_a_random_slope_on_a_column_that_does_not_vary_is_refused():
     block = Block(("(Intercept)", "t"), (None, np.full(40, 7.0)))
     with pytest.raises(FormulaError, match="does not vary"):
-        fit_lmm(np.ones((40, 1)), np.cos(np.arange(40.0)), (grouping(np.arange(40) // 4, block),), intercept=0)
+        fit_lmm(
+            np.ones((40, 1)), np.cos(np.arange(40.0)), (grouping(np.arange(40) // 4, block),), intercept=0
+        )
 
 
 def test_a_response_that_the_columns_explain_exactly_is_refused():

@@ -24,7 +24,9 @@ FITS = answers("lmm_fits")["models"]
 
 def columns(rows: list[dict], *names: str) -> np.ndarray:
     """(k, names) float from R's rows; a missing value is left out by R and NaN here."""
-    return np.array([[np.nan if row.get(name) is None else row[name] for name in names] for row in rows], float)
+    return np.array(
+        [[np.nan if row.get(name) is None else row[name] for name in names] for row in rows], float
+    )
 
 
 @cache
@@ -40,6 +42,14 @@ def fitted(model: str, reml: bool = True, df: str = "satterthwaite"):
     """Our fit. Results are frozen, so that tests may share it."""
     case = FITS[model]
     return lmm(case["formula"], frame(model), reml=reml, df=df, weights=case["weights"])
+
+
+def assert_within(found, expected, bound) -> None:
+    """Every |found - expected| is at most its bound; the message names the worst."""
+    found, expected = np.asarray(found, float), np.asarray(expected, float)
+    assert found.shape == expected.shape
+    ratio = np.abs(found - expected) / bound
+    assert (ratio <= 1).all(), f"worst: {np.nanmax(ratio)} times the bound\n{found}\n{expected}"
 
 
 def group_key(name: str) -> frozenset[str]:

@@ -1,10 +1,14 @@
-"""Section 3: the observed symptom course."""
+"""Section 3: the symptom course, of a mixed model and as it was observed."""
 
 from __future__ import annotations
 
+import pandas as pd
+
+from ketaoutcomes.analysis.course_model import STILL_SCORED
 from ketaoutcomes.analysis.trajectory import trajectory
 from ketaoutcomes.catalog.instruments import INSTRUMENTS, Instrument
 from ketaoutcomes.draw.course import course as draw_course
+from ketaoutcomes.draw.curve_band import model_course
 from ketaoutcomes.draw.labels import count, missing, number, number_range
 from ketaoutcomes.errors import DataError
 from ketaoutcomes.report.disclosure import Hidden, Released
@@ -14,7 +18,7 @@ from ketaoutcomes.report.sections.part import Part, drawn, gathered, too_small
 from ketaoutcomes.report.words import ci, plural
 from ketaoutcomes.results.course import CourseResult
 
-__all__ = ["course"]
+__all__ = ["DAYS", "course", "observed_of", "released_means", "slug_of"]
 
 DAYS = (0.0, 7.0, 14.0, 21.0, 28.0, 42.0, 56.0, 84.0)
 AT_MOST = 2
@@ -27,14 +31,19 @@ def course(scope: Scope) -> Part:
         result = _course(scope, instrument)
         if result is None:
             continue
-        slug = instrument.name.lower().replace("-", "").replace("/", "").replace("+", "plus")
-        given = scope.gate.means(
-            f"course_{slug}", result.table, place=f"Section 3, {instrument.name}", beside=scope.sizes
-        )
+        place = f"Section 3, {instrument.name}"
+        given = released_means(scope, result, place=place)
         released.append(given)
+        curve = None
+        if result.model is not None:
+            name = f"course_{slug_of(instrument)}_model"
+            curve = scope.gate.curve(name, result.curve, place=place, means=given.frame)
+            released.append(curve)
         if (given.frame["suppressed"] == "").any():
-            figures.append(_figure(scope, instrument, given, "ab"[len(figures)]))
-            tables.append(_table(scope, instrument, given))
+            figures.append(_figure(scope, instrument, given, curve, "ab"[len(figures)]))
+            tables.append(_table(scope, instrument, given, is_model=curve is not None))
+            if curve is None:
+                notes.append(f"{instrument.name}: too few patients or scores for a model; observed means only.")
         else:
             notes.append(f"{instrument.name} cannot be shown{too_small(scope)}.")
         results.append(result)
@@ -47,10 +56,18 @@ def course(scope: Scope) -> Part:
         number=3,
         question="What is the symptom course?",
         reading=(
-            "Observed means of those who were scored at each time. Who is still scored is not a random "
+            "Line: mean of a mixed model of all scores, of all who have one. It holds if missing scores depend "
+            "only on what was recorded. Hollow: means of those scored at each time, who are not a random "
             "sample: some have left, others have not reached that day yet.",
         ),
-        terms=(("Grey bars:", "10th–90th percentile. Individual lines are not shown: a line is a patient."),),
+        terms=(
+            ("Grey bars:", "10th–90th percentile. Individual lines are not shown: a line is a patient."),
+            (
+                "Model:",
+                "a smooth curve of log2(1 + day); patients differ by random effects. Drawn as far as "
+                f"{STILL_SCORED} patients or more were scored.",
+            ),
+        ),
         figures=tuple(figures),
         tables=tuple(tables[:1]),
         notes=tuple(notes),
@@ -84,31 +101,75 @@ def _course(scope: Scope, instrument: Instrument) -> CourseResult | None:
     return result if len(result.table) else None
 
 
-def _figure(scope: Scope, instrument: Instrument, given: Released, letter: str) -> Figure:
-    shown = given.frame[given.frame["suppressed"] == ""]
+def slug_of(instrument: Instrument) -> str:
+    """The instrument's name as part of a file's name."""
+    return instrument.name.lower().replace("-", "").replace("/", "").replace("+", "plus")
+
+
+def released_means(scope: Scope, result: CourseResult, *, place: str) -> Released:
+    """The means at planned days through the gate."""
+    return scope.gate.means(
+        f"course_{slug_of(INSTRUMENTS[result.instrument])}",
+        result.table,
+        place=place,
+        beside=scope.sizes,
+        by_model=result.model is not None,
+    )
+
+
+def observed_of(frame: pd.DataFrame) -> pd.DataFrame:
+    """The observed means of a table of the course, as the drawing of a model takes them."""
+    return frame.drop(columns=["estimate", "conf_low", "conf_high"]).rename(columns={"observed": "estimate"})
+
+
+def _figure(
+    scope: Scope, instrument: Instrument, given: Released, curve: Released | None, letter: str
+) -> Figure:
+    shown = given.frame[(given.frame["suppressed"] == "") & given.frame["estimate"].notna()]
     title = f"{instrument.name} by day"
+    whose = "Mean" if curve is None else "Model mean of"
     if len(shown) > 1:
         first, last = shown.iloc[0], shown.iloc[-1]
         sizes = (_size(first), _size(last))
-        sizes = sizes if all(sizes) else ("", "")
+        sizes = sizes if all(sizes) and curve is None else ("", "")
         title = (
-            f"Mean {instrument.name} was {number(first['estimate'])} on day {first['day']:g}{sizes[0]} "
+            f"{whose} {instrument.name} was {number(first['estimate'])} on day {first['day']:g}{sizes[0]} "
             f"and {number(last['estimate'])} on day {last['day']:g}{sizes[1]}"
         )
-    told = [
-        f"Day {row['day']:g}: mean {number(row['estimate'])} ({ci(scope.level)} "
-        f"{number_range(row['conf_low'], row['conf_high'])}){_size(row)}."
-        for row in shown.to_dict("records")
-    ]
-    told.append(
-        f"{len(given.frame) - len(shown)} days are not shown." if len(shown) < len(given.frame) else ""
-    )
-    svg = drawn(
-        draw_course, given.frame, prefix=f"figure-3{letter}", title=title, description=" ".join(told).strip(),
-        minimum=instrument.minimum, maximum=instrument.maximum, instrument=instrument.name,
-        higher_is=instrument.higher_is, level=scope.level,
-    )  # fmt: skip
-    return Figure(f"Fig. 3{letter}", title, f"Observed means; n scored at each day{_of(scope)}", svg)
+    told = _told(scope, given.frame, is_model=curve is not None)
+    options = {
+        "minimum": instrument.minimum, "maximum": instrument.maximum, "instrument": instrument.name,
+        "higher_is": instrument.higher_is, "level": scope.level,
+    }  # fmt: skip
+    named = {"prefix": f"figure-3{letter}", "title": title, "description": told}
+    if curve is None:
+        svg = drawn(draw_course, given.frame, **named, **options)
+        population = f"No model: observed means; n scored at each day{_of(scope)}"
+    else:
+        svg = drawn(model_course, curve.frame, **named, observed=observed_of(given.frame), **options)
+        population = f"Mixed model and observed means; n scored at each day{_of(scope)}"
+    return Figure(f"Fig. 3{letter}", title, population, svg)
+
+
+def _told(scope: Scope, frame: pd.DataFrame, *, is_model: bool) -> str:
+    """The figure's numbers in words."""
+    shown = frame[frame["suppressed"] == ""]
+    told = []
+    for row in shown.to_dict("records"):
+        words = f"Day {row['day']:g}: "
+        if missing(row["estimate"]):
+            words += "no model mean"
+        else:
+            kind = "model mean" if is_model else "mean"
+            words += f"{kind} {number(row['estimate'])} ({ci(scope.level)} {_interval(row)})"
+        told.append(f"{words}{f', observed {number(row["observed"])}' if is_model else ''}{_size(row)}.")
+    if len(shown) < len(frame):
+        told.append(f"{len(frame) - len(shown)} days are not shown.")
+    return " ".join(told)
+
+
+def _interval(row) -> str:
+    return number_range(row["conf_low"], row["conf_high"])
 
 
 def _size(row) -> str:
@@ -122,24 +183,25 @@ def _of(scope: Scope) -> str:
     return f", of {starters}{scope.during}"
 
 
-def _table(scope: Scope, instrument: Instrument, given: Released) -> Table:
+def _table(scope: Scope, instrument: Instrument, given: Released, *, is_model: bool) -> Table:
     rows = []
     for row in given.frame.to_dict("records"):
         if row["suppressed"]:
-            rows.append((f"{row['day']:g}", "1–10", "not shown", "not shown", "not shown"))
-            continue
-        spread = "not shown" if missing(row["p10"]) else number_range(row["p10"], row["p90"])
-        interval = number_range(row["conf_low"], row["conf_high"])
-        if missing(row["n"]):
-            interval = "not shown"
-        n = "not shown" if missing(row["n"]) else count(row["n"])
-        rows.append((f"{row['day']:g}", n, number(row["estimate"]), interval, spread))
+            cells = ["1–10", *["not shown"] * (4 if is_model else 3)]
+        else:
+            interval = "not shown" if missing(row["n"]) and not is_model else _interval(row)
+            spread = "not shown" if missing(row["p10"]) else number_range(row["p10"], row["p90"])
+            n = "not shown" if missing(row["n"]) else count(row["n"])
+            observed = [number(row["observed"])] if is_model else []
+            cells = [n, number(row["estimate"]), interval, *observed, spread]
+        rows.append((f"{row['day']:g}", *cells))
     columns = (
         Column("Day", True),
         Column("n"),
-        Column("Mean"),
+        Column("Model mean" if is_model else "Mean"),
         Column(ci(scope.level)),
+        *((Column("Observed mean"),) if is_model else ()),
         Column("10th–90th percentile"),
     )
-    note = "Day 0 is the baseline. One score per patient and day: the nearest, ties to the earlier."
+    note = "Day 0 is the baseline. Observed: one score per patient and day, the nearest, ties to the earlier."
     return Table(f"{instrument.name} by day since session 1", columns, tuple(rows), (note,))

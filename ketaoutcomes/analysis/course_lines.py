@@ -10,6 +10,7 @@ from ketaoutcomes.analysis.course_model import (
     ModelRows,
     best_fit,
     boundary_notes,
+    end_of,
     model_rows,
     reach,
 )
@@ -45,11 +46,11 @@ def course_lines(
 ) -> LinesResult:
     """Change soon after session 1 and change per week later, of a linear mixed model.
 
-    All scores from the baseline (day 0) as far as the last planned day reaches are described by two straight
-    lines: `early` goes from the baseline to day 3, 7 or 14, and `later` goes on from there. Where the lines
-    meet is the day with the largest likelihood (ML) of those by which 10 patients were scored; 14 if there
-    is none. Patients have random effects; which ones, see `best_fit`. The route of session 1 is in the model,
-    with an early change of its own, where two routes or more have 11 patients.
+    All scores from the baseline (day 0) up to the last planned day that 10 patients reach are described by
+    two straight lines: `early` goes from the baseline to day 3, 7 or 14, and `later` goes on from there.
+    Where the lines meet is the day with the largest likelihood (ML) of those by which 10 patients were
+    scored; 14 if there is none. Patients have random effects; which ones, see `best_fit`. The route of
+    session 1 is in the model, with an early change of its own, where two routes or more have 11 patients.
 
     Parameters
     ----------
@@ -78,11 +79,13 @@ def course_lines(
     known = find_instrument(instrument)
     rule = baseline_rule(baseline)
     placed = scores(cohort, known.name)
-    until = reach(planned_times("at", at, unit="days"))
-    rows = model_rows(cohort, placed, baseline_of(cohort, placed, known, rule), until)
+    days = planned_times("at", at, unit="days")
+    rows = model_rows(cohort, placed, baseline_of(cohort, placed, known, rule), reach(days))
     _refuse_few(rows)
-    turn = _turn(rows.frame)
-    frame = _with_lines(rows.frame, turn)
+    until = _until(rows.frame, days)
+    kept = rows.frame[rows.frame["day"] < until].reset_index(drop=True)
+    turn = _turn(kept)
+    frame = _with_lines(kept, turn)
     routes = _routes(cohort, frame)
     fixed = "score ~ early + later"
     if routes:
@@ -95,7 +98,7 @@ def course_lines(
         table=_table(fit, turn, routes, level),
         notes=(
             f"Linear mixed model by REML: one line from the baseline to day {turn:g}, one from there to day "
-            f"{until:g}; patients differ in {random.removeprefix('patients differ in ')} (random effects).",
+            f"{until:g}; {random} (random effects).",
             f"{fit.n_obs:,} scores of {fit.n_groups['patient_id']:,} patients; the lines meet at the day of "
             f"{', '.join(f'{one:g}' for one in TURNS)} with the largest likelihood.",
             "Valid where missing scores depend only on what was recorded (missing at random).",
@@ -129,6 +132,13 @@ def _refuse_few(rows: ModelRows) -> None:
         raise DataError(f"{begun} patients have a baseline score; the model takes {STILL_SCORED} or more")
 
 
+def _until(frame: pd.DataFrame, days: np.ndarray) -> float:
+    """End of the last planned day at or after which 10 patients have a score."""
+    last = np.sort(frame.groupby("patient_id")["day"].max().to_numpy())[::-1]
+    reached = days[days <= last[min(STILL_SCORED, last.size) - 1]]
+    return end_of(days, float(reached.max()) if reached.size else 0.0)
+
+
 def _with_lines(frame: pd.DataFrame, turn: float) -> pd.DataFrame:
     """`early` rises from 0 to 1 at day `turn`; `later` counts the weeks after it."""
     day = frame["day"].to_numpy()
@@ -146,10 +156,8 @@ def _turn(frame: pd.DataFrame) -> float:
     ]
     if len(possible) < 2:
         return possible[0] if possible else TURNS[-1]
-    deviance = [
-        lmm("score ~ early + later + (1 | patient_id)", _with_lines(frame, turn), reml=False, df="normal").deviance
-        for turn in possible
-    ]
+    formula = "score ~ early + later + (1 | patient_id)"
+    deviance = [lmm(formula, _with_lines(frame, turn), reml=False, df="normal").deviance for turn in possible]
     return possible[int(np.argmin(deviance))]
 
 
@@ -179,9 +187,7 @@ def _route_column(cohort: Cohort, frame: pd.DataFrame, routes: tuple[tuple[str, 
     return pd.Categorical(labels, categories=names)
 
 
-def _table(
-    fit: LmmResult, turn: float, routes: tuple[tuple[str, int], ...], level: float
-) -> pd.DataFrame:
+def _table(fit: LmmResult, turn: float, routes: tuple[tuple[str, int], ...], level: float) -> pd.DataFrame:
     """The fixed effects with what they mean as their names."""
     table = fit.table.copy()
     limits = fit.conf_int(level)

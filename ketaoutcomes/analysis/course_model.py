@@ -22,6 +22,7 @@ __all__ = [
     "SmoothCourse",
     "best_fit",
     "boundary_notes",
+    "end_of",
     "model_rows",
     "reach",
     "smooth_course",
@@ -29,7 +30,7 @@ __all__ = [
 
 STILL_SCORED = 10  # fewer patients carry no model, no random effect, no group's curve and no day of it
 MOST_COLUMNS = 5
-PATIENTS_PER_COLUMN = 5
+PATIENTS_PER_COLUMN = 2
 FEW_PATIENTS = 50
 LEAST_CLINICS, LEAST_PER_CLINIC = 5, 5
 CLINIC = "clinic_id"
@@ -75,6 +76,8 @@ class SmoothCourse:
         Numbers of the groups that are in the model.
     low, high : float
         First and last day of a score in the model.
+    until : float
+        Day before which scores are in the model.
     n_columns : int
         Columns of the curve besides the intercept.
     has_step : bool
@@ -88,6 +91,7 @@ class SmoothCourse:
     fitted_groups: tuple[int, ...]
     low: float
     high: float
+    until: float
     n_columns: int
     has_step: bool
     random: str
@@ -113,6 +117,12 @@ def reach(days: NDArray) -> float:
     if centres.size < 2:
         return 0.0
     return float(1.5 * centres[-1] - 0.5 * centres[-2])
+
+
+def end_of(days: NDArray, last: float) -> float:
+    """Day at which what belongs to the planned day `last` ends: midway to the next one, or the reach."""
+    later = np.asarray(days, float)[np.asarray(days, float) > last]
+    return float(last + later.min()) / 2.0 if later.size else reach(days)
 
 
 def model_rows(cohort: Cohort, placed: pd.DataFrame, start: pd.DataFrame, until: float) -> ModelRows:
@@ -180,8 +190,10 @@ def smooth_course(rows: ModelRows, days: NDArray, n_scored: NDArray, grouped: Gr
         If there are too few patients or scores, or no optimum is found.
     """
     frame = rows.frame.assign(group=grouped.code[rows.frame["patient_id"]])
-    fitted, n_planned = _carried(frame, days, n_scored, grouped)
-    frame = frame[frame["group"].isin(fitted)].reset_index(drop=True)
+    fitted, n_planned, last = _carried(frame, days, n_scored, grouped)
+    # What is not drawn is not fitted: few late scores would bend a curve that has few columns.
+    until = end_of(days, last)
+    frame = frame[frame["group"].isin(fitted) & (frame["day"] < until)].reset_index(drop=True)
     is_baseline = frame["after"].to_numpy() == 0.0
     # Within the first day a curve of log2(1 + day) cannot fall as scores do, so the baseline stands apart.
     soon = frame.loc[~is_baseline & (frame["day"] < 1.0).to_numpy(), "patient_id"].nunique()
@@ -200,15 +212,16 @@ def smooth_course(rows: ModelRows, days: NDArray, n_scored: NDArray, grouped: Gr
     clinics = rows.has_clinics and grouped.by != CLINIC
     fit, random = best_fit(f"score ~ {fixed}", frame, parts, df=rows.df_method, clinics=clinics)
     low, high = float(frame["day"].min()), float(frame["day"].max())
-    return SmoothCourse(fit, factor, fitted, low, high, n_columns, has_step, random)
+    return SmoothCourse(fit, factor, fitted, low, high, until, n_columns, has_step, random)
 
 
 def _carried(
     frame: pd.DataFrame, days: NDArray, n_scored: NDArray, grouped: Groups
-) -> tuple[tuple[int, ...], int]:
-    """Groups scored in patients enough at two planned days or more, and the largest number of such days."""
-    counts = n_scored
+) -> tuple[tuple[int, ...], int, float]:
+    """Groups scored in patients enough at two planned days or more, how many such days, and the last."""
+    counts, at = n_scored, days
     if 0.0 not in days:
+        at = np.concatenate([[0.0], days])
         start = frame.loc[(frame["after"] == 0.0) & (frame["group"] >= 0), "group"]
         counts = np.column_stack([np.bincount(start, minlength=len(grouped.levels)), n_scored])
     enough = (counts >= STILL_SCORED).sum(axis=1)
@@ -219,7 +232,8 @@ def _carried(
             f"a model takes {STILL_SCORED} patients or more scored at two planned days or more; "
             f"there are {int(enough.max(initial=0))} such days{whose}"
         )
-    return fitted, int(enough[list(fitted)].max())
+    is_enough = counts[list(fitted)] >= STILL_SCORED
+    return fitted, int(is_enough.sum(axis=1).max()), float(at[is_enough.any(axis=0)].max())
 
 
 def _n_columns(frame: pd.DataFrame, n_planned: int, n_groups: int, has_step: bool) -> int:

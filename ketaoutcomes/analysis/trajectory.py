@@ -110,7 +110,7 @@ def trajectory(
         table=table[table["n"] > 0].reset_index(drop=True),
         notes=(
             f"{patients(np.unique(codes[inside]).size)} with at least one score at a planned day.",
-            *(_model_notes(model, rows, days, grouped) if model else _fallback_notes(why_not)),
+            *(_model_notes(model, grouped) if model else _fallback_notes(why_not)),
             "One score per patient and day in the observed means: the nearest between the midpoints to the "
             "neighbouring days, ties to the earlier; day 0 is the baseline.",
             same_time_note(cohort),
@@ -239,22 +239,23 @@ def _with_model(
     return table, _named(curve, grouped, grid.size)
 
 
-def _model_notes(model: SmoothCourse, rows: ModelRows, days: np.ndarray, grouped: Groups) -> list[str]:
+def _model_notes(model: SmoothCourse, grouped: Groups) -> list[str]:
     """The model in words, what it assumes, and where it ends."""
     fit = model.fit
     kind = {0: "no curve", 1: "a straight line"}.get(
         model.n_columns, f"a natural cubic spline ({model.n_columns} columns)"
     )
     groups_of = "" if model.factor is None else f", a curve of its own for each level of '{grouped.by}'"
-    step = "; the baseline has a mean of its own, since scores fall within the first day" if model.has_step else ""
+    own = "; the baseline has a mean of its own, since there are scores within the first day"
+    step = own if model.has_step else ""
     method = "Kenward–Roger" if fit.df_method == "kenward-roger" else "Satterthwaite"
     notes = [
-        f"Line and limits: linear mixed model by REML; {kind} of log2(1 + day){groups_of}{step}; {model.random}. "
-        f"Degrees of freedom by {method}.",
-        f"{fit.n_obs:,} scores of {patients(fit.n_groups['patient_id'])}: the baseline at day 0 and every score after "
-        f"session 1 up to day {reach(days):g}.",
-        "Valid where missing scores depend only on what was recorded (missing at random). Observed means are of "
-        "those still assessed; the curve is of all who have at least one score, if that holds.",
+        f"Line and limits: linear mixed model by REML; {kind} of log2(1 + day){groups_of}{step}; "
+        f"{model.random}. Degrees of freedom by {method}.",
+        f"{fit.n_obs:,} scores of {patients(fit.n_groups['patient_id'])}: the baseline at day 0 and every "
+        f"score after session 1 before day {model.until:g}.",
+        "Valid where missing scores depend only on what was recorded (missing at random). Observed means are "
+        "of those still assessed; the curve is of all who have at least one score, if that holds.",
         f"No line is given outside the planned days at which {STILL_SCORED} patients or more were scored.",
         "Which random effects patients have: of those that enough patients have scores for, the set with the "
         "smallest AIC away from the boundary.",
@@ -264,8 +265,8 @@ def _model_notes(model: SmoothCourse, rows: ModelRows, days: np.ndarray, grouped
     if n_small:
         noun = "1 group" if n_small == 1 else f"{n_small} groups"
         notes.append(
-            f"{noun} of '{grouped.by}' with {STILL_SCORED} patients scored at fewer than two planned days not in the "
-            "model; observed means only."
+            f"{noun} of '{grouped.by}' not in the model, since {STILL_SCORED} patients were scored at fewer "
+            "than two planned days; observed means only."
         )
     return notes
 

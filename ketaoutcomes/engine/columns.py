@@ -6,19 +6,21 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import solve_triangular
 
 from ketaoutcomes.engine.groups import Block
 from ketaoutcomes.errors import FormulaError
 
-__all__ = ["FixedScale", "ScaledBlock", "independent", "scaled_block", "scaled_in_place"]
+__all__ = ["FixedScale", "ScaledBlock", "independent", "scaled_block", "scaled_in_place", "unmixed"]
 
 Array = NDArray[np.float64]
+NEARLY_COLLINEAR = 0.03  # length of a column that the columns before it leave, of 1
 DEPENDENT = 1e-11  # share of a column's variation that the columns before it leave; below: a combination
 
 
 @dataclass(frozen=True)
 class FixedScale:
-    """How [X, y] was moved: x_new = (x - centre) / scale, times the root of the weight.
+    """How [X, y] was moved: x_new = (x - centre) / scale @ mix, times the root of the weight.
 
     Parameters
     ----------
@@ -26,6 +28,8 @@ class FixedScale:
     y_centre, y_scale : float
     intercept : int or None
         Column that is the constant 1.
+    mix : (p, p) float, optional
+        Upper triangular; None is the identity. It makes nearly collinear columns orthogonal.
     """
 
     centre: Array
@@ -33,6 +37,23 @@ class FixedScale:
     y_centre: float
     y_scale: float
     intercept: int | None
+    mix: Array | None = None
+
+    def forward(self, x: Array) -> Array:
+        """Columns in their own units as the engine holds them, (n, p) -> (n, p), without weights."""
+        moved = (x - self.centre) / self.scale
+        return moved if self.mix is None else moved @ self.mix
+
+    def own_units(self, x: Array) -> Array:
+        """The way back of `forward`."""
+        if self.mix is not None:
+            x = solve_triangular(self.mix, x.T, trans="T").T
+        return x * self.scale + self.centre
+
+    def log_size(self) -> float:
+        """log |X'V^-1X| in the columns' own units less that of the moved columns."""
+        size = 2.0 * float(np.log(self.scale).sum())
+        return size if self.mix is None else size - 2.0 * float(np.log(np.diag(self.mix)).sum())
 
     def back(self) -> tuple[Array, Array]:
         """`(turn, shift)`: b = turn @ b_new + shift, in the columns' own units."""
@@ -42,7 +63,7 @@ class FixedScale:
             others = np.arange(len(self.scale)) != self.intercept
             turn[self.intercept, others] = -self.y_scale * self.centre[others] / self.scale[others]
             shift[self.intercept] = self.y_centre
-        return turn, shift
+        return (turn if self.mix is None else turn @ self.mix), shift
 
     def kept(self, columns: NDArray[np.intp]) -> FixedScale:
         """The same for a choice of columns."""
@@ -93,6 +114,30 @@ def scaled_in_place(x: Array, y: Array, weights: Array | None, intercept: int | 
 def _size(column: Array, weights: Array | None, total: float) -> float:
     squares = column @ column if weights is None else np.einsum("i,i,i->", column, column, weights)
     return float(np.sqrt(squares / total))
+
+
+def unmixed(x: Array, cross: Array) -> tuple[Array, Array | None]:
+    """Make nearly collinear columns orthogonal, in place, so that no digits are lost later.
+
+    Parameters
+    ----------
+    x : (n, p) float
+        Independent columns; overwritten if they are nearly collinear.
+    cross : (p, p)
+        x'x.
+
+    Returns
+    -------
+    (cross, mix) : (p, p), (p, p) or None
+    """
+    size = np.sqrt(np.diag(cross))
+    upper = np.linalg.cholesky(cross / np.outer(size, size)).T
+    if np.diag(upper).min() > NEARLY_COLLINEAR:
+        return cross, None
+    mix = solve_triangular(upper, np.eye(len(upper))) / size[:, None] * np.sqrt(len(x))
+    for low in range(0, len(x), 8192):
+        x[low : low + 8192] = x[low : low + 8192] @ mix
+    return x.T @ x, mix
 
 
 def independent(cross: Array) -> NDArray[np.bool_]:

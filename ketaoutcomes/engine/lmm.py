@@ -154,7 +154,7 @@ def refit(sums: Sums, *, reml: bool, start: Array | None = None) -> Estimate:
     df = sums.n - sums.p if reml else sums.n
     deviance = point.value + 2.0 * df * np.log(scale.y_scale)
     if reml:
-        deviance += 2.0 * float(np.log(scale.scale).sum())
+        deviance += scale.log_size()
     turn, shift = scale.back()
     matrices = unpacked(found.factors, point.theta)
     variance = point.variance * scale.y_scale**2

@@ -38,12 +38,15 @@ class FTest:
 
 
 def _independent_rows(rows: Array, covariance: Array) -> Array:
-    """An orthonormal basis of the tested space, so that redundant rows do no harm."""
+    """The rows, or where they are redundant a basis of what they test.
+
+    The rows are kept where they can be, because Satterthwaite's joint df depend on their scale.
+    """
     scale = np.sqrt(np.diag(covariance))
     scaled = rows * scale
     _, sizes, right = np.linalg.svd(scaled, full_matrices=False)
     rank = int((sizes > 1e-8 * sizes.max(initial=0.0)).sum())
-    return right[:rank] / scale
+    return rows if rank == len(rows) else right[:rank] / scale
 
 
 @dataclass(frozen=True)
@@ -198,12 +201,11 @@ def _moments(count: int, a1: float, a2: float) -> tuple[float | None, float]:
     g = ((count + 1.0) * a1 - (count + 4.0) * a2) / ((count + 2.0) * a2)
     base = 3.0 * count + 2.0 * (1.0 - g)
     c1, c2, c3 = g / base, (count - g) / base, (count + 2.0 - g) / base
-    if 1.0 - a2 / count <= 1e-10 or abs(1.0 - c2 * b) < 1e-10 or abs(1.0 - c3 * b) < 1e-10:
+    v0, v1, v2, left = 1.0 + c1 * b, 1.0 - c2 * b, 1.0 - c3 * b, 1.0 - a2 / count
+    # Multiplied out, so that the exact F (Hotelling's) comes out also where its variance is infinite.
+    below = v0 * left**2 - v1**2 * v2
+    den_df = 4.0 + (count + 2.0) * v1**2 * v2 / below if below != 0 else np.inf
+    if not (np.isfinite(den_df) and den_df > 0):
         return None, np.nan
-    mean = 1.0 / (1.0 - a2 / count)
-    variance = 2.0 / count * (1.0 + c1 * b) / ((1.0 - c2 * b) ** 2 * (1.0 - c3 * b))
-    ratio = variance / (2.0 * mean**2)
-    if count * ratio <= 1.0 + 1e-10:
-        return None, np.nan
-    den_df = 4.0 + (count + 2.0) / (count * ratio - 1.0)
-    return den_df / (mean * (den_df - 2.0)), den_df
+    scale = 1.0 if abs(den_df - 2.0) < 1e-2 else den_df * left / (den_df - 2.0)
+    return (scale, den_df) if scale > 0 else (None, np.nan)

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ketaoutcomes.engine.columns import FixedScale, ScaledBlock, independent, scaled_block, scaled_in_place
+from ketaoutcomes.engine.columns import (
+    FixedScale,
+    ScaledBlock,
+    independent,
+    scaled_block,
+    scaled_in_place,
+    unmixed,
+)
 from ketaoutcomes.engine.eliminate import LevelRows, Rows
 from ketaoutcomes.engine.groups import Grouping
 from ketaoutcomes.engine.nesting import Hierarchy, hierarchy
@@ -114,6 +121,8 @@ def cross_products(
     if not kept.all():
         columns = np.flatnonzero(kept)
         x, fixed, scale = x[:, columns], fixed[np.ix_(columns, columns)], scale.kept(columns)
+    fixed, mix = unmixed(x, fixed)
+    scale = replace(scale, mix=mix)
     p = x.shape[1]
     chain = [_Chained(groupings[g], codes, below, n, root) for g, codes, below in tree.chain]
     crossed = [

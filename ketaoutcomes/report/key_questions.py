@@ -59,7 +59,7 @@ def _which_side_effects(scope: Scope, tables: Mapping[str, pd.DataFrame]) -> Key
             "",
             "not recorded",
             "No session says whether there were side effects; this is not zero.",
-            4,
+            5,
         )
     told, first = [], None
     for row in table[table["effect"] == ANY].to_dict("records"):
@@ -79,7 +79,7 @@ def _which_side_effects(scope: Scope, tables: Mapping[str, pd.DataFrame]) -> Key
     if scope.has_recent:
         told.insert(0, f"Sessions in the {scope.period}.")
     value, unit = first or ("", "not shown: counts are too small")
-    return KeyQuestion("Which side effects?", value, unit, " ".join(told), 4)
+    return KeyQuestion("Which side effects?", value, unit, " ".join(told), 5)
 
 
 def _first_response(scope: Scope) -> str:
@@ -102,20 +102,20 @@ def _not_due(steps: pd.DataFrame) -> str:
 
 def _how_complete(scope: Scope, tables: Mapping[str, pd.DataFrame]) -> KeyQuestion:
     rows = tables["rows_by_table"]
-    kept = "Rows are counted in section 5."
+    kept = "Rows are counted in section 6."
     if (rows["suppressed"] == "").all():
         read, aside = int(rows["n_read"].sum()), int(rows["n_quarantined"].sum())
         kept = f"{count(read - aside)} of {count(read)} rows kept; {count(aside)} set aside by a rule."
     steps = tables.get("attrition")
     if steps is None or steps.empty:
-        return KeyQuestion("How complete are the data?", "", "no score recorded", kept, 5)
+        return KeyQuestion("How complete are the data?", "", "no score recorded", kept, 6)
     first, last = steps.iloc[0], steps.iloc[-1]
     if missing(first["n"]) or missing(last["n"]) or not first["n"]:
-        return KeyQuestion("How complete are the data?", "", "not shown: counts are too small", kept, 5)
+        return KeyQuestion("How complete are the data?", "", "not shown: counts are too small", kept, 6)
     text = (
         f"{count(last['n'])} of {count(first['n'])} who started{_among(scope)} have a valid baseline, a "
         f"complete induction and a score after it. {_not_due(steps)}{kept}"
     )
     return KeyQuestion(
-        "How complete are the data?", percent(last["n"] / first["n"]), "of starters scored", text, 5
+        "How complete are the data?", percent(last["n"] / first["n"]), "of starters scored", text, 6
     )

@@ -17,6 +17,7 @@ from ketaoutcomes.report.sections.completeness import completeness
 from ketaoutcomes.report.sections.course import course
 from ketaoutcomes.report.sections.headline import Headline, headline
 from ketaoutcomes.report.sections.methods import methods
+from ketaoutcomes.report.sections.mixed import mixed
 from ketaoutcomes.report.sections.part import Part
 from ketaoutcomes.report.sections.responders import responders
 from ketaoutcomes.report.sections.side_effects import side_effects
@@ -28,6 +29,7 @@ SECTIONS: dict[str, Callable[[Scope], Part]] = {
     "how fast": timing,
     "who responded": responders,
     "symptom course": course,
+    "mixed models": mixed,
     "side effects": side_effects,
 }
 # Tables whose sizes are groups of the patients of the attrition.

@@ -1,4 +1,4 @@
-"""Type III tests: each term as it would be with sum-to-zero contrasts, whatever the coding that was used."""
+"""Type III tests: each term with the others averaged over, whatever coding of factors was used."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ def type_three(fit: MixedFit) -> pd.DataFrame:
 
 
 def _hypotheses(design: Design) -> NDArray[np.float64]:
-    """(p, p): row j gives the j-th coefficient under sum-to-zero contrasts."""
+    """(p, p): row j gives the j-th coefficient under centred contrasts."""
     parts = {
-        name: replace(part, contrasts=_sum_to_zero(len(part.levels)))
+        name: replace(part, contrasts=_centred(len(part.levels)))
         if isinstance(part, FactorPart) and part.contrasts.shape == (len(part.levels), len(part.levels) - 1)
         else part
         for name, part in design.parts.items()
@@ -63,8 +63,10 @@ def _hypotheses(design: Design) -> NDArray[np.float64]:
     return inverse
 
 
-def _sum_to_zero(n_levels: int) -> NDArray[np.float64]:
-    return np.vstack([np.eye(n_levels - 1), -np.ones(n_levels - 1)])
+def _centred(n_levels: int) -> NDArray[np.float64]:
+    """Treatment contrasts about their mean: the coefficients are differences from the first level, and
+    every other effect is then averaged over the levels."""
+    return np.vstack([np.zeros(n_levels - 1), np.eye(n_levels - 1)]) - 1.0 / n_levels
 
 
 def _rows(design: Design) -> pd.DataFrame:

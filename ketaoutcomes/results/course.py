@@ -18,8 +18,9 @@ __all__ = ["CourseResult"]
 class CourseResult(Result):
     """Mean score against time.
 
-    `.table` has a row per planned day: `day`, `n` (patients scored), `estimate`, `conf_low`, `conf_high` (of the
-    model, or of the observed mean where there is no model), `observed`, `sd`, `p10`, `p90` (of those scored).
+    `.table` has a row per planned day: `day`, `n` (patients scored), `estimate`, `conf_low`, `conf_high`
+    (of the model, or of the observed mean where there is no model), `observed`, `sd`, `p10`, `p90` (of
+    those scored).
 
     Attributes
     ----------
@@ -30,8 +31,8 @@ class CourseResult(Result):
     by : str or None
     level : float
     curve : DataFrame
-        The model's mean on a dense grid: `day`, `estimate`, `conf_low`, `conf_high`, and the `by` column; missing
-        where it is not supported, without rows where there is no model.
+        The model's mean on a dense grid: `day`, `estimate`, `conf_low`, `conf_high`, and the `by` column;
+        missing where it is not supported, without rows where there is no model.
     model : LmmResult or None
         The mixed model, or None where none could be fitted. Its rows are patients': not for release.
     """

@@ -18,8 +18,9 @@ __all__ = ["LinesResult"]
 class LinesResult(Result):
     """A linear mixed model of a course in two straight lines.
 
-    `.table` has a row per fixed effect: `term` (in words), `n` (patients of the group that it is about; missing
-    where it is about all), `estimate`, `std_error`, `statistic`, `df`, `p_value`, `conf_low`, `conf_high`.
+    `.table` has a row per fixed effect: `term` (in words), `n` (patients of the group that it is about;
+    missing where it is about all), `estimate`, `std_error`, `statistic`, `df`, `p_value`, `conf_low`,
+    `conf_high`.
 
     Attributes
     ----------
@@ -60,7 +61,8 @@ class LinesResult(Result):
 
     def lines(self) -> pd.DataFrame:
         """Mean of all patients against `day`: estimate and limits; routes weigh as many as their patients."""
-        day = np.unique(np.concatenate([np.linspace(0.0, self.turn, 9), np.linspace(self.turn, self.until, 33)]))
+        soon, late = np.linspace(0.0, self.turn, 9), np.linspace(self.turn, self.until, 33)
+        day = np.unique(np.concatenate([soon, late]))
         weights = np.array([n for _, n in self.routes] or [1.0])
         rows = 0.0
         for (name, _), share in zip(self.routes or (("", 1),), weights / weights.sum(), strict=True):

@@ -66,9 +66,10 @@ class MarginsResult(Result):
         out["std. error"] = [row[3] for row in texts]
         if self.kind != "means":
             out["t"] = [number(value, 2) for value in table["statistic"]]
-        out["df"] = [df_text(value) for value in table["df"]]
+        out["df"] = [DASH if np.isnan(value) else df_text(value) for value in table["df"]]
         if self.kind != "means":
-            out["p" if self.adjust == "none" else f"p ({self.adjust})"] = [p_text(p) for p in table["p_value"]]
+            name = "p" if self.adjust == "none" else f"p ({self.adjust})"
+            out[name] = [p_text(value) for value in table["p_value"]]
         elif table["n"].notna().any():
             out["n"] = [count(value) for value in table["n"]]
         return pd.DataFrame(out), tuple(words)
@@ -113,7 +114,8 @@ class MarginsResult(Result):
         labels = self._label_columns
         table["label"] = _joined(table, labels) if labels else self.factor[0]
         is_mean = self.kind == "means"
-        return margins(table, ax, zero=not is_mean, tests=not is_mean, unit=self.response, **options)
+        unit = f"{self.response} per unit of {self.factor[0]}" if self.kind == "slopes" else self.response
+        return margins(table, ax, zero=not is_mean, tests=not is_mean, unit=unit, **options)
 
 
 def _joined(table: pd.DataFrame, names: list[str]) -> list[str]:

@@ -71,7 +71,7 @@ def _own_x(fit: MixedFit) -> Array:
     x = fit.rows_x
     if fit.frame.weights is not None:
         x = x / np.sqrt(fit.frame.weights)[:, None]
-    return x * scale.scale + scale.centre
+    return scale.own_units(x)
 
 
 def _new_rows(fit: MixedFit, new: pd.DataFrame) -> _Rows:
@@ -95,7 +95,7 @@ def _variance(fit: MixedFit, rows: _Rows, *, random: bool, row: bool) -> tuple[A
     residual = fit.sigma**2 if row else 0.0
     if random:
         scale = fit.engine.sums.scale
-        terms = row_terms(fit.effects, (rows.x - scale.centre) / scale.scale, rows.z, rows.codes)
+        terms = row_terms(fit.effects, scale.forward(rows.x), rows.z, rows.codes)
         unit = fit.sigma**2
         inverse = fit.engine.optimum.point.inverse
         fixed = np.einsum("np,pq,nq->n", terms.x_left, inverse, terms.x_left)

@@ -124,13 +124,17 @@ def profile_of(fit: MixedFit, level: float) -> ProfileResult:
         table=table,
         notes=tuple(notes),
         definitions=(
-            ("Profile interval", "The values that, held fixed, raise −2 log-likelihood of the best fit "
-             "by less than the chi-squared quantile on 1 df", "Bates, Maechler, Bolker, Walker 2015, section 5.1"),
+            (
+                "Profile interval",
+                "The values that, held fixed, raise −2 log-likelihood of the best fit by less than the "
+                "chi-squared quantile on 1 df",
+                "Bates, Maechler, Bolker, Walker 2015, section 5.1",
+            ),
         ),
         provenance=_provenance(fit, "profile", {"level": level}),
         level=level,
         curve=curve,
-    )  # fmt: skip
+    )
 
 
 def bootstrap_of(fit: MixedFit, n_replicates: int, seed: int, level: float) -> BootstrapResult:

@@ -21,6 +21,7 @@ from models.lmm_cases import (
     ours,
 )
 
+from ketaoutcomes.analysis.compare import compare
 from ketaoutcomes.errors import FormulaError
 
 DEVIANCE = 1e-6  # absolute
@@ -218,9 +219,13 @@ RATIOS = answers("lmm_fits")["likelihood_ratio"]
 
 
 @pytest.mark.parametrize("case", RATIOS, ids=lambda case: f"{case['small']}-{case['large']}")
-def test_differences_of_deviance_are_lme4s(case):
+def test_likelihood_ratios_are_anovas(case):
     small, large = fitted(case["small"], case["reml"]), fitted(case["large"], case["reml"])
-    assert small.deviance - large.deviance == pytest.approx(case["statistic"], abs=2 * DEVIANCE, rel=0)
+    test = compare(small, large)
+    assert test.statistic == pytest.approx(case["statistic"], abs=2 * DEVIANCE, rel=0)
+    assert test.df == case["df"]
+    # The p value of anova(); the mixture that belongs to a variance at its boundary is tested elsewhere.
+    assert test.p_value_chi2 == pytest.approx(case["p_value"], rel=1e-4)
 
 
 def test_days_in_seconds_give_the_same_fit():

@@ -1,4 +1,4 @@
-# Data sets, models and exact optima shared by lmm_fits.R, lmm_inference.R, lmm_profile.R and lmm_margins.R.
+# Data sets, models and exact optima for lmm_fits.R, lmm_inference.R, lmm_profile.R and lmm_margins.R.
 # Prints nothing by itself. Factors are plain, with levels in alphabetical order and treatment contrasts.
 suppressPackageStartupMessages({
   library(lme4)

@@ -18,7 +18,7 @@ from ketaoutcomes.report.sections.part import Part, drawn, gathered, too_small
 from ketaoutcomes.report.words import ci, plural
 from ketaoutcomes.results.course import CourseResult
 
-__all__ = ["DAYS", "course", "observed_of", "released_means", "slug_of"]
+__all__ = ["DAYS", "course", "draw_model", "observed_of", "released_means", "slug_of"]
 
 DAYS = (0.0, 7.0, 14.0, 21.0, 28.0, 42.0, 56.0, 84.0)
 AT_MOST = 2
@@ -43,7 +43,7 @@ def course(scope: Scope) -> Part:
             figures.append(_figure(scope, instrument, given, curve, "ab"[len(figures)]))
             tables.append(_table(scope, instrument, given, is_model=curve is not None))
             if curve is None:
-                notes.append(f"{instrument.name}: too few patients or scores for a model; observed means only.")
+                notes.append(f"{instrument.name}: too few scores for a model; observed means only.")
         else:
             notes.append(f"{instrument.name} cannot be shown{too_small(scope)}.")
         results.append(result)
@@ -56,9 +56,9 @@ def course(scope: Scope) -> Part:
         number=3,
         question="What is the symptom course?",
         reading=(
-            "Line: mean of a mixed model of all scores, of all who have one. It holds if missing scores depend "
-            "only on what was recorded. Hollow: means of those scored at each time, who are not a random "
-            "sample: some have left, others have not reached that day yet.",
+            "Line: mean of a mixed model, of all who have a score. It holds if missing scores depend only on "
+            "what was recorded. Hollow: means of those scored at each time, who are not a random sample: "
+            "some have left, others have not reached that day yet.",
         ),
         terms=(
             ("Grey bars:", "10th–90th percentile. Individual lines are not shown: a line is a patient."),
@@ -122,6 +122,11 @@ def observed_of(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.drop(columns=["estimate", "conf_low", "conf_high"]).rename(columns={"observed": "estimate"})
 
 
+def draw_model(curve: pd.DataFrame, axes, *, observed: pd.DataFrame, **options):
+    """`model_course` with the axes second, as figures of the report are drawn."""
+    return model_course(curve, observed, axes, **options)
+
+
 def _figure(
     scope: Scope, instrument: Instrument, given: Released, curve: Released | None, letter: str
 ) -> Figure:
@@ -146,7 +151,7 @@ def _figure(
         svg = drawn(draw_course, given.frame, **named, **options)
         population = f"No model: observed means; n scored at each day{_of(scope)}"
     else:
-        svg = drawn(model_course, curve.frame, **named, observed=observed_of(given.frame), **options)
+        svg = drawn(draw_model, curve.frame, **named, observed=observed_of(given.frame), **options)
         population = f"Mixed model and observed means; n scored at each day{_of(scope)}"
     return Figure(f"Fig. 3{letter}", title, population, svg)
 
@@ -162,7 +167,8 @@ def _told(scope: Scope, frame: pd.DataFrame, *, is_model: bool) -> str:
         else:
             kind = "model mean" if is_model else "mean"
             words += f"{kind} {number(row['estimate'])} ({ci(scope.level)} {_interval(row)})"
-        told.append(f"{words}{f', observed {number(row["observed"])}' if is_model else ''}{_size(row)}.")
+        observed = f", observed {number(row['observed'])}" if is_model else ""
+        told.append(f"{words}{observed}{_size(row)}.")
     if len(shown) < len(frame):
         told.append(f"{len(frame) - len(shown)} days are not shown.")
     return " ".join(told)

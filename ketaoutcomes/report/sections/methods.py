@@ -1,4 +1,4 @@
-"""Section 6: definitions, methods and limits, written from the settings of this run."""
+"""Section 7: definitions, methods and limits, written from the settings of this run."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from ketaoutcomes.report.disclosure import Hidden
 from ketaoutcomes.report.parts import Column, Section, Table, Text
 from ketaoutcomes.report.scope import Scope
 from ketaoutcomes.report.sections.part import Part
-from ketaoutcomes.report.words import UNCONTROLLED, ci, day_name
+from ketaoutcomes.report.words import UNCONTROLLED, ci, day_name, joined
 from ketaoutcomes.results.base import Result
+from ketaoutcomes.results.course import CourseResult
+from ketaoutcomes.results.course_lines import LinesResult
 from ketaoutcomes.results.curve import CurveResult
 
 __all__ = ["definitions_used", "methods"]
 
+DF_NAMES = {"kenward-roger": "Kenward–Roger (fewer than 50 patients)", "satterthwaite": "Satterthwaite"}
 LIMITS = (
     "No comparison group: natural recovery, expectation, regression to the mean and other treatment are in "
     "every number. "
@@ -50,7 +53,7 @@ def methods(scope: Scope, results: Sequence[Result], hidden: Sequence[Hidden], a
         left.append(Text("Not recorded or not reported", points=tuple(absent)))
     right = [Text("Small counts", paragraphs=_small_counts(scope)), Text("Words", terms=WORDS)]
     section = Section(
-        number=6,
+        number=7,
         question="Definitions, methods and limits",
         reading=("Written from the settings of this run.",),
         texts=(tuple(left), tuple(right)),
@@ -89,11 +92,12 @@ def _methods(scope: Scope, results: Sequence[Result]) -> tuple[str, ...]:
             f"The duality gap, a bound on what the log-likelihood lacks, is at most {gap:.0e}."
         )
     words.append(
-        f"Response and remission: {level} by Wilson. Mean change and course: {level} by Student’s t. Side "
-        "effects, blood "
+        f"Response and remission: {level} by Wilson. Mean change: {level} by Student’s t. Side effects, "
+        "blood "
         "pressure and early stops per session: ratio estimator on the logit scale with patients as "
         "clusters; per patient: exact."
     )
+    words += _models(results)
     words.append(same_time_note(scope.cohort))
     if scope.calendar is None:
         words.append(
@@ -108,13 +112,28 @@ def _methods(scope: Scope, results: Sequence[Result]) -> tuple[str, ...]:
         if scope.calendar.cut:
             cut = f"The data end on {day_name(scope.calendar.cut)}."
         words.append(
-            f"{cut} Sections 1 to 3 and the attrition describe {scope.starters}, followed to the end of "
-            "the data; section 4 per session "
+            f"{cut} Sections 1 to 4 and the attrition describe {scope.starters}, followed to the end of "
+            "the data; section 5 per session "
             f"describes the sessions of the {scope.period}."
             if scope.has_recent
             else cut
         )
     return tuple(words)
+
+
+def _models(results: Sequence[Result]) -> list[str]:
+    """How the mixed models of sections 3 and 4 were fitted."""
+    fits = [result.model for result in results if isinstance(result, CourseResult) and result.model]
+    fits += [result.fit for result in results if isinstance(result, LinesResult)]
+    if not fits:
+        return []
+    methods_used = {fit.df_method for fit in fits}
+    names = [name for key, name in DF_NAMES.items() if key in methods_used]
+    return [
+        f"Sections 3 and 4: linear mixed models by REML, degrees of freedom by {joined(names)}; which random "
+        "effects patients have is decided by AIC, away from the boundary. Valid where missing scores depend "
+        "only on what was recorded (missing at random)."
+    ]
 
 
 def _small_counts(scope: Scope) -> tuple[str, ...]:
@@ -127,7 +146,8 @@ def _small_counts(scope: Scope) -> tuple[str, ...]:
         "percentages and intervals; 0 is. A count that subtraction would give away is not shown either: a "
         "month of a printed total, a group of patients, a denominator, a step of the attrition, a "
         "neighbouring time of a curve, a group that lacks a few of the patients of another. Of curves only "
-        "planned times are shown; percentiles need 20 patients.",
+        "planned times are shown; percentiles need 20 patients. Of mixed models a term of a group of 1 to 10 "
+        "patients is not shown, nor is a picture of their residuals, in which a point is a patient or a score.",
         "Counts of rows, cells and sessions without a record describe the files and are shown.",
         "Not done yet: a comparison with earlier reports, and of every figure of this report with every "
         "other. Two groups or two reports that differ by a few patients may show a small count, so what "

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ketaoutcomes.engine.likelihood_ratio import Reference, chi_squared, random_reference, spans
 from ketaoutcomes.engine.lmm import Estimate, refit
-from ketaoutcomes.engine.resample import LrtReplicates, Rows, bootstrap_lrt
+from ketaoutcomes.engine.resample import SAME, LrtReplicates, Rows, bootstrap_lrt
 from ketaoutcomes.errors import DataError
 from ketaoutcomes.results.base import provenance_of
 from ketaoutcomes.results.comparison import ComparisonResult
@@ -64,7 +64,9 @@ def compare(
     same_fixed = _check_fixed(small, large)
     reference = _reference(small, large, same_fixed)
     pair = _fitted_alike(small, large, same_fixed)
-    statistic = max(0.0, pair.small.deviance - pair.large.deviance)
+    statistic = pair.small.deviance - pair.large.deviance
+    # At 0 the p-value of a mixture jumps, so that what rounding leaves must be 0.
+    statistic = statistic if statistic > SAME else 0.0
     df = large.n_parameters - small.n_parameters
     drawn = _bootstrapped(small, large, pair, n_replicates, seed) if method == "bootstrap" else None
     p_value = reference.p_value(statistic) if drawn is None else drawn.p_value

@@ -307,9 +307,7 @@ def _stencils(places: Array, step: float, low: float, high: float) -> tuple[Arra
 
 def _key_columns(axes: Sequence[Axis], keys: list[tuple]) -> pd.DataFrame:
     """A column per axis, with the type of its values."""
-    columns = {
-        axis.name: pd.Series([key[number] for key in keys]) for number, axis in enumerate(axes)
-    }
+    columns = {axis.name: pd.Series([key[number] for key in keys]) for number, axis in enumerate(axes)}
     return pd.DataFrame(columns, index=range(len(keys)))
 
 

@@ -66,9 +66,7 @@ def margin_lines(
         n_rows = -(-len(groups) // 2)
         plot = n_rows * (SMALL_PLOT + SMALL_GAP) - SMALL_GAP if small else PLOT
         top = TOP + (16.0 if small else 0.0)
-        layout = Layout(
-            top + plot + BOTTOM, left=LEFT, right=RIGHT + names_px, top=top, bottom=BOTTOM
-        )
+        layout = Layout(top + plot + BOTTOM, left=LEFT, right=RIGHT + names_px, top=top, bottom=BOTTOM)
         head = head_of(ax, layout, words, title=title)
         ax = theme.prepare(ax, head.raised(layout))
         sheet = Sheet(ax)

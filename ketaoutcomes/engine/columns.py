@@ -190,23 +190,19 @@ def scaled_block(block: Block, name: str, n_units: float, n: int, root: Array | 
         Square roots of the weights.
     """
     q = len(block.columns)
-    if q == 1 and block.columns[0] is None and root is None:
-        size = np.sqrt(n / n_units)
-        return ScaledBlock((1.0 / size,), np.array([[1.0 / size]]))
     constant = next((j for j, column in enumerate(block.columns) if column is None), None)
     moved, shift = [], np.zeros(q)
     for j, column in enumerate(block.columns):
         if column is None:
-            values = np.ones(n) if root is None else root.copy()
-        else:
-            shift[j] = 0.0 if constant is None else float(np.mean(column))
-            values = column - shift[j]
-            if root is not None:
-                values *= root
-        moved.append(values)
-    cross = np.array([[a @ b for b in moved] for a in moved]) / n_units
+            moved.append(1.0 if root is None else root.copy())
+            continue
+        shift[j] = 0.0 if constant is None else float(np.mean(column))
+        moved.append(column - shift[j])
+        if root is not None:
+            moved[j] *= root
+    cross = np.array([[_dot(a, b, n) for b in moved] for a in moved]) / n_units
     size = np.sqrt(np.diag(cross))
-    raw = np.array([np.sqrt((s**2 * n) / n_units) for s in shift])
+    raw = np.abs(shift) * np.sqrt(n / n_units)
     flat = size <= 1e-10 * np.maximum(raw, np.finfo(float).tiny)
     if flat.any():
         raise FormulaError(
@@ -219,13 +215,27 @@ def scaled_block(block: Block, name: str, n_units: float, n: int, root: Array | 
             f"the random effects {', '.join(block.names)} by {name} are combinations of each other; "
             "leave one of them out of the brackets"
         )
-    upper = np.linalg.cholesky(correlation).T
-    turn = np.linalg.inv(upper) / size[:, None]
-    columns = tuple(sum(moved[i] * turn[i, j] for i in range(j + 1) if turn[i, j] != 0.0) for j in range(q))
+    turn = np.linalg.inv(np.linalg.cholesky(correlation).T) / size[:, None]
+    # From the last column, whose new values need the old ones of those before it: no second copy is held.
+    for j in reversed(range(q)):
+        moved[j] *= turn[j, j]
+        for i in range(j):
+            # Beside a constant the columns are centred already, and what is left to take off is rounding.
+            if abs(turn[i, j]) * size[i] > 1e-12:
+                moved[j] += moved[i] * turn[i, j]
+            else:
+                turn[i, j] = 0.0
     if constant is not None:
         # Undo the centring in the map: (t - mean) = t - mean * 1.
         centring = np.eye(q)
         centring[constant] -= shift
         centring[constant, constant] = 1.0
         turn = centring @ turn
-    return ScaledBlock(columns, turn)
+    return ScaledBlock(tuple(moved), turn)
+
+
+def _dot(a: Array | float, b: Array | float, n: int) -> float:
+    """Sum of products; a number stands for a constant column of n rows."""
+    if isinstance(a, float):
+        return a * (b * n if isinstance(b, float) else float(b.sum()))
+    return float(a.sum()) * b if isinstance(b, float) else float(a @ b)

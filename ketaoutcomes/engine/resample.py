@@ -20,12 +20,21 @@ from ketaoutcomes.engine.profile import Quantity, quantities_of, value_of
 from ketaoutcomes.engine.sums import Sums
 from ketaoutcomes.errors import KetaError
 
-__all__ = ["LrtReplicates", "Replicates", "Rows", "bootstrap", "bootstrap_lrt", "limits", "warm_start"]
+__all__ = [
+    "SAME",
+    "LrtReplicates",
+    "Replicates",
+    "Rows",
+    "bootstrap",
+    "bootstrap_lrt",
+    "limits",
+    "warm_start",
+]
 
 Array = NDArray[np.float64]
 
 SMALLEST_START = 0.02  # of a direction's relative variance: at 0 no slope shows the way
-SAME = 1e-8  # deviances nearer than this are equal
+SAME = 1e-7  # deviances nearer than this are equal
 
 
 class Rows:

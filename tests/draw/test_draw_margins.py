@@ -89,7 +89,7 @@ def test_no_words_overlap_or_are_cut(means, collisions, n_groups, tests):
 
 
 def test_a_small_axis_of_ones_own_is_drawn_into(means, artists):
-    figure, ax = theme.new_figure(150, 300)
+    _, ax = theme.new_figure(150, 300)
     assert margins(means, ax) is ax
     assert artists(ax).points("estimate").shape == (3, 2)
 
@@ -114,11 +114,13 @@ def test_a_line_and_its_band_are_the_tables(course, artists):
     assert read.texts("unit") == ["Mean of PHQ-9; band: 95% CI", "day"]
 
 
-def test_groups_of_lines_are_told_by_name_dash_and_marker(course, artists):
+def test_groups_of_lines_are_told_by_name_colour_and_dash(course, artists):
     table = pd.concat([course.assign(route=r, estimate=course.estimate + n) for n, r in enumerate("ABC")])
     read = artists(drawn(margin_lines, table, x="day", by="route"))
     assert sorted(read.texts("group")) == ["A", "B", "C"]
-    assert len({line.get_linestyle() for line in read.named("estimate")}) == 3
+    looks = [(line.get_color(), line.get_markerfacecolor()) for line in read.named("estimate")]
+    assert len(set(looks)) == 3
+    assert read.named("estimate")[0].get_linestyle() != read.named("estimate")[1].get_linestyle()
 
 
 def test_many_groups_are_small_panels_with_the_same_axis(course, artists, collisions):

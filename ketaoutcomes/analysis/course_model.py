@@ -265,9 +265,10 @@ def best_fit(
     """The model with the random part that the data support.
 
     Every part has an intercept by patient. One with q effects is tried where at least 10 patients have q + 1
-    scores at different times. Of those away from the boundary the one with the smallest AIC (REML, same
-    fixed effects) is taken; of all if none is. A random intercept by clinic is added above the patient
-    where there are clinics enough, and left out again where it has no variance.
+    scores at different times; the one with the smallest AIC (REML, same fixed effects) is taken. A fit at the
+    boundary may be it, and the notes say so: a baseline that varies less than later scores pulls a
+    correlation to -1, and a simpler part would give both one spread. A random intercept by clinic is added
+    above the patient where there are clinics enough, and left out again where it has no variance.
 
     Parameters
     ----------
@@ -294,17 +295,18 @@ def best_fit(
         if (times >= len(part) + 2).sum() >= STILL_SCORED:
             random = f"(1 + {' + '.join(part)} | patient_id)" if part else "(1 | patient_id)"
             found = lmm(f"{fixed} + {random}", frame, df="normal")
-            tried.append((found.singular, found.aic, random, part))
+            tried.append((found.aic, random, part))
     if not tried:
         few = int((times >= 2).sum())
         raise DataError(
             f"{few} patients with scores at two different times; a mixed model takes {STILL_SCORED} or more"
         )
-    _, _, random, part = min(tried, key=lambda one: one[:2])
+    _, random, part = min(tried, key=lambda one: one[0])
     words = f"patients differ in {_in_words(part)}"
     if clinics:
         with_clinic = lmm(f"{fixed} + {random} + (1 | {CLINIC})", frame, df=df)
-        if not with_clinic.singular:
+        spread = with_clinic.variance_components.set_index("group").loc[CLINIC, "variance"]
+        if spread > 0.0:
             return with_clinic, f"{words}, clinics in level"
         words += "; no variance between clinics was found"
     return lmm(f"{fixed} + {random}", frame, df=df), words

@@ -258,7 +258,7 @@ def _model_notes(model: SmoothCourse, grouped: Groups) -> list[str]:
         "of those still assessed; the curve is of all who have at least one score, if that holds.",
         f"No line is given outside the planned days at which {STILL_SCORED} patients or more were scored.",
         "Which random effects patients have: of those that enough patients have scores for, the set with the "
-        "smallest AIC away from the boundary.",
+        "smallest AIC.",
         *boundary_notes(fit),
     ]
     n_small = len(grouped.levels) - len(model.fitted_groups)

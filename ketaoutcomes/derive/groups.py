@@ -21,8 +21,9 @@ _NEVER = CLOCK_COLUMNS | {"patient_id"}
 # Columns of result tables: a group of the same name would hide one of them.
 # fmt: off
 _RESULT_COLUMNS = frozenset((
-    "time", "day", "estimate", "estimate_high", "determined", "conf_low", "conf_high", "sd", "p10", "p90",
-    "n", "n_events", "n_patients", "n_missing", "n_not_due", "n_responded", "n_unknown", "n_not_yet",
+    "time", "day", "estimate", "estimate_high", "determined", "conf_low", "conf_high", "observed", "sd",
+    "p10", "p90", "n", "n_events",
+    "n_patients", "n_missing", "n_not_due", "n_responded", "n_unknown", "n_not_yet",
     "n_at_risk", "left", "right", "mass", "low", "high", "naive", "denominator", "effect", "ascertainment",
     "method", "gap", "log_likelihood", "converged", "unique", "n_replicates", "n_failed", "suppressed",
 ))

@@ -11,9 +11,19 @@ from scipy.linalg import solve_triangular
 from ketaoutcomes.engine.groups import Block
 from ketaoutcomes.errors import FormulaError
 
-__all__ = ["FixedScale", "ScaledBlock", "independent", "scaled_block", "scaled_in_place", "unmixed"]
+__all__ = [
+    "BLOCK_ROWS",
+    "FixedScale",
+    "ScaledBlock",
+    "ScaledColumn",
+    "independent",
+    "scaled_block",
+    "scaled_in_place",
+    "unmixed",
+]
 
 Array = NDArray[np.float64]
+BLOCK_ROWS = 32768  # rows worked on at once, so that they stay in the cache
 NEARLY_COLLINEAR = 0.03  # length of a column that the columns before it leave, of 1
 DEPENDENT = 1e-11  # share of a column's variation that the columns before it leave; below: a combination
 
@@ -156,18 +166,56 @@ def independent(cross: Array) -> NDArray[np.bool_]:
 
 
 @dataclass(frozen=True)
+class ScaledColumn:
+    """A column of random effects in scaled units, made when it is asked for: no copy of it is held.
+
+    Parameters
+    ----------
+    raw : tuple of (n,) float or None
+        The block's columns; None is the constant 1.
+    shift, factor : tuple of float
+        The values are the sum of factor * (raw - shift), times the root of the weight.
+    root : (n,) float or None
+    """
+
+    raw: tuple[Array | None, ...]
+    shift: tuple[float, ...]
+    factor: tuple[float, ...]
+    root: Array | None
+
+    def values(self, rows: slice = slice(None)) -> Array:
+        """Some rows, all by default."""
+        total: Array | float = 0.0
+        constant = 0.0
+        for raw, shift, factor in zip(self.raw, self.shift, self.factor, strict=True):
+            if factor == 0.0:
+                continue
+            if raw is None:
+                constant += factor
+                continue
+            part = raw[rows] - shift
+            part *= factor
+            total = part if isinstance(total, float) else np.add(total, part, out=total)
+        if constant:
+            total = total + constant
+        if self.root is not None:
+            total = total * self.root[rows]
+        return np.asarray(total)
+
+
+@dataclass(frozen=True)
 class ScaledBlock:
     """One block's columns, turned so that their mean cross-product over the groups is the identity.
 
     Parameters
     ----------
-    columns : tuple of (n,) float, or float
+    columns : tuple of ScaledColumn or float
         A number stands for a constant column.
     turn : (q, q)
-        Upper triangular: Z_new = Z turn, hence u = turn u_new and G = turn G_new turn'.
+        Z_new = Z turn, hence u = turn u_new and G = turn G_new turn'.
     """
 
-    columns: tuple[Array | float, ...]
+    columns: tuple[ScaledColumn | float, ...]
     turn: Array
 
 
@@ -191,19 +239,11 @@ def scaled_block(block: Block, name: str, n_units: float, n: int, root: Array | 
     """
     q = len(block.columns)
     constant = next((j for j, column in enumerate(block.columns) if column is None), None)
-    moved, shift = [], np.zeros(q)
-    for j, column in enumerate(block.columns):
-        if column is None:
-            moved.append(1.0 if root is None else root.copy())
-            continue
-        shift[j] = 0.0 if constant is None else float(np.mean(column))
-        moved.append(column - shift[j])
-        if root is not None:
-            moved[j] *= root
-    cross = np.array([[_dot(a, b, n) for b in moved] for a in moved]) / n_units
+    centred = constant is not None
+    shift = np.array([0.0 if c is None or not centred else float(np.mean(c)) for c in block.columns])
+    cross = _cross(block.columns, shift, n, root) / n_units
     size = np.sqrt(np.diag(cross))
-    raw = np.abs(shift) * np.sqrt(n / n_units)
-    flat = size <= 1e-10 * np.maximum(raw, np.finfo(float).tiny)
+    flat = size <= 1e-10 * np.maximum(np.abs(shift) * np.sqrt(n / n_units), np.finfo(float).tiny)
     if flat.any():
         raise FormulaError(
             f"the random effect of {block.names[int(np.argmax(flat))]!r} by {name} cannot be estimated: "
@@ -216,26 +256,32 @@ def scaled_block(block: Block, name: str, n_units: float, n: int, root: Array | 
             "leave one of them out of the brackets"
         )
     turn = np.linalg.inv(np.linalg.cholesky(correlation).T) / size[:, None]
-    # From the last column, whose new values need the old ones of those before it: no second copy is held.
-    for j in reversed(range(q)):
-        moved[j] *= turn[j, j]
-        for i in range(j):
-            # Beside a constant the columns are centred already, and what is left to take off is rounding.
-            if abs(turn[i, j]) * size[i] > 1e-12:
-                moved[j] += moved[i] * turn[i, j]
-            else:
-                turn[i, j] = 0.0
-    if constant is not None:
+    # Beside a constant the columns are centred already; what is left to take off is rounding.
+    turn[np.abs(turn) * size[:, None] < 1e-12] = 0.0
+    columns = []
+    for j in range(q):
+        if root is None and block.columns[j] is None and np.count_nonzero(turn[:, j]) == 1:
+            columns.append(float(turn[j, j]))
+            continue
+        columns.append(ScaledColumn(block.columns, tuple(shift), tuple(turn[:, j]), root))
+    if centred:
         # Undo the centring in the map: (t - mean) = t - mean * 1.
         centring = np.eye(q)
         centring[constant] -= shift
         centring[constant, constant] = 1.0
         turn = centring @ turn
-    return ScaledBlock(tuple(moved), turn)
+    return ScaledBlock(tuple(columns), turn)
 
 
-def _dot(a: Array | float, b: Array | float, n: int) -> float:
-    """Sum of products; a number stands for a constant column of n rows."""
-    if isinstance(a, float):
-        return a * (b * n if isinstance(b, float) else float(b.sum()))
-    return float(a.sum()) * b if isinstance(b, float) else float(a @ b)
+def _cross(columns: tuple[Array | None, ...], shift: Array, n: int, root: Array | None) -> Array:
+    """Cross-products of the shifted columns, block of rows by block of rows."""
+    total = np.zeros((len(columns), len(columns)))
+    for low in range(0, n, BLOCK_ROWS):
+        rows = slice(low, min(low + BLOCK_ROWS, n))
+        held = np.empty((len(columns), rows.stop - low))
+        for j, column in enumerate(columns):
+            held[j] = 1.0 if column is None else column[rows] - shift[j]
+        if root is not None:
+            held *= root[rows]
+        total += held @ held.T
+    return total

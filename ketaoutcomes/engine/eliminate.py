@@ -37,7 +37,7 @@ __all__ = ["Jet", "LevelRows", "eliminated"]
 Array = NDArray[np.float64]
 Rows = tuple[slice, slice]
 
-CHUNK = 4096  # groups worked on at once: their arrays stay in the cache
+CHUNK = 2048  # groups worked on at once: their arrays stay in the cache
 
 
 @dataclass(frozen=True)

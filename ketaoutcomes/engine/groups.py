@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Block", "Grouping"]
+__all__ = ["Block", "Grouping", "group_sizes"]
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Grouping:
     ----------
     name : str
         ``"patient_id"``, or ``"clinic_id:patient_id"`` for the pairs that occur.
-    codes : (n,) intp
+    codes : (n,) int32 or intp
         Group of each row, 0 to `n_groups` - 1; every group occurs.
     n_groups : int
     blocks : tuple of Block
@@ -42,6 +42,19 @@ class Grouping:
     """
 
     name: str
-    codes: NDArray[np.intp]
+    codes: NDArray[np.integer]
     n_groups: int
     blocks: tuple[Block, ...]
+
+    def sizes(self) -> NDArray[np.int64]:
+        """(k,) rows of each group."""
+        return group_sizes(self.codes, self.n_groups)
+
+
+def group_sizes(codes: NDArray[np.integer], k: int) -> NDArray[np.int64]:
+    """Rows of each of k groups; counted in blocks, because counting makes a wide copy of the codes."""
+    sizes = np.zeros(k, np.int64)
+    for low in range(0, len(codes), 65536):
+        part = np.bincount(codes[low : low + 65536])
+        sizes[: len(part)] += part
+    return sizes

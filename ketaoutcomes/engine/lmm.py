@@ -191,9 +191,10 @@ def _check(x: Array, y: Array, groupings: Sequence[Grouping]) -> None:
     n = len(y)
     if not groupings:
         raise FormulaError("a mixed model needs a random term, e.g. (1 | patient_id)")
-    if not (np.isfinite(y).all() and np.isfinite(x).all()):
+    if not (np.isfinite(y).all() and all(np.isfinite(column).all() for column in x.T)):
         raise DataError("the model's columns must be finite")
-    if np.ptp(y) <= 1e-12 * np.abs(y).max(initial=0.0):
+    low, high = float(y.min()), float(y.max())
+    if high - low <= 1e-12 * max(abs(low), abs(high)):
         raise DataError(
             f"the response has the same value in all {n} rows, so that nothing varies to be explained"
         )
@@ -208,7 +209,7 @@ def _check(x: Array, y: Array, groupings: Sequence[Grouping]) -> None:
                 f"{grouping.name} has {k} groups, fewer than the {n_parameters} variances and covariances of "
                 "its random effects; use || or leave out a random slope"
             )
-        largest = int(np.bincount(grouping.codes).max())
+        largest = int(grouping.sizes().max())
         if largest <= q and (largest == 1 or q * k >= n):
             rows = "row" if largest == 1 else "rows"
             raise FormulaError(

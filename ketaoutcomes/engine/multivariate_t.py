@@ -35,7 +35,7 @@ REACH, STEP, LARGEST_CUT = 9.0, 0.15, 38.0
 CIRCLE = 1 << 15
 N_SHIFTS = 8
 FIRST_POINTS, MOST_POINTS = 1 << 13, 1 << 17
-ANGLES = 4097
+ANGLES, CHUNK = 4097, 1 << 12
 # Hickernell, Kritzer, Kuo & Nuyens (2011), Numer. Algorithms 59, 161: good up to 2^20 points.
 GENERATOR = np.array([1, 364981, 245389, 97823, 488939, 62609, 400749, 385317, 21281, 223487], dtype=float)
 ERROR = 1e-5
@@ -265,25 +265,37 @@ def _reach(rows: Array, n_points: int, steps: Array, shift: Array) -> Array:
     A direction in r dimensions is r − 2 angles from an axis and one around it.
     """
     rank = rows.shape[1]
-    points = (np.arange(n_points)[:, None] * steps + shift) % 1.0
-    along = np.empty((n_points, rank))
-    left = np.ones(n_points)
-    for axis in range(rank - 2):
+    shares = [_directions_below(rank - axis) for axis in range(rank - 2)]
+    return np.concatenate(
+        [
+            _reach_of(
+                (np.arange(first, min(first + CHUNK, n_points))[:, None] * steps + shift) % 1.0, rows, shares
+            )
+            for first in range(0, n_points, CHUNK)
+        ]
+    )
+
+
+def _reach_of(points: Array, rows: Array, shares: list[Array]) -> Array:
+    """h(u) for (n, r − 1) points of the unit cube."""
+    along = np.empty((rows.shape[1], len(points)))
+    left = np.ones(len(points))
+    angles = np.linspace(0.0, np.pi, ANGLES)
+    for axis, below in enumerate(shares):
         # Folding makes the integrand periodic, which even points need to be better than random ones.
-        angle = _polar_angle(np.abs(2 * points[:, axis] - 1), rank - axis)
-        along[:, axis] = left * np.cos(angle)
-        left = left * np.sin(angle)
+        angle = np.interp(np.abs(2 * points[:, axis] - 1), below, angles)
+        along[axis] = left * np.cos(angle)
+        left *= np.sin(angle)
     around = np.pi * points[:, -1]
-    along[:, -2], along[:, -1] = left * np.cos(around), left * np.sin(around)
-    return np.abs(along @ rows.T).max(axis=1)
+    along[-2], along[-1] = left * np.cos(around), left * np.sin(around)
+    return np.abs(rows @ along).max(axis=0)
 
 
-def _polar_angle(share: Array, n_dimensions: int) -> Array:
-    """The angle from an axis below which that share of all directions lies."""
+def _directions_below(n_dimensions: int) -> Array:
+    """The share of all directions that lie below each of the even angles from an axis."""
     angle = np.linspace(0.0, np.pi, ANGLES)
     below = 0.5 * betainc((n_dimensions - 1) / 2, 0.5, np.sin(angle) ** 2)
-    below = np.where(angle <= np.pi / 2, below, 1 - below)
-    return np.interp(share, below, angle)
+    return np.where(angle <= np.pi / 2, below, 1 - below)
 
 
 def _binned(reach: Array) -> tuple[Array, Array]:

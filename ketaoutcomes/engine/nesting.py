@@ -13,7 +13,7 @@ from ketaoutcomes.errors import FormulaError
 
 __all__ = ["Hierarchy", "hierarchy", "parent_of"]
 
-Codes = NDArray[np.intp]
+Codes = NDArray[np.integer]
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Hierarchy:
 
 def parent_of(fine: Codes, n_fine: int, coarse: Codes) -> Codes | None:
     """The coarse group that each fine group lies in; None if one lies in several."""
-    parent = np.empty(n_fine, np.intp)
+    parent = np.empty(n_fine, coarse.dtype)
     parent[fine] = coarse
     return parent if np.array_equal(parent[fine], coarse) else None
 
@@ -71,10 +71,10 @@ def hierarchy(groupings: Sequence[Grouping]) -> Hierarchy:
         parents_up.append(parent)
 
     # Renumber from the top: groups in the order of their parents' new numbers.
-    order: list[Codes] = [np.arange(groupings[chain[-1]].n_groups)]
+    order: list[Codes] = [np.arange(groupings[chain[-1]].n_groups, dtype=np.int32)]
     for parent in reversed(parents_up):
         place = np.argsort(order[0][parent], kind="stable")
-        new = np.empty(len(place), np.intp)
+        new = np.empty(len(place), np.int32)
         new[place] = np.arange(len(place))
         order.insert(0, new)
     levels = []
@@ -89,7 +89,7 @@ def hierarchy(groupings: Sequence[Grouping]) -> Hierarchy:
         ancestor, ups = np.arange(groupings[chain[at]].n_groups), []
         for higher, parent in enumerate(parents_up[at:], at):
             ancestor = parent[ancestor]
-            up = np.empty(len(ancestor), np.intp)
+            up = np.empty(len(ancestor), np.int32)
             up[order[at]] = order[higher + 1][ancestor]
             ups.append(up)
         parents.append(ups)

@@ -61,7 +61,8 @@ class Rows:
             grouping = groupings[piece.grouping]
             codes, n_units = chained.get(piece.grouping, (grouping.codes, grouping.n_groups))
             block = scaled_block(grouping.blocks[piece.block], grouping.name, n_units, sums.n, self.root)
-            self.columns.append(block.columns)
+            # Made once and kept: each replicate uses them.
+            self.columns.append(tuple(c if isinstance(c, float) else c.values() for c in block.columns))
             self.codes.append(codes)
             self.n_groups.append(grouping.n_groups)
 

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ketaoutcomes.engine.columns import (
+    BLOCK_ROWS,
     FixedScale,
     ScaledBlock,
+    ScaledColumn,
     independent,
     scaled_block,
     scaled_in_place,
     unmixed,
 )
 from ketaoutcomes.engine.eliminate import LevelRows, Rows
-from ketaoutcomes.engine.groups import Grouping
+from ketaoutcomes.engine.groups import Grouping, group_sizes
 from ketaoutcomes.engine.nesting import Hierarchy, hierarchy
 from ketaoutcomes.errors import FormulaError
 
 __all__ = ["Piece", "Sums", "cross_products"]
 
 Array = NDArray[np.float64]
+Places = slice | NDArray[np.intp]
 MOST_CROSSED = 4000  # columns of crossed factors, beyond which their dense block is too large
 
 
@@ -185,67 +189,71 @@ class _Chained:
         self.columns = [column for block in self.blocks for column in block.columns]
         self.q = len(self.columns)
 
-    def summer(self) -> Callable[[Array], Array]:
-        """Sum of an (n,) array by group; without a search where the rows lie group by group."""
-        codes, k = self.codes, self.k
-        steps = np.flatnonzero(codes[1:] != codes[:-1]) + 1
-        starts = np.concatenate([[0], steps])
+    def runs(self) -> Iterator[tuple[slice, Places, Callable[[Array], Array]]]:
+        """Blocks of rows, the groups that lie in each, and how a column of the block is summed by group.
+
+        Rows that lie group by group are summed run by run, in blocks that stay in the cache.
+        Otherwise there is one block, and each row is added to its group.
+        """
+        codes, k, n = self.codes, self.k, len(self.codes)
+        starts = np.concatenate([[0], np.flatnonzero(codes[1:] != codes[:-1]) + 1])
         if len(starts) != k:
-            return lambda values: np.bincount(codes, values, minlength=k)
+            yield slice(None), slice(None), lambda column: np.bincount(codes, column, minlength=k)
+            return
         order = codes[starts]
-        if (order[1:] > order[:-1]).all():
-            return lambda values: np.add.reduceat(values, starts)
+        ascending = bool((order[1:] > order[:-1]).all())
+        cuts = np.unique(np.searchsorted(starts, np.arange(0, n, BLOCK_ROWS)))
+        cuts = np.append(cuts[cuts < k], k)
+        ends = np.append(starts, n)
+        for low, high in itertools.pairwise(cuts):
+            within = starts[low:high] - starts[low]
+            groups = slice(low, high) if ascending else order[low:high]
+            yield (
+                slice(starts[low], ends[high]),
+                groups,
+                lambda column, within=within: np.add.reduceat(column, within),
+            )
 
-        def scattered(values: Array) -> Array:
-            out = np.empty(k)
-            out[order] = np.add.reduceat(values, starts)
-            return out
 
-        return scattered
-
-
-def _product(a: Array | float, b: Array | float) -> Array | float:
-    return a * b
+def _values(column: ScaledColumn | float, rows: slice = slice(None)) -> Array | float:
+    return column if isinstance(column, float) else column.values(rows)
 
 
 def _rows_of(level: _Chained, above: list[_Chained], crossed: list[_Chained], x: Array, y: Array) -> Array:
     """Z'[Z, upper Z, crossed Z, X, y] of each group, (q, q + width, k)."""
     n, p = x.shape
-    summed = level.summer()
     upper = [column for each in above for column in each.columns]
     n_dense = sum(each.q * each.k for each in crossed)
-    q, width = level.q, len(upper) + n_dense + p + 1
-    out = np.empty((q, q + width, level.k))
-    sizes = np.bincount(level.codes, minlength=level.k).astype(float)
+    q, last = level.q, level.q + len(upper) + n_dense
+    out = np.empty((q, last + p + 1, level.k))
+    sizes = group_sizes(level.codes, level.k).astype(float)
+    for rows, groups, summed in level.runs():
+        own = [_values(column, rows) for column in level.columns]
+        others = [_values(column, rows) for column in upper]
+        fixed = [x[rows, j] for j in range(p)] + [y[rows]]
+        plain = [summed(column) for column in fixed] if any(isinstance(a, float) for a in own) else []
 
-    def by_group(value: Array | float) -> Array:
-        return summed(value) if isinstance(value, np.ndarray) else value * sizes
+        def product(a: Array | float, b: Array | float, summed=summed, groups=groups) -> Array:
+            if isinstance(a, float) and isinstance(b, float):
+                return a * b * sizes[groups]
+            return summed(a * b)
 
-    plain: dict[int, Array] = {}
-
-    def with_column(a: Array | float, j: int) -> Array:
-        column = x[:, j] if j < p else y
-        if isinstance(a, np.ndarray):
-            return summed(a * column)
-        if j not in plain:
-            plain[j] = summed(column)
-        return a * plain[j]
-
-    for a, own in enumerate(level.columns):
-        for b, other in enumerate(level.columns[: a + 1]):
-            out[a, b] = out[b, a] = by_group(_product(own, other))
-        for b, other in enumerate(upper, q):
-            out[a, b] = by_group(_product(own, other))
-        at = q + len(upper)
-        for each in crossed:
-            pair = level.codes * each.k + each.codes
-            for other in each.columns:
-                values = np.broadcast_to(_product(own, other), (n,))
-                counted = np.bincount(pair, values, minlength=level.k * each.k)
+        for a, one in enumerate(own):
+            for b, other in enumerate(own[: a + 1]):
+                out[a, b, groups] = out[b, a, groups] = product(one, other)
+            for b, other in enumerate(others, q):
+                out[a, b, groups] = product(one, other)
+            for j, column in enumerate(fixed):
+                out[a, last + j, groups] = one * plain[j] if isinstance(one, float) else summed(one * column)
+    at = q + len(upper)
+    for each in crossed:
+        pair = level.codes.astype(np.intp) * each.k + each.codes
+        for other in each.columns:
+            for a, one in enumerate(level.columns):
+                both = np.broadcast_to(_values(one) * _values(other), (n,))
+                counted = np.bincount(pair, both, minlength=level.k * each.k)
                 out[a, at : at + each.k] = counted.reshape(level.k, each.k).T
-                at += each.k
-        for j in range(p + 1):
-            out[a, at + j] = with_column(own, j)
+            at += each.k
     return out
 
 
@@ -261,14 +269,14 @@ def _total(crossed: list[_Chained], x: Array, y: Array, fixed: Array, n_dense: i
     for a, (one, own) in enumerate(listed):
         rows = slice(place[a], place[a + 1])
         for b, (two, other) in enumerate(listed[: a + 1]):
-            values = np.broadcast_to(_product(own, other), (n,))
-            pair = one.codes * two.k + two.codes
+            values = np.broadcast_to(_values(own) * _values(other), (n,))
+            pair = one.codes.astype(np.intp) * two.k + two.codes
             block = np.bincount(pair, values, minlength=one.k * two.k).reshape(one.k, two.k)
             columns = slice(place[b], place[b + 1])
             out[rows, columns] = block
             out[columns, rows] = block.T
         for j in range(p + 1):
-            values = own * (x[:, j] if j < p else y)
+            values = _values(own) * (x[:, j] if j < p else y)
             summed = np.bincount(one.codes, values, minlength=one.k)
             out[rows, n_dense + j] = out[n_dense + j, rows] = summed
     return out

@@ -33,24 +33,33 @@ def codes_of_text(series: pd.Series) -> tuple[NDArray[np.integer], NDArray]:
     of the time.
     """
     array = pa.array(series.array, from_pandas=True)
-    if isinstance(array, pa.ChunkedArray):
-        array = array.combine_chunks() if array.num_chunks != 1 else array.chunk(0)
+    # A file is read in chunks; they are not put together, which would be a second copy of the text.
+    chunks = array.chunks if isinstance(array, pa.ChunkedArray) else [array]
     if pa.types.is_dictionary(array.type):
-        array = array.dictionary_decode()
-    glance = array[:GLANCE]
+        chunks = [chunk.dictionary_decode() for chunk in chunks]
+    chunks = [chunk for chunk in chunks if len(chunk)] or [pa.array([None], pa.string())[:0]]
+    glance = chunks[0][:GLANCE]
     if RUN * len(pc.run_end_encode(glance).values) > len(glance):
-        return coded(array)
-    runs = pc.run_end_encode(array)
-    codes, labels = coded(runs.values)
-    return np.repeat(codes, np.diff(runs.run_ends.to_numpy(), prepend=0)), labels
+        return coded(chunks)
+    runs = [pc.run_end_encode(chunk) for chunk in chunks]
+    codes, labels = coded([pa.concat_arrays([run.values for run in runs])])
+    lengths = [np.diff(run.run_ends.to_numpy(), prepend=0) for run in runs]
+    return np.repeat(codes, np.concatenate(lengths)), labels
 
 
-def coded(array: pa.Array) -> tuple[NDArray[np.integer], NDArray]:
-    """Arrow's dictionary encoding as numpy arrays."""
-    found = array.dictionary_encode()
-    indices = found.indices.fill_null(-1) if found.indices.null_count else found.indices
-    labels = found.dictionary.to_numpy(zero_copy_only=False).astype(object, copy=False)
-    return small(indices.to_numpy(zero_copy_only=False), len(labels)), labels
+def coded(chunks: list[pa.Array]) -> tuple[NDArray[np.integer], NDArray]:
+    """Arrow's dictionary encoding as numpy arrays, with one dictionary for all chunks."""
+    found = pa.chunked_array(chunks).dictionary_encode().unify_dictionaries().chunks
+    if not found:
+        return np.empty(0, np.int8), np.empty(0, object)
+    labels = found[0].dictionary.to_numpy(zero_copy_only=False).astype(object, copy=False)
+    codes = []
+    for chunk in found:
+        indices = chunk.indices.fill_null(-1) if chunk.indices.null_count else chunk.indices
+        codes.append(small(indices.to_numpy(zero_copy_only=False), len(labels)))
+    # Arrow keeps what it freed; the model's own arrays come next and need the room.
+    pa.default_memory_pool().release_unused()
+    return codes[0] if len(codes) == 1 else np.concatenate(codes), labels
 
 
 def codes_of_array(values: NDArray) -> tuple[NDArray[np.intp], NDArray]:

@@ -87,7 +87,7 @@ def learn_groups(
     Groups are numbered in order of first appearance, those of a categorical in the order of its categories.
     """
     dense = [columns[factor].dense() for factor in factors]
-    codes = dense[0][0].astype(np.intp, copy=False)
+    codes = dense[0][0].astype(np.int32, copy=False)
     pairs = []
     for code, known in dense[1:]:
         codes, pair = codes_of_array(codes.astype(np.int64) * len(known) + code)

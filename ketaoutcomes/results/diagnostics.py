@@ -147,7 +147,7 @@ def _groups(fit: MixedFit, number: int) -> pd.DataFrame:
     codes = [each.codes for each in fit.frame.groupings]
     made = group_deletion(fit.effects, number, fit.rows_x, fit.rows_y, z, codes)
     frame = label_columns(grouping.name, fit.frame.labels[number])
-    frame["n_rows"] = np.bincount(grouping.codes, minlength=grouping.n_groups)
+    frame["n_rows"] = grouping.sizes()
     frame["cook"] = np.nan if made is None else made.cook
     for j, term in enumerate(fit.terms):
         frame[f"without {term}"] = np.nan if made is None else made.beta[:, j]

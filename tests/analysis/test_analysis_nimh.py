@@ -110,9 +110,26 @@ def test_observed_course_is_that_of_r(mdd, expected, tmp_path):
     # All 33, session 1 standing for entry into the trial; one has every score missing.
     course = trajectory(write(tmp_path, people, seen, ["b0", "d2", "d10"]), "MADRS", at=(0, 2, 10)).table
     assert course["n"].tolist() == [32, 27, 26]
-    np.testing.assert_allclose(course["estimate"], [33.375, 23.592592592593, 28.230769230769], atol=1e-9)
+    np.testing.assert_allclose(course["observed"], [33.375, 23.592592592593, 28.230769230769], atol=1e-9)
     np.testing.assert_allclose(course["sd"], [4.57024034097, 10.3152585234, 8.94117527983], atol=1e-8)
     assert [expected[f"{key}_mean"]["n"] for key in ("b0", "d2", "d10")] == [32, 27, 26]
+
+
+def test_the_course_of_the_mixed_model_is_that_of_r(mdd, tmp_path):
+    people, seen = mdd
+    reference = json.loads(
+        (Path(__file__).resolve().parents[1] / "reference" / "nimh_course.json").read_text()
+    )
+    course = trajectory(write(tmp_path, people, seen, ["b0", "d2", "d10"]), "MADRS", at=(0, 2, 10))
+    # Two columns of a spline and the intercept pass through three means, as the days of R's model do; fewer
+    # than 50 patients, so Kenward-Roger. lme4 reports the same boundary: a correlation of 1.
+    assert course.model.formula.endswith("(1 + after | patient_id)")
+    assert course.model.singular
+    assert reference["singular"]
+    assert any("correlation" in note and "+1" in note for note in course.notes)
+    # lme4 stops where its criterion is flat, some 1e-6 of a standard deviation away.
+    for ours, theirs in (("estimate", "emmean"), ("conf_low", "low"), ("conf_high", "high")):
+        np.testing.assert_allclose(course.table[ours], reference[theirs], atol=2e-4)
 
 
 def test_madrs_looks_back_a_week_which_the_result_says(mdd, tmp_path):

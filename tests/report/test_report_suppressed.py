@@ -50,7 +50,7 @@ def test_files_carry_the_same_masking_as_the_page(suppressed):
 
 def test_no_pair_on_the_page_shows_a_hidden_count(suppressed):
     # n/N as printed in tables and figures; sessions with a record are counts of rows.
-    body = suppressed.html.split('id="section-5"')[0]
+    body = suppressed.html.split('id="section-6"')[0]
     for events, total in re.findall(r"\b([\d,]+)/([\d,]+)\b", re.sub(r"BP ≥165/100", "", body)):
         events, total = int(events.replace(",", "")), int(total.replace(",", ""))
         assert events == 0 or events > 10
@@ -92,7 +92,7 @@ def test_a_month_total_and_its_months_do_not_give_a_hidden_month_away(suppressed
 
 
 def test_the_section_and_the_first_page_do_not_give_a_month_away_by_their_difference(suppressed):
-    # Section 4 covers October to September, the first page's total September to August.
+    # Section 5 covers October to September, the first page's total September to August.
     for name in ("any_side_effect_checklist", "any_side_effect_spontaneous"):
         table = suppressed.tables[name].set_index("month")
         first, last = table.loc["2025-09"], table.loc["2026-09"]
@@ -151,9 +151,12 @@ def test_those_not_due_do_not_give_a_hidden_denominator_away(patients):
 
 def test_an_interval_whose_width_gives_a_hidden_size_away_is_hidden_with_it(patients):
     # A t interval and its standard deviation have n as their only unknown.
-    for name in ("course_phq9", "course_gad7", "mean_change"):
+    table = patients.tables["mean_change"]
+    assert table.loc[table["n"].isna(), ["conf_low", "conf_high", "sd"]].isna().all(axis=None)
+    # A mixed model's limits follow from all scores of all patients, so only the SD goes with the size.
+    for name in ("course_phq9", "course_gad7"):
         table = patients.tables[name]
-        assert table.loc[table["n"].isna(), ["conf_low", "conf_high", "sd"]].isna().all(axis=None)
+        assert table.loc[table["n"].isna(), "sd"].isna().all()
 
 
 def test_reasons_for_not_known_are_hidden_together(patients):

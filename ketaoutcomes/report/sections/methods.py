@@ -131,8 +131,8 @@ def _models(results: Sequence[Result]) -> list[str]:
     names = [name for key, name in DF_NAMES.items() if key in methods_used]
     return [
         f"Sections 3 and 4: linear mixed models by REML, degrees of freedom by {joined(names)}; which random "
-        "effects patients have is decided by AIC, away from the boundary. Valid where missing scores depend "
-        "only on what was recorded (missing at random)."
+        "effects patients have is decided by AIC. Valid where missing scores depend only on what was "
+        "recorded (missing at random)."
     ]
 
 
@@ -147,7 +147,7 @@ def _small_counts(scope: Scope) -> tuple[str, ...]:
         "month of a printed total, a group of patients, a denominator, a step of the attrition, a "
         "neighbouring time of a curve, a group that lacks a few of the patients of another. Of curves only "
         "planned times are shown; percentiles need 20 patients. Of mixed models a term of a group of 1 to 10 "
-        "patients is not shown, nor is a picture of their residuals, in which a point is a patient or a score.",
+        "patients is not shown, nor is a picture of residuals, in which a point is a patient or a score.",
         "Counts of rows, cells and sessions without a record describe the files and are shown.",
         "Not done yet: a comparison with earlier reports, and of every figure of this report with every "
         "other. Two groups or two reports that differ by a few patients may show a small count, so what "

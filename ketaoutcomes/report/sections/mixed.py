@@ -95,7 +95,6 @@ def _section(*, reading=(), terms=(), figures=(), texts=(), tables=(), notes=())
         texts=texts,
         tables=tables,
         notes=notes,
-        starts_page=bool(figures),
     )
 
 

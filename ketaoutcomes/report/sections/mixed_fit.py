@@ -152,7 +152,8 @@ def diagnostics_svg(result: LinesResult, *, prefix: str, title: str) -> Markup:
     effects = checks.effects.assign(effect=checks.effects["effect"].replace(names))
     draw_diagnostics(checks.rows, checks.groups, effects, axes, response=result.instrument, unit="points")
     told = (
-        "Standardised residuals against fitted values; normal quantile plots of residuals and of random "
-        "effects; Cook's distances of the patients, largest first."
+        f"{count(len(checks.rows))} standardised residuals against fitted values; normal quantile plots of "
+        f"residuals and of random effects; Cook's distances of {count(len(checks.groups))} patients, largest "
+        f"first, the largest {number(checks.groups['cook'].max(), 2)}."
     )
     return Markup(to_svg(figure, prefix=prefix, title=title, description=told))

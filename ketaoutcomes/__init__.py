@@ -36,6 +36,9 @@ _WHERE = {
     "side_effect_rates": "ketaoutcomes.analysis.safety",
     "time_to_response": "ketaoutcomes.analysis.timing",
     "lmm": "ketaoutcomes.analysis.mixed",
+    "marginal_means": "ketaoutcomes.analysis.margins",
+    "contrasts": "ketaoutcomes.analysis.margins",
+    "compare": "ketaoutcomes.analysis.compare",
     "trajectory": "ketaoutcomes.analysis.trajectory",
     "monthly_report": "ketaoutcomes.report.monthly",
 }

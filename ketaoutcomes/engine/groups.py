@@ -34,7 +34,7 @@ class Grouping:
     ----------
     name : str
         ``"patient_id"``, or ``"clinic_id:patient_id"`` for the pairs that occur.
-    codes : (n,) int32 or intp
+    codes : (n,) int32
         Group of each row, 0 to `n_groups` - 1; every group occurs.
     n_groups : int
     blocks : tuple of Block
@@ -42,7 +42,7 @@ class Grouping:
     """
 
     name: str
-    codes: NDArray[np.integer]
+    codes: NDArray[np.int32]
     n_groups: int
     blocks: tuple[Block, ...]
 

@@ -18,6 +18,9 @@ __all__ = [
     "used_only",
 ]
 
+POOL = pa.system_memory_pool()
+"""Arrow's own pool keeps what it freed; the model's arrays come next and need the room."""
+
 GLANCE = 1000
 """Rows that are looked at to see whether equal values stand together."""
 
@@ -41,15 +44,16 @@ def codes_of_text(series: pd.Series) -> tuple[NDArray[np.integer], NDArray]:
     glance = chunks[0][:GLANCE]
     if RUN * len(pc.run_end_encode(glance).values) > len(glance):
         return coded(chunks)
-    runs = [pc.run_end_encode(chunk) for chunk in chunks]
-    codes, labels = coded([pa.concat_arrays([run.values for run in runs])])
+    runs = [pc.run_end_encode(chunk, memory_pool=POOL) for chunk in chunks]
+    codes, labels = coded([pa.concat_arrays([run.values for run in runs], memory_pool=POOL)])
     lengths = [np.diff(run.run_ends.to_numpy(), prepend=0) for run in runs]
     return np.repeat(codes, np.concatenate(lengths)), labels
 
 
 def coded(chunks: list[pa.Array]) -> tuple[NDArray[np.integer], NDArray]:
     """Arrow's dictionary encoding as numpy arrays, with one dictionary for all chunks."""
-    found = pa.chunked_array(chunks).dictionary_encode().unify_dictionaries().chunks
+    found = pc.dictionary_encode(pa.chunked_array(chunks), memory_pool=POOL)
+    found = found.unify_dictionaries(memory_pool=POOL).chunks
     if not found:
         return np.empty(0, np.int8), np.empty(0, object)
     labels = found[0].dictionary.to_numpy(zero_copy_only=False).astype(object, copy=False)
@@ -57,8 +61,6 @@ def coded(chunks: list[pa.Array]) -> tuple[NDArray[np.integer], NDArray]:
     for chunk in found:
         indices = chunk.indices.fill_null(-1) if chunk.indices.null_count else chunk.indices
         codes.append(small(indices.to_numpy(zero_copy_only=False), len(labels)))
-    # Arrow keeps what it freed; the model's own arrays come next and need the room.
-    pa.default_memory_pool().release_unused()
     return codes[0] if len(codes) == 1 else np.concatenate(codes), labels
 
 

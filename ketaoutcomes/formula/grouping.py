@@ -81,7 +81,7 @@ class GroupKey:
 
 def learn_groups(
     factors: tuple[str, ...], columns: Mapping[str, Column]
-) -> tuple[NDArray[np.intp], GroupKey]:
+) -> tuple[NDArray[np.int32], GroupKey]:
     """Codes of complete rows, 0 to m - 1, and the key to them.
 
     Groups are numbered in order of first appearance, those of a categorical in the order of its categories.
@@ -94,4 +94,4 @@ def learn_groups(
         pairs.append(pair)
     if not pairs and codes is columns[factors[0]].values:
         codes = codes.copy()  # a categorical's own codes belong to the frame
-    return codes, GroupKey(factors, tuple(known for _, known in dense), tuple(pairs))
+    return codes.astype(np.int32, copy=False), GroupKey(factors, tuple(known for _, known in dense), tuple(pairs))

@@ -340,7 +340,7 @@ def test_groups_stand_in_order_of_appearance_or_of_their_categories(ids, labels)
     assert frame.labels[0].tolist() == labels
     assert frame.labels[0][grouping.codes].tolist() == list(ids)
     assert grouping.n_groups == len(labels)
-    assert grouping.codes.dtype == np.intp
+    assert grouping.codes.dtype == np.int32
 
 
 def test_combinations_that_occur_are_labelled_by_tuples(data):

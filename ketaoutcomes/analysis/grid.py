@@ -246,9 +246,11 @@ def cell_counts(fit: Any, axes: Iterable[Axis]) -> NDArray[np.int64] | None:
     mix = np.random.default_rng(len(places)).uniform(1.0, 2.0, len(places))
     scale = fit.engine.sums.scale
     mark = ((coded - scale.centre) / scale.scale)[:, places] @ mix
-    seen = rows[:, places] @ mix
     if fit.frame.weights is not None:
-        seen = seen / np.sqrt(fit.frame.weights)
+        rows = rows / np.sqrt(fit.frame.weights)[:, None]
+    if scale.mix is not None:
+        rows = (scale.own_units(rows) - scale.centre) / scale.scale
+    seen = rows[:, places] @ mix
     order = np.argsort(mark)
     gaps = np.diff(mark[order])
     closeness = 1e-7 * max(np.abs(mark).max(), 1.0)

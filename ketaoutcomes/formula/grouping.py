@@ -94,4 +94,5 @@ def learn_groups(
         pairs.append(pair)
     if not pairs and codes is columns[factors[0]].values:
         codes = codes.copy()  # a categorical's own codes belong to the frame
-    return codes.astype(np.int32, copy=False), GroupKey(factors, tuple(known for _, known in dense), tuple(pairs))
+    key = GroupKey(factors, tuple(known for _, known in dense), tuple(pairs))
+    return codes.astype(np.int32, copy=False), key

@@ -25,7 +25,7 @@ class OlsFit:
             self.kept[column] = np.linalg.matrix_rank(x[:, tried], tol=1e-8) == len(tried)
         self.full_x = x
         self.rows_x = x[:, self.kept]
-        unscaled = SimpleNamespace(centre=0.0, scale=1.0)
+        unscaled = SimpleNamespace(centre=0.0, scale=1.0, mix=None)
         self.engine = SimpleNamespace(sums=SimpleNamespace(scale=unscaled))
         inverse = np.linalg.inv(self.rows_x.T @ self.rows_x)
         self.beta = inverse @ self.rows_x.T @ y

@@ -112,7 +112,7 @@ def test_a_row_written_twice_with_half_the_weight_is_one_row_at_any_variances(fo
     twice, _ = cross_products(frame.x, frame.y, frame.groupings, weights=frame.weights, intercept=0)
     found = one.engine.optimum
     point = at_theta(twice, found.factors, found.point.theta, reml=True, order=2)
-    # The mean of two rows of variance 2 sigma^2 is one row of variance sigma^2: all but the count of rows agrees.
+    # The mean of two rows of variance 2 sigma^2 is one row of variance sigma^2: only the count differs.
     np.testing.assert_allclose(point.beta, found.point.beta, atol=1e-9)
     for key in ((), (0,), (0, 0)):
         np.testing.assert_allclose(

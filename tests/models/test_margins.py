@@ -287,3 +287,14 @@ def test_true_and_false_are_levels():
     assert found.table["contrast"].tolist() == ["True - False"]
     fit = lmm("y ~ flag + (1 | g)", data)
     assert found.table["estimate"].iloc[0] == pytest.approx(fit.params["flagTRUE"])
+
+
+def test_rows_are_counted_also_where_the_engine_made_columns_orthogonal():
+    random = np.random.default_rng(6)
+    data = pd.DataFrame({"patient_id": np.repeat(np.arange(24), 5), "day": np.tile(np.arange(5.0), 24) + 1e6})
+    data["arm"] = np.array(["IV", "IM", "nasal"])[data["patient_id"] % 3]
+    data["score"] = random.normal(size=120) + random.normal(size=24)[data["patient_id"]]
+    fit = lmm("score ~ day * arm + (1 | patient_id)", data)
+    # A day counted from far away makes the interaction nearly a multiple of the arm.
+    assert fit.engine.sums.scale.mix is not None
+    assert marginal_means(fit, "arm").table["n"].tolist() == [40, 40, 40]

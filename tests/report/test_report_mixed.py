@@ -53,9 +53,10 @@ def test_fixed_effects_stand_with_interval_df_and_p_and_variances_with_sd(shown,
     assert len(effects.rows) == len(result.table)
     assert effects.rows[1][3] == f"{result.table['df'].iloc[1]:.0f}"
     assert effects.rows[1][4] == "<0.001"
-    kinds = [row[1] for row in variances.rows]
-    assert kinds == ["SD"] * 3 + ["correlation"] * 3 + ["SD"]
-    np.testing.assert_allclose(float(variances.rows[-1][2]), result.fit.sigma, atol=0.005)
+    assert [column.label for column in variances.columns] == ["Random effect", "SD"]
+    sds = result.fit.variance_components.query("term_2.isna()")["sd_or_corr"]
+    np.testing.assert_allclose([float(row[1]) for row in variances.rows], sds, atol=0.005)
+    assert variances.notes[0].count(" and ") == 3  # correlations of three effects
 
 
 def test_it_speaks_of_association_and_of_no_single_patient(shown):

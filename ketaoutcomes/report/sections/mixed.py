@@ -207,8 +207,7 @@ def _effects_table(scope: Scope, result: LinesResult, given: Released) -> Table:
 
 
 def _variance_table(result: LinesResult, given: Released) -> Table:
-    rows = tuple(
-        (row["component"], row["kind"], number(row["value"], 2)) for row in given.frame.to_dict("records")
-    )
-    columns = (Column("Random effect", True), Column("Kind", True), Column("Estimate"))
-    return Table(f"{result.instrument}, variance components", columns, rows, spread_names(result))
+    cells = given.frame.to_dict("records")
+    rows = tuple((row["component"], number(row["value"], 2)) for row in cells if row["kind"] == "SD")
+    columns = (Column("Random effect", True), Column("SD"))
+    return Table(f"{result.instrument}, variance components", columns, rows, spread_names(result, cells))

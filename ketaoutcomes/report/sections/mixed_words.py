@@ -142,9 +142,16 @@ def variance_cells(result: LinesResult) -> list[tuple[str, str, float]]:
     return cells
 
 
-def spread_names(result: LinesResult) -> tuple[str, ...]:
-    """What is said below the variances: their unit, and whether one is at its limit."""
+def spread_names(result: LinesResult, cells: list[dict]) -> tuple[str, ...]:
+    """What is said below the variances: their unit, correlations, and whether one is at its limit."""
     notes = ["SD in points; of the change per week in points per week."]
+    together = [
+        f"{row['component'].partition(', ')[2]} {number(row['value'], 2)}"
+        for row in cells
+        if row["kind"] == "correlation" and not missing(row["value"])
+    ]
+    if together:
+        notes.append(f"Correlations of patients’ effects: {'; '.join(together)}.")
     if result.fit.singular:
         notes.append(
             "Boundary fit: a variance is estimated as 0 or a correlation as ±1. The data cannot tell that "

@@ -17,6 +17,7 @@ __all__ = [
     "ScaledBlock",
     "ScaledColumn",
     "independent",
+    "independent_columns",
     "scaled_block",
     "scaled_in_place",
     "unmixed",
@@ -25,7 +26,8 @@ __all__ = [
 Array = NDArray[np.float64]
 BLOCK_ROWS = 32768  # rows worked on at once, so that they stay in the cache
 NEARLY_COLLINEAR = 0.03  # length of a column that the columns before it leave, of 1
-DEPENDENT = 1e-11  # share of a column's variation that the columns before it leave; below: a combination
+DOUBTFUL = 1e-7  # share of a column's squared length that the columns before it leave
+DEPENDENT_EXACT = 1e-14  # the same, below which it is a combination of them; lme4's 1e-7 squared
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,8 @@ def _size(column: Array, weights: Array | None, total: float) -> float:
 def unmixed(x: Array, cross: Array) -> tuple[Array, Array | None]:
     """Make nearly collinear columns orthogonal, in place, so that no digits are lost later.
 
+    Twice, because the first time the cross-products have few digits of what the columns before leave.
+
     Parameters
     ----------
     x : (n, p) float
@@ -139,25 +143,84 @@ def unmixed(x: Array, cross: Array) -> tuple[Array, Array | None]:
     Returns
     -------
     (cross, mix) : (p, p), (p, p) or None
+
+    Notes
+    -----
+    Source: CholeskyQR2, Yamamoto, Nakatsukasa, Yanagisawa, Fukaya 2015, ETNA 44: 306.
     """
     size = np.sqrt(np.diag(cross))
-    upper = np.linalg.cholesky(cross / np.outer(size, size)).T
-    if np.diag(upper).min() > NEARLY_COLLINEAR:
+    if np.sqrt(_left(cross / np.outer(size, size))).min() > NEARLY_COLLINEAR:
         return cross, None
-    mix = solve_triangular(upper, np.eye(len(upper))) / size[:, None] * np.sqrt(len(x))
-    for low in range(0, len(x), 8192):
-        x[low : low + 8192] = x[low : low + 8192] @ mix
-    return x.T @ x, mix
+    whole = np.eye(len(cross))
+    for _ in range(2):
+        size = np.sqrt(np.diag(cross))
+        # A pivot that rounding has made too small is put right the second time.
+        upper = _upper_root(cross / np.outer(size, size))
+        mix = solve_triangular(upper, np.eye(len(upper))) / size[:, None] * np.sqrt(len(x))
+        for low in range(0, len(x), BLOCK_ROWS):
+            x[low : low + BLOCK_ROWS] = x[low : low + BLOCK_ROWS] @ mix
+        whole = whole @ mix
+        cross = x.T @ x
+    return cross, whole
 
 
-def independent(cross: Array) -> NDArray[np.bool_]:
-    """Which columns are not combinations of columns before them, from X'X, (p, p) -> (p,)."""
+def _upper_root(correlation: Array) -> Array:
+    """Upper Cholesky factor; a pivot below rounding is taken as the smallest that columns are kept with."""
+    p = len(correlation)
+    left, upper = correlation.copy(), np.zeros((p, p))
+    for j in range(p):
+        pivot = np.sqrt(max(left[j, j], DEPENDENT_EXACT))
+        upper[j, j:] = left[j, j:] / pivot
+        upper[j, j] = pivot
+        left -= np.outer(upper[j], upper[j])
+    return upper
+
+
+def _left(correlation: Array) -> Array:
+    """Share of each column's squared length that the columns before it leave."""
+    left, shares = correlation.copy(), np.empty(len(correlation))
+    for j in range(len(left)):
+        shares[j] = max(left[j, j], 0.0)
+        if shares[j] > 0:
+            left -= np.outer(left[:, j], left[j]) / shares[j]
+    return shares
+
+
+def independent_columns(x: Array, cross: Array) -> NDArray[np.bool_]:
+    """Which columns of X are not combinations of those before them, (p,).
+
+    The cross-products settle clear cases. Doubtful columns are projected row by row, which tells
+    columns apart that agree in their first seven digits.
+
+    Parameters
+    ----------
+    x : (n, p) float
+    cross : (p, p)
+        x'x.
+    """
+    keep = independent(cross, DOUBTFUL)
+    for j in np.flatnonzero(~keep):
+        if cross[j, j] <= 0:
+            continue
+        before = np.flatnonzero(keep[:j])
+        rest = x[:, j].copy()
+        if before.size:
+            own = cross[np.ix_(before, before)]
+            # The second projection takes off what rounding left of the first.
+            for _ in range(2):
+                rest -= x[:, before] @ np.linalg.lstsq(own, x[:, before].T @ rest, rcond=None)[0]
+        keep[j] = rest @ rest > DEPENDENT_EXACT * cross[j, j]
+    return keep
+
+
+def independent(cross: Array, least: float = 1e-11) -> NDArray[np.bool_]:
+    """Which columns keep a share of their squared length beside those before them, (p, p) -> (p,)."""
     left = cross.copy()
     p = len(left)
     before = np.diag(cross).copy()
     keep = np.zeros(p, bool)
     for j in range(p):
-        if before[j] <= 0 or left[j, j] <= DEPENDENT * before[j]:
+        if before[j] <= 0 or left[j, j] <= least * before[j]:
             continue
         keep[j] = True
         column = left[:, j] / left[j, j]

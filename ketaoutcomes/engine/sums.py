@@ -14,7 +14,7 @@ from ketaoutcomes.engine.columns import (
     FixedScale,
     ScaledBlock,
     ScaledColumn,
-    independent,
+    independent_columns,
     scaled_block,
     scaled_in_place,
     unmixed,
@@ -120,7 +120,7 @@ def cross_products(
     scale = scaled_in_place(x, y, weights, intercept)
     tree = hierarchy(groupings)
     fixed = x.T @ x
-    kept = independent(fixed)
+    kept = independent_columns(x, fixed)
     combinations = _combinations(fixed, kept, scale)
     if not kept.all():
         columns = np.flatnonzero(kept)

@@ -169,3 +169,24 @@ def test_balanced_complete_data_have_least_squares_coefficients():
     fit = lmm("score ~ day * arm + (1 + day | patient_id)", data)
     x = fit.design.matrix(data)
     np.testing.assert_allclose(fit.params, np.linalg.lstsq(x, data["score"], rcond=None)[0], rtol=1e-8)
+
+
+@pytest.mark.parametrize("origin", [1e4, 1e6, 1e7])
+def test_days_counted_from_far_away_lose_no_digits(origin):
+    # The interaction is then a multiple of the arm in all but its last digits.
+    data = clinic(5)
+    one = lmm(FORMULA, data)
+    two = lmm(FORMULA, data.assign(day=data["day"] + origin))
+    assert two.kept.all()
+    assert two.deviance == pytest.approx(one.deviance, abs=1e-6)
+    assert two.params["day"] == pytest.approx(one.params["day"], rel=1e-7)
+    np.testing.assert_allclose(two.predict(), one.predict(), atol=1e-7)
+    np.testing.assert_allclose(two.df[["day"]], one.df[["day"]], rtol=1e-5)
+
+
+def test_a_column_that_is_a_combination_up_to_rounding_is_left_out():
+    data = clinic(6)
+    data["week"] = (data["day"] + 3) / 7
+    fit = lmm("score ~ day + week + (1 | patient_id)", data)
+    assert fit.kept.tolist() == [True, True, False]
+    assert "week" in " ".join(fit.notes)

@@ -71,8 +71,8 @@ def mixed(scope: Scope) -> Part:
         figures.append(_diagnostics(scope, result))
     section = _section(
         reading=(
-            f"One model of all {name} scores, in two straight lines that meet at day {result.turn:g}. "
-            "Patients have random effects: their own deviations from the lines.",
+            f"One model of all {name} scores: two straight lines that meet at day {result.turn:g}, from "
+            "which each patient deviates (random effects).",
         ),
         terms=_terms(result),
         figures=tuple(figures),
@@ -172,8 +172,8 @@ def _lines(scope: Scope, result: LinesResult, lines: Released, means: Released) 
         minimum=result.minimum, maximum=result.maximum, instrument=result.instrument,
         higher_is=result.higher_is, level=scope.level,
     )  # fmt: skip
-    note = "Observed means are of those still scored, the lines of all in the model; both may be right."
-    return Figure("Fig. 4b", title, f"Means of the model and of those scored{scope.during}", svg, (note,))
+    population = f"Lines: all in the model; hollow: those still scored{scope.during}"
+    return Figure("Fig. 4b", title, population, svg)
 
 
 def _diagnostics(scope: Scope, result: LinesResult) -> Figure:

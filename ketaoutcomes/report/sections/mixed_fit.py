@@ -126,8 +126,8 @@ def fit_words(result: LinesResult, frame: pd.DataFrame, scope: Scope) -> tuple[s
             f"{number(cook, 2)}."
         )
     told.append(
-        "Assumed: missing scores depend only on what was recorded; residuals are normal with one variance, "
-        "and independent within a patient. Scores have ends, so residuals near them cannot be quite normal."
+        "Assumed: missing scores depend only on what was recorded; residuals are normal, with one variance, "
+        "independent. Near the ends of the range they cannot be quite normal."
     )
     return tuple(told)
 

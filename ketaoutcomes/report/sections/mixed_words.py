@@ -144,14 +144,16 @@ def variance_cells(result: LinesResult) -> list[tuple[str, str, float]]:
 
 def spread_names(result: LinesResult, cells: list[dict]) -> tuple[str, ...]:
     """What is said below the variances: their unit, correlations, and whether one is at its limit."""
-    notes = ["SD in points; of the change per week in points per week."]
+    notes = ["SD in points, or points per week."]
     together = [
         f"{row['component'].partition(', ')[2]} {number(row['value'], 2)}"
         for row in cells
         if row["kind"] == "correlation" and not missing(row["value"])
     ]
     if together:
-        notes.append(f"Correlations of patients’ effects: {'; '.join(together)}.")
+        words = "; ".join(together).replace("level at the baseline", "baseline")
+        words = words.replace(f"change per week after day {result.turn:g}", "weekly change")
+        notes.append(f"Correlations: {words.replace(f'change to day {result.turn:g}', 'early change')}.")
     if result.fit.singular:
         notes.append(
             "Boundary fit: a variance is estimated as 0 or a correlation as ±1. The data cannot tell that "

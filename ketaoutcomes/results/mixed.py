@@ -65,7 +65,9 @@ class LmmResult(MixedFit):
         Returns
         -------
         Series, or DataFrame with `estimate`, `std_error`, `conf_low`, `conf_high`
-            Indexed as the rows. Rows with missing values are NaN. With random effects the limits are normal.
+            Indexed as the rows. Rows with missing values are NaN. With random effects the limits are
+            normal and take the variances as known: for a group's own mean they are too narrow in small
+            studies (92 per cent instead of 95 with 40 patients of 6 scores).
         """
         return predicted(
             self, new, random=random, interval=interval, level=checked_level(level or self.level)

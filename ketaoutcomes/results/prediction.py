@@ -23,7 +23,8 @@ def predicted(
     """See `LmmResult.predict`."""
     if interval not in INTERVALS:
         raise DataError(f"interval must be None, 'confidence' or 'prediction', not {interval!r}")
-    rows = _own_rows(fit) if new is None else _new_rows(fit, new)
+    # Only what is asked for is read: a mean needs no group, and a column of random slopes is then not needed.
+    rows = _own_rows(fit) if new is None else _new_rows(fit, new, random, random or interval == "prediction")
     mean = rows.x @ fit.engine.beta
     if random:
         mean = mean + _random_part(fit, rows)
@@ -74,9 +75,10 @@ def _own_x(fit: MixedFit) -> Array:
     return scale.own_units(x)
 
 
-def _new_rows(fit: MixedFit, new: pd.DataFrame) -> _Rows:
+def _new_rows(fit: MixedFit, new: pd.DataFrame, groups: bool, columns: bool) -> _Rows:
     x = fit.design.matrix(new)[:, fit.kept]
-    return _Rows(x, fit.design.random_columns(new), fit.design.group_codes(new), new.index)
+    z = fit.design.random_columns(new) if columns else []
+    return _Rows(x, z, fit.design.group_codes(new) if groups else [], new.index)
 
 
 def _random_part(fit: MixedFit, rows: _Rows) -> Array:

@@ -93,6 +93,7 @@ def lmm(
         level=LEVEL,
         frame=frame,
         engine=estimate,
+        index=data.index if frame.kept is None else data.index[frame.kept],
         rows_x=x,
         rows_y=frame.y,
         inference=inference,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ketaoutcomes.engine.factors import covariances, unpacked
 from ketaoutcomes.engine.groups import Grouping
+from ketaoutcomes.engine.information import expected_information
 from ketaoutcomes.engine.optimum import Optimum, optimum
 from ketaoutcomes.engine.sums import Sums, cross_products
 from ketaoutcomes.errors import ConvergenceError, DataError, FormulaError
@@ -18,6 +19,7 @@ __all__ = ["Estimate", "fit_lmm", "refit"]
 
 Array = NDArray[np.float64]
 
+UNIDENTIFIED = 1e-9  # share of the information that rounding leaves
 EXACT = 1e-13  # share of the response's variation that is rounding
 EXACT_WORDS = "the response is fitted exactly, so that no residual variance can be estimated"
 
@@ -137,7 +139,9 @@ def fit_lmm(
             f"{sums.n} rows cannot tell {sums.p} coefficients apart; use fewer terms or more rows"
         )
     _check_residual(sums)
-    return refit(sums, reml=reml), x
+    estimate = refit(sums, reml=reml)
+    _check_identified(estimate, groupings)
+    return estimate, x
 
 
 def refit(sums: Sums, *, reml: bool, start: Array | None = None) -> Estimate:
@@ -174,6 +178,34 @@ def _check_residual(sums: Sums) -> None:
     explained = fixed[:-1, -1] @ np.linalg.solve(fixed[:-1, :-1], fixed[:-1, -1])
     if fixed[-1, -1] - explained < EXACT * fixed[-1, -1]:
         raise DataError(EXACT_WORDS)
+
+
+def _check_identified(estimate: Estimate, groupings: Sequence[Grouping]) -> None:
+    """The expected information must tell all variances and covariances apart."""
+    sums, point = estimate.sums, estimate.optimum.point
+    matrices = unpacked(estimate.optimum.factors, point.theta)
+    g = np.concatenate([(m @ m.T)[np.triu_indices(len(m))] for m in matrices])
+    matrix = expected_information(point.parts, g, point.inverse, sums.n).matrix
+    single = np.abs(np.diag(matrix))
+    plain = np.abs(np.diag(point.parts.log_determinant.second))
+    empty = single[1:] <= UNIDENTIFIED * plain
+    if not empty.any():
+        size = np.sqrt(single)
+        values, vectors = np.linalg.eigh(matrix / np.outer(size, size))
+        if values[0] > UNIDENTIFIED:
+            return
+        empty = np.abs(vectors[1:, 0]) > 0.1
+    blocks = [piece for piece in sums.pieces for _ in range(piece.q * (piece.q + 1) // 2)]
+    culprits = {(blocks[i].grouping, blocks[i].block) for i in np.flatnonzero(empty)}
+    words = [
+        f"{', '.join(groupings[grouping].blocks[block].names)} by {groupings[grouping].name}"
+        for grouping, block in sorted(culprits)
+    ]
+    raise FormulaError(
+        f"these rows cannot tell the variances of {' and of '.join(words)} apart: a random slope needs a "
+        "column that varies within the groups, and groups that are fixed effects too leave nothing for a "
+        "random one"
+    )
 
 
 def _directions(found: Optimum, sums: Sums, matrices: Sequence[Array]) -> tuple[Array, ...]:

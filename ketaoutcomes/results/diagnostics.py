@@ -47,25 +47,16 @@ class DiagnosticsResult(Result):
     effects_by_patient: pd.DataFrame
     group: str
 
-    @property
-    def rows(self) -> pd.DataFrame:
-        return self.rows_by_patient
-
-    @property
-    def groups(self) -> pd.DataFrame:
-        return self.groups_by_patient
-
-    @property
-    def effects(self) -> pd.DataFrame:
-        return self.effects_by_patient
-
     def readable(self) -> tuple[pd.DataFrame, tuple[str, ...]]:
         """The summary as text."""
         table = self.table
         frame = pd.DataFrame(
             {
                 "measure": table["measure"],
-                "value": [significant(value, 3) for value in table["value"]],
+                "value": [
+                    count(value) if name.startswith("groups of") else significant(value, 3)
+                    for name, value in zip(table["measure"], table["value"], strict=True)
+                ],
                 "of": [count(n) for n in table["n"]],
             }
         )
@@ -76,7 +67,14 @@ class DiagnosticsResult(Result):
         from ketaoutcomes.draw.diagnostics import diagnostics as draw
 
         plural = "patients" if self.group == "patient_id" else f"groups of {self.group}"
-        return draw(self.rows, self.groups, self.effects, ax, title=title, group=plural)
+        return draw(
+            self.rows_by_patient,
+            self.groups_by_patient,
+            self.effects_by_patient,
+            ax,
+            title=title,
+            group=plural,
+        )
 
 
 def diagnostics(fit: MixedFit, group: str | None = None) -> DiagnosticsResult:

@@ -66,6 +66,8 @@ class MixedFit(Result):
         Rows used, groups and the design that codes new data.
     engine : Estimate
         The fit as arrays.
+    index : Index
+        Of the rows used, in the data's own labels.
     rows_x, rows_y : (n, p), (n,) float
         X and y as the engine holds them: centred, scaled, weighted.
     """
@@ -75,6 +77,7 @@ class MixedFit(Result):
     level: float
     frame: ModelFrame
     engine: Estimate
+    index: pd.Index
     rows_x: NDArray[np.float64]
     rows_y: NDArray[np.float64]
     inference: Satterthwaite | KenwardRoger | Normal

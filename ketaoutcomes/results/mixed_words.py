@@ -8,6 +8,7 @@ import pandas as pd
 from ketaoutcomes.draw.labels import DASH, count
 from ketaoutcomes.engine.lmm import Estimate
 from ketaoutcomes.formula.frame import ModelFrame
+from ketaoutcomes.formula.parts import level_text
 from ketaoutcomes.results.mixed_fit import MixedFit
 from ketaoutcomes.results.text import confidence
 
@@ -67,7 +68,9 @@ def _together(values: list[float], std_error: float) -> list[str]:
     """Numbers of one coefficient with as many decimals as its standard error warrants."""
     if not (np.isfinite(std_error) and std_error > 0):
         return [significant(value) for value in values]
-    decimals = min(8, max(0, 1 - int(np.floor(np.log10(std_error)))))
+    decimals = max(0, 1 - int(np.floor(np.log10(std_error))))
+    if decimals > 6:
+        return [significant(value, 3) for value in values]
     return [f"{value:,.{decimals}f}".replace("-", "−") if np.isfinite(value) else DASH for value in values]
 
 
@@ -121,6 +124,8 @@ def model_notes(frame: ModelFrame, estimate: Estimate, method: str, formula: str
         "Valid where missing scores depend on what was observed and modelled (missing at random), and "
         "residuals are independent and normal with one variance."
     )
+    notes.append("Coefficients are associations, not effects, unless treatment was assigned at random.")
+    notes += getattr(frame, "warnings", ())
     notes += boundary_words(frame, estimate)
     kept = estimate.sums.kept
     if not kept.all():
@@ -134,11 +139,7 @@ def model_notes(frame: ModelFrame, estimate: Estimate, method: str, formula: str
                 f"{grouping.name} has {grouping.n_groups} groups only: its variance is poorly known and "
                 "intervals that depend on it are approximate."
             )
-    references = [
-        f"{variable.name} = {variable.levels[0]}"
-        for variable in frame.design.variables.values()
-        if variable.kind == "factor" and variable.levels
-    ]
+    references = _references(frame)
     if references:
         notes.append(f"Reference levels: {', '.join(references)}.")
     if method == "normal":
@@ -146,6 +147,20 @@ def model_notes(frame: ModelFrame, estimate: Estimate, method: str, formula: str
             "p-values and intervals use the normal distribution and are too optimistic in small studies."
         )
     return tuple(notes)
+
+
+def _references(frame: ModelFrame) -> list[str]:
+    """``"route = IM"`` for each factor that the columns compare with its first level."""
+    pieces = {piece for name in frame.design.columns for piece in name.split(":")}
+    found = []
+    for part in frame.design.parts.values():
+        if getattr(part, "levels", None) is None or part.expression is not None:
+            continue
+        names = [f"{part.name}{level_text(level)}" for level in part.levels]
+        # A factor whose first level has a column too is not compared with it.
+        if names[0] not in pieces and names[-1] in pieces:
+            found.append(f"{part.name} = {level_text(part.levels[0])}")
+    return found
 
 
 def boundary_words(frame: ModelFrame, estimate: Estimate) -> list[str]:
@@ -157,14 +172,14 @@ def boundary_words(frame: ModelFrame, estimate: Estimate) -> list[str]:
         grouping = frame.groupings[piece.grouping]
         names = grouping.blocks[piece.block].names
         sentences += [
-            f"Boundary fit: {_vanished(names, directions[:, j], block)} by {grouping.name}. What has "
+            f"Boundary fit: {_vanished(names, block)} by {grouping.name}. What has "
             "vanished takes no part in Satterthwaite's degrees of freedom; consider leaving it out."
             for j in range(directions.shape[1])
         ]
     return sentences
 
 
-def _vanished(names: tuple[str, ...], direction: np.ndarray, block: np.ndarray) -> str:
+def _vanished(names: tuple[str, ...], block: np.ndarray) -> str:
     sd = np.sqrt(np.diag(block))
     # A share of the variance of each effect decides, not the size of the weight, which has a unit.
     gone = [i for i in range(len(names)) if sd[i] == 0.0]
@@ -175,5 +190,4 @@ def _vanished(names: tuple[str, ...], direction: np.ndarray, block: np.ndarray) 
     if len(names) == 2:
         sign = "+1" if block[0, 1] > 0 else "−1"
         return f"the correlation of {names[0]} and {names[1]} is estimated as {sign}"
-    parts = " ".join(f"{weight:+.3g}·{name}" for weight, name in zip(direction, names, strict=True))
-    return f"no variance is left for the combination {parts}"
+    return f"no variance is left in one direction of {', '.join(names)} together"

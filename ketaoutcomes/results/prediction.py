@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ketaoutcomes.engine.effects import row_terms
 from ketaoutcomes.engine.wald import t_limit
 from ketaoutcomes.errors import DataError
-from ketaoutcomes.results.mixed_fit import MixedFit
+from ketaoutcomes.results.mixed_fit import MixedFit, checked_level
 
 __all__ = ["fitted_values", "leverage_and_fit", "own_random_columns", "predicted", "residuals"]
 
@@ -18,9 +18,11 @@ INTERVALS = (None, "confidence", "prediction")
 
 
 def predicted(
-    fit: MixedFit, new: pd.DataFrame | None, *, random: bool, interval: str | None, level: float
+    fit: MixedFit, new: pd.DataFrame | None, *, random: bool, interval: str | None, level: float | None
 ) -> pd.Series | pd.DataFrame:
     """See `LmmResult.predict`."""
+    if interval is None and level is not None:
+        raise DataError("level is that of an interval: say interval='confidence' or 'prediction' too")
     if interval not in INTERVALS:
         raise DataError(f"interval must be None, 'confidence' or 'prediction', not {interval!r}")
     # Only what is asked for is read: a mean needs no group, and a column of random slopes is then not needed.
@@ -31,7 +33,7 @@ def predicted(
     if interval is None:
         return pd.Series(mean, index=rows.index, name="predicted")
     variance, df = _variance(fit, rows, random=random, row=interval == "prediction")
-    half = t_limit(df, level) * np.sqrt(variance)
+    half = t_limit(df, checked_level(fit.level if level is None else level)) * np.sqrt(variance)
     return pd.DataFrame(
         {
             "estimate": mean,
@@ -63,7 +65,7 @@ def own_random_columns(fit: MixedFit) -> list[list[Array]]:
 
 def _own_rows(fit: MixedFit) -> _Rows:
     codes = [grouping.codes for grouping in fit.frame.groupings]
-    return _Rows(_own_x(fit), own_random_columns(fit), codes, pd.Index(fit.frame.rows))
+    return _Rows(_own_x(fit), own_random_columns(fit), codes, fit.index)
 
 
 def _own_x(fit: MixedFit) -> Array:
@@ -127,7 +129,7 @@ def residuals(fit: MixedFit) -> pd.Series:
     scale = fit.engine.sums.scale
     y = fit.rows_y if fit.frame.weights is None else fit.rows_y / np.sqrt(fit.frame.weights)
     observed = y * scale.y_scale + scale.y_centre
-    return pd.Series(observed - fitted_values(fit), index=pd.Index(fit.frame.rows), name="resid")
+    return pd.Series(observed - fitted_values(fit), index=fit.index, name="resid")
 
 
 def leverage_and_fit(fit: MixedFit) -> tuple[Array, Array]:

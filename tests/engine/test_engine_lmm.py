@@ -244,3 +244,21 @@ def test_a_column_that_is_a_combination_of_others_is_left_out_and_expressed_by_t
     whole, _ = data.fitted_by(fit_lmm)
     assert fit.deviance == pytest.approx(whole.deviance, abs=1e-8)
     np.testing.assert_allclose(fit.beta, whole.beta, rtol=1e-7)
+
+
+def test_a_random_slope_of_a_column_that_does_not_vary_within_groups_is_refused():
+    random = np.random.default_rng(12)
+    codes = np.repeat(np.arange(20), 5)
+    sex = (np.arange(20) % 2)[codes].astype(float)
+    block = Block(("(Intercept)", "sex"), (None, sex))
+    x = np.asfortranarray(np.column_stack([np.ones(100), sex]))
+    with pytest.raises(FormulaError, match=r"variances of \(Intercept\), sex by patient_id apart"):
+        fit_lmm(x, random.normal(size=100), (grouping(codes, block),), intercept=0)
+
+
+def test_groups_that_are_fixed_effects_too_leave_nothing_for_a_random_one():
+    random = np.random.default_rng(13)
+    codes = np.repeat(np.arange(6), 8)
+    x = np.asfortranarray(np.column_stack([np.ones(48), *(codes == k for k in range(1, 6))]).astype(float))
+    with pytest.raises(FormulaError, match="leave nothing for a random one"):
+        fit_lmm(x, random.normal(size=48), (grouping(codes),), intercept=0)

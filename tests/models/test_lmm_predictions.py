@@ -89,3 +89,15 @@ def test_what_is_wrong_with_new_rows_is_said():
         fit.predict(pd.DataFrame({"patient_id": [1]}))
     with pytest.raises(DataError, match="interval must be"):
         fit.predict(interval="both")
+
+
+def test_fitted_values_and_residuals_keep_the_labels_of_the_data():
+    data = scores(5)
+    data.loc[[3, 17], "score"] = np.nan
+    part = data[data["day"] > 5].sample(frac=1.0, random_state=1)
+    fit = lmm(FORMULA, part)
+    complete = part.dropna()
+    for values in (fit.resid, fit.fittedvalues, fit.predict()):
+        assert values.index.equals(complete.index)
+    np.testing.assert_allclose(fit.fittedvalues + fit.resid, complete["score"])
+    np.testing.assert_allclose(fit.predict(complete), fit.fittedvalues, atol=1e-10)

@@ -124,7 +124,7 @@ def test_every_predicted_random_effect_is_lme4s(model):
 def test_conditional_standard_errors_of_random_effects_are_lme4s(model):
     fit = fitted(model)
     for grouping, answer in FITS[model]["random"].items():
-        rows = effects_by_label(model, grouping, ours(fit.random_effects_by_patient(), grouping))
+        rows = effects_by_label(model, grouping, ours(fit.random_effects_by_patient, grouping))
         for group, variance in zip(answer["groups"], answer["conditional_variance"], strict=False):
             names = [f"std_error {term}" for term in answer["terms"]]
             mine = rows[label_key(grouping, group)][names].to_numpy(float)
@@ -144,7 +144,7 @@ def test_fitted_values_and_residuals_are_lme4s(model):
 @MODELS
 def test_leverages_are_lme4s(model):
     np.testing.assert_allclose(
-        fitted(model).diagnostics().rows["leverage"], FITS[model]["hat"], atol=RELATIVE, rtol=0
+        fitted(model).diagnostics().rows_by_patient["leverage"], FITS[model]["hat"], atol=RELATIVE, rtol=0
     )
 
 
@@ -200,7 +200,7 @@ DELETIONS = [(model, grouping) for model, case in FITS.items() for grouping in c
 def test_leaving_out_a_group_changes_the_coefficients_as_generalised_least_squares_does(model, grouping):
     fit, answer = fitted(model), FITS[model]["deletion"][grouping]
     (name,) = [name for name in fit.n_groups if group_key(name) == group_key(grouping)]
-    rows = effects_by_label(model, grouping, fit.diagnostics(name).groups)
+    rows = effects_by_label(model, grouping, fit.diagnostics(name).groups_by_patient)
     found = [rows[label_key(grouping, g)] for g in answer["groups"]]
     se = np.array(FITS[model]["reml"]["se"])
     without = np.array([[r[f"without {term}"] for term in fit.params.index] for r in found], float)
@@ -211,7 +211,7 @@ def test_leaving_out_a_group_changes_the_coefficients_as_generalised_least_squar
 
 def test_deletion_of_a_crossed_factor_is_nan_and_says_so():
     made = fitted(CROSSED[0]).diagnostics(CROSSED[1])
-    assert made.groups["cook"].isna().all()
+    assert made.groups_by_patient["cook"].isna().all()
     assert any("not available for this crossed factor" in note for note in made.notes)
 
 

@@ -30,17 +30,17 @@ def fit_table(scope: Scope, result: LinesResult, name: str, place: str) -> Relea
     """
     fit = result.fit
     checks = fit.diagnostics()
-    scaled = checks.rows["scaled"].to_numpy(float)
+    scaled = checks.rows_by_patient["scaled"].to_numpy(float)
     scaled = scaled[np.isfinite(scaled)]
     far = int((np.abs(scaled) > FAR).sum())
-    shift, early = _influence(result, checks.groups)
+    shift, early = _influence(result, checks.groups_by_patient)
     at = _at_day(result)
     rows = [("scores", fit.n_obs), (f"share between patients at day {ICC_DAY:g} (ICC)", _icc(fit, at))]
     rows += [(f"R2, {kind}", value) for kind, value in _r_squared(fit).items()]
     rows += [
         ("largest change of a coefficient without one patient, standard errors", shift),
         ("largest change of the early change without one patient, share", early),
-        ("largest Cook's distance of a patient", _two(checks.groups["cook"].max())),
+        ("largest Cook's distance of a patient", _two(checks.groups_by_patient["cook"].max())),
     ]
     table = pd.DataFrame(rows, columns=["measure", "estimate"]).assign(n_events=pd.NA, n=pd.NA)
     share = pd.DataFrame(
@@ -149,11 +149,11 @@ def diagnostics_svg(result: LinesResult, *, prefix: str, title: str) -> Markup:
     figure, axes = theme.new_figure()
     figure.patch.set_visible(False)
     names = {"(Intercept)": "baseline", "early": "early change", "later": "later slope"}
-    effects = checks.effects.assign(effect=checks.effects["effect"].replace(names))
-    draw_diagnostics(checks.rows, checks.groups, effects, axes, response=result.instrument, unit="points")
+    effects = checks.effects_by_patient.assign(effect=checks.effects_by_patient["effect"].replace(names))
+    draw_diagnostics(checks.rows_by_patient, checks.groups_by_patient, effects, axes, response=result.instrument, unit="points")
     told = (
-        f"{count(len(checks.rows))} standardised residuals against fitted values; normal quantile plots of "
-        f"residuals and of random effects; Cook's distances of {count(len(checks.groups))} patients, largest "
-        f"first, the largest {number(checks.groups['cook'].max(), 2)}."
+        f"{count(len(checks.rows_by_patient))} standardised residuals against fitted values; normal quantile plots of "
+        f"residuals and of random effects; Cook's distances of {count(len(checks.groups_by_patient))} patients, largest "
+        f"first, the largest {number(checks.groups_by_patient['cook'].max(), 2)}."
     )
     return Markup(to_svg(figure, prefix=prefix, title=title, description=told))

@@ -85,9 +85,11 @@ def lmm(
     return LmmResult(
         title=f"Linear mixed model of {frame.design.response}",
         table=pd.DataFrame({"term": terms, **columns}),
-        notes=model_notes(frame, estimate, df, formula),
+        notes=model_notes(frame, estimate, df, formula, _named(weights)),
         definitions=((f"Degrees of freedom: {name}", text, source),),
-        provenance=provenance_of("lmm", "", {"formula": formula, "reml": reml, "df": df}),
+        provenance=provenance_of(
+            "lmm", "", {"formula": formula, "reml": reml, "df": df, "weights": _named(weights)}
+        ),
         formula=formula,
         df_method=df,
         level=LEVEL,
@@ -98,3 +100,11 @@ def lmm(
         rows_y=frame.y,
         inference=inference,
     )
+
+
+def _named(weights) -> str | None:
+    """The weights as they stand in the provenance."""
+    if weights is None or isinstance(weights, str):
+        return weights
+    name = getattr(weights, "name", None)
+    return str(name) if name is not None else "given as numbers"

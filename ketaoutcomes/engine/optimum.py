@@ -21,6 +21,8 @@ Array = NDArray[np.float64]
 CLOSE_ENOUGH = 1e-12  # what one more Newton step would still take off the criterion
 MOST_STEPS = 100
 NEARLY_SINGULAR = 1e-4  # smallest share of a direction's variance below which an exact boundary is tried
+SPARSE_ROWS = 4  # rows per group below which a criterion of several effects is often uneven
+SEED = 20150107
 FEW_GROUPS = 100  # up to here a few evaluations cost nothing, and other starts are tried
 
 
@@ -65,8 +67,9 @@ def optimum(sums: Sums, *, reml: bool, start: Array | None = None) -> Optimum:
     boundary = any(made.rank < whole.q for made, whole in zip(best.factors, factors, strict=True))
     if boundary or finest <= FEW_GROUPS:
         # A small or flat criterion can have more than one minimum.
-        for size in (0.1, 5.0):
-            other = search.bounded(search.descend(factors, _start(factors, size)), factors)
+        sparse = sums.n < SPARSE_ROWS * finest and finest <= FEW_GROUPS
+        for theta in _other_starts(factors, sparse=sparse):
+            other = search.bounded(search.descend(factors, theta), factors)
             if other.converged >= best.converged and other.point.value < best.point.value - 1e-9:
                 best = other
     return Optimum(best.point, best.factors, best.decrement, best.converged, search.n_evaluations)
@@ -75,6 +78,17 @@ def optimum(sums: Sums, *, reml: bool, start: Array | None = None) -> Optimum:
 def _start(factors: Sequence[BlockFactor], size: float) -> Array:
     """In scaled columns, 1 means that half of what a group shows of its effect is noise."""
     return packed(factors, [size * np.eye(factor.q) for factor in factors])
+
+
+def _other_starts(factors: Sequence[BlockFactor], *, sparse: bool) -> list[Array]:
+    """Smaller and larger than the first; with few rows per group also uneven ones, of a fixed seed."""
+    starts = [_start(factors, size) for size in (0.1, 5.0)]
+    if sparse and any(factor.q > 1 for factor in factors):
+        random = np.random.default_rng(SEED)
+        for size in (0.01, 0.3, 1.0, 3.0, 10.0, 30.0):
+            starts.append(_start(factors, size))
+            starts.append(packed(factors, [size * random.normal(size=(f.q, f.q)) for f in factors]))
+    return starts
 
 
 class _Search:

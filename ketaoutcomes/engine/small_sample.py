@@ -58,6 +58,9 @@ class Normal:
     def df(self, rows: Array) -> Array:
         return np.full(len(rows), np.inf)
 
+    def prediction_df(self, rows: Array, shares: Array) -> Array:
+        return np.full(len(rows), np.inf)
+
     def test(self, rows: Array, beta: Array) -> FTest:
         rows = _independent_rows(rows, self.covariance)
         value = rows @ beta
@@ -79,6 +82,10 @@ class Satterthwaite:
         self.covariance = estimate.covariance
         n_df = sums.n - sums.p if estimate.reml else sums.n
         self.turn = sums.scale.back()[0]
+        self.unit = point.variance * sums.scale.y_scale**2
+        self.jacobian = point.jacobian
+        matrices = unpacked(estimate.optimum.factors, point.theta)
+        self.g = np.concatenate([(m @ m.T)[np.triu_indices(len(m))] for m in matrices])
         v = np.append(-point.beta, 1.0)
         d_rest = point.jacobian.T @ (point.parts.cross.first @ v @ v)
         covariance_theta = 2.0 * _inverse(point.hessian)
@@ -100,6 +107,25 @@ class Satterthwaite:
         spread = np.einsum("kt,ts,ks->k", slope, self.parameters, slope)
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(spread > 0, 2.0 * f**2 / spread, np.where(f > 0, np.inf, np.nan))
+
+    def prediction_df(self, rows: Array, shares: Array) -> Array:
+        """Degrees of freedom of the variance of a new row of a new group.
+
+        The variance is sigma^2 (l'A^-1 l + z'Gz + 1), whose last two parts are estimated as well.
+
+        Parameters
+        ----------
+        rows : (k, p) float
+        shares : (k, R) float
+            Derivatives of z'Gz by the entries of G, in scaled columns.
+        """
+        own = rows @ self.turn
+        unit = self.unit
+        variance = np.einsum("ki,ij,kj->k", own, self.slopes[-1], own) + unit * (1.0 + shares @ self.g)
+        slope = np.einsum("ki,tij,kj->kt", own, self.slopes[:-1], own) + unit * shares @ self.jacobian
+        slope = np.column_stack([slope, variance])
+        spread = np.einsum("kt,ts,ks->k", slope, self.parameters, slope)
+        return 2.0 * variance**2 / spread
 
     def test(self, rows: Array, beta: Array) -> FTest:
         """F test of rows @ beta = 0."""
@@ -169,6 +195,10 @@ class KenwardRoger:
         size = np.einsum("kr,rt,kt->k", shares, self.spread, shares)
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(size > 0, 2.0 / size, np.where(f > 0, np.inf, np.nan))
+
+    def prediction_df(self, rows: Array, shares: Array) -> Array:
+        """As Satterthwaite's."""
+        return self.fallback.prediction_df(rows, shares)
 
     def test(self, rows: Array, beta: Array) -> FTest:
         """F test of rows @ beta = 0 with its scale and denominator."""

@@ -168,13 +168,16 @@ def _combinations(fixed: Array, kept: NDArray[np.bool_], scale: FixedScale) -> A
     if not go.size:
         return np.zeros((stay.size, 0))
     weights = np.linalg.solve(fixed[np.ix_(stay, stay)], fixed[np.ix_(stay, go)])
+    # The moved columns are of one size, so what rounding leaves of a zero share is known here and not later.
+    weights[np.abs(weights) < 1e-9] = 0.0
     own = weights * scale.scale[go] / scale.scale[stay][:, None]
     if scale.intercept is not None:
         first = np.flatnonzero(stay == scale.intercept)
         others = stay != scale.intercept
-        own[first] += scale.centre[go] - scale.centre[stay][others] @ own[others]
-    # What rounding leaves of a zero is not a share.
-    own[np.abs(own) < 1e-9 * np.abs(own).max(initial=0.0)] = 0.0
+        parts = scale.centre[stay][others][:, None] * own[others]
+        level = scale.centre[go] - parts.sum(axis=0) + own[first][0]
+        size = np.abs(scale.centre[go]) + np.abs(parts).sum(axis=0) + np.abs(own[first][0])
+        own[first] = np.where(np.abs(level) < 1e-9 * size, 0.0, level)
     return own
 
 

@@ -24,15 +24,20 @@ def type_three(fit: MixedFit) -> pd.DataFrame:
 
     A main effect within an interaction is averaged over the other factor's levels with equal
     weights; a number's effect over the levels of the factors that it interacts with, a factor's
-    effect where the number is 0. A term that the rows cannot tell from others is NaN.
+    effect where the number is 0. A term that the rows cannot tell from others is NaN. Where a formula
+    has an interaction without its main effects, each term is tested as it was coded.
 
-    Source: as lmerTest's type III (Kuznetsova, Brockhoff, Christensen 2017, J. Stat. Softw. 82(13)).
+    Source: for formulas with their main effects as lmerTest's type III (Kuznetsova, Brockhoff,
+    Christensen 2017, J. Stat. Softw. 82(13)).
     """
     hypotheses = _hypotheses(fit.design)
     rows = []
     for term in fit.design.terms:
-        full = hypotheses[list(term.columns)]
-        if not fit.estimable(full).all():
+        columns = np.array(term.columns, dtype=int)
+        # Without a coding to compare with, the coefficients themselves are tested: those that are there.
+        own = columns[fit.kept[columns]]
+        full = np.eye(len(fit.kept))[own] if hypotheses is None else hypotheses[columns]
+        if not len(full) or (hypotheses is not None and not fit.estimable(full).all()):
             rows.append((term.name, np.nan, np.nan, np.nan, np.nan))
             continue
         test = fit.joint(full[:, fit.kept])
@@ -40,8 +45,12 @@ def type_three(fit: MixedFit) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["term", "num_df", "den_df", "statistic", "p_value"])
 
 
-def _hypotheses(design: Design) -> NDArray[np.float64]:
-    """(p, p): row j gives the j-th coefficient under centred contrasts."""
+def _hypotheses(design: Design) -> NDArray[np.float64] | None:
+    """(p, p): row j gives the j-th coefficient under centred contrasts.
+
+    None where the columns are combinations of each other whatever the rows are, as with an interaction
+    without its main effects: no coding of the factors is then another coding of the same columns.
+    """
     parts = {
         name: replace(part, contrasts=_centred(len(part.levels)))
         if isinstance(part, FactorPart) and part.contrasts.shape == (len(part.levels), len(part.levels) - 1)
@@ -51,7 +60,10 @@ def _hypotheses(design: Design) -> NDArray[np.float64]:
     grid = _rows(design)
     x = design.matrix(grid)
     summed = replace(design, parts=MappingProxyType(parts)).matrix(grid)
-    turn, *_ = np.linalg.lstsq(x, summed, rcond=None)
+    size = np.maximum(np.abs(x).max(axis=0), np.finfo(float).tiny)
+    if np.linalg.matrix_rank(x / size) < x.shape[1]:
+        return None
+    turn = np.linalg.lstsq(x / size, summed, rcond=None)[0] / size[:, None]
     if np.abs(x @ turn - summed).max(initial=0.0) > 1e-6 * max(1.0, np.abs(summed).max(initial=0.0)):
         raise FormulaError(
             "type III tests are not defined for this formula: with other contrasts it would be another "

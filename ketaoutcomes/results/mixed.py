@@ -60,7 +60,8 @@ class LmmResult(MixedFit):
             False gives the mean of all groups.
         interval : {None, "confidence", "prediction"}
             "confidence": of the mean (of this group, if `random`). "prediction": of one further row
-            (of weight 1); if not `random`, of a row of a new group.
+            (of weight 1); if not `random`, of a row of a new group, with Satterthwaite's degrees of
+            freedom of its whole variance.
         level : float, optional
 
         Returns

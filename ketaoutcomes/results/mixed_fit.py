@@ -166,9 +166,10 @@ class MixedFit(Result):
         if self.kept.all():
             return np.ones(len(rows), bool)
         dropped = self.dropped_combinations
-        scale = np.maximum(np.abs(rows).max(axis=1), 1.0)
-        off = rows[:, ~self.kept] - rows[:, self.kept] @ dropped
-        return np.abs(off).max(axis=1) <= 1e-8 * scale * np.maximum(1.0, np.abs(dropped).max())
+        left, right = rows[:, ~self.kept], rows[:, self.kept] @ dropped
+        # Each combination is judged by its own terms: a large column that has no part in it must not count.
+        size = np.abs(left) + np.abs(rows[:, self.kept]) @ np.abs(dropped)
+        return (np.abs(left - right) <= 1e-8 * size).all(axis=1)
 
     @cached_property
     def dropped_combinations(self) -> NDArray[np.float64]:

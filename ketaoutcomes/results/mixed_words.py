@@ -109,7 +109,9 @@ def model_sentences(fit: MixedFit) -> list[str]:
     return lines
 
 
-def model_notes(frame: ModelFrame, estimate: Estimate, method: str, formula: str) -> tuple[str, ...]:
+def model_notes(
+    frame: ModelFrame, estimate: Estimate, method: str, formula: str, weights: str | None = None
+) -> tuple[str, ...]:
     """What was fitted, what was left out and what to beware of."""
     fitted = "restricted maximum likelihood (REML)" if estimate.reml else "maximum likelihood"
     notes = [f"Linear mixed model {formula}, fitted by {fitted}."]
@@ -120,10 +122,13 @@ def model_notes(frame: ModelFrame, estimate: Estimate, method: str, formula: str
         )
     else:
         notes.append(f"All {count(frame.n_data)} rows used; none has a missing value.")
+    spread = "one variance" if weights is None else "variance sigma²/weight"
     notes.append(
         "Valid where missing scores depend on what was observed and modelled (missing at random), and "
-        "residuals are independent and normal with one variance."
+        f"residuals are independent and normal with {spread}."
     )
+    if weights is not None:
+        notes.append(f"Weighted by {weights}; the residual SD is that of a row of weight 1.")
     notes.append("Coefficients are associations, not effects, unless treatment was assigned at random.")
     notes += getattr(frame, "warnings", ())
     notes += boundary_words(frame, estimate)

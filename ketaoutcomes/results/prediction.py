@@ -105,16 +105,24 @@ def _variance(fit: MixedFit, rows: _Rows, *, random: bool, row: bool) -> tuple[A
         fixed = np.einsum("np,pq,nq->n", terms.x_left, inverse, terms.x_left)
         return unit * (terms.random_variance + fixed) + residual, np.inf
     variance = np.einsum("np,pq,nq->n", rows.x, fit.inference.covariance, rows.x)
-    if row:
-        for piece, block in zip(fit.engine.sums.pieces, fit.engine.blocks, strict=True):
-            z = rows.z[piece.grouping][piece.block]
-            variance = variance + np.einsum("nq,qr,nr->n", z, block, z)
-        return variance + residual, np.inf
     known = np.isfinite(rows.x).all(axis=1)
     df = np.full(len(rows.x), np.nan)
-    if known.any():
+    if not row:
         df[known] = fit.inference.df(rows.x[known])
-    return variance, df
+        return variance, df
+    shares = []
+    for piece, block in zip(fit.engine.sums.pieces, fit.engine.blocks, strict=True):
+        z = rows.z[piece.grouping][piece.block]
+        variance = variance + np.einsum("nq,qr,nr->n", z, block, z)
+        moved = z @ piece.turn
+        shares += [
+            moved[:, a] * moved[:, b] * (1.0 if a == b else 2.0)
+            for b in range(piece.q)
+            for a in range(b, piece.q)
+        ]
+    known &= np.isfinite(variance)
+    df[known] = fit.inference.prediction_df(rows.x[known], np.column_stack(shares)[known])
+    return variance + residual, df
 
 
 def fitted_values(fit: MixedFit, *, random: bool = True) -> Array:

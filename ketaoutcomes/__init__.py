@@ -38,6 +38,7 @@ _WHERE = {
     "lmm": "ketaoutcomes.analysis.mixed",
     "marginal_means": "ketaoutcomes.analysis.margins",
     "contrasts": "ketaoutcomes.analysis.margins",
+    "slopes": "ketaoutcomes.analysis.margins",
     "compare": "ketaoutcomes.analysis.compare",
     "trajectory": "ketaoutcomes.analysis.trajectory",
     "monthly_report": "ketaoutcomes.report.monthly",

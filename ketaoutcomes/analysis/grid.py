@@ -15,7 +15,16 @@ from numpy.typing import NDArray
 
 from ketaoutcomes.errors import DataError
 
-__all__ = ["Axis", "Grid", "as_names", "check_variables", "reference_grid"]
+__all__ = [
+    "Axis",
+    "Grid",
+    "as_names",
+    "as_values",
+    "check_fit",
+    "check_variables",
+    "numbers_of",
+    "reference_grid",
+]
 
 Array = NDArray[np.float64]
 
@@ -88,6 +97,41 @@ def as_names(value: Any) -> tuple[str, ...]:
     raise DataError("variables are given by name: one name, or a list of names")
 
 
+def as_values(at: Any) -> dict[str, Any]:
+    """`at` as a dictionary; None is none."""
+    if at is None:
+        return {}
+    if not (isinstance(at, Mapping) and all(isinstance(name, str) for name in at)):
+        raise DataError(
+            'at takes the values of each variable by its name, e.g. at={"day": [0, 7, 14]}, and was given '
+            f"{_a(at)}"
+        )
+    return dict(at)
+
+
+def check_fit(function: str, fit: Any) -> None:
+    """Refuse what is no fitted model.
+
+    Raises
+    ------
+    DataError
+    """
+    if all(hasattr(fit, name) for name in ("design", "kept", "estimate", "estimable")):
+        return
+    hint = ""
+    if hasattr(fit, "kind") and hasattr(fit, "factor"):
+        hint = f": give it the model that these {fit.kind} are of"
+    elif hasattr(fit, "table"):
+        hint = ": this result is none"
+    raise DataError(f"{function} takes a model fitted by lmm, and was given {_a(fit)}{hint}")
+
+
+def _a(value: Any) -> str:
+    """A value by its type."""
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
+
+
 def check_variables(fit: Any, names: Iterable[str]) -> None:
     """Refuse names that are no variables of the model's fixed part, or that stand twice.
 
@@ -137,7 +181,7 @@ def reference_grid(
     weights : {"equal", "proportional"}
         Of the combinations of the factors averaged over: all the same, or by the rows that they have.
     """
-    at = dict(at or {})
+    at = as_values(at)
     check_variables(fit, targets + groups)
     check_variables(fit, at)
     axes = {name: _axis(variable, at.get(name)) for name, variable in fit.design.variables.items()}
@@ -171,13 +215,22 @@ def _axis(variable: Any, values: Any) -> Axis:
             levels = ", ".join(str(level) for level in variable.levels)
             raise DataError(f"at names a level of '{variable.name}' that the model does not have: {levels}")
         return Axis(variable.name, tuple(dict.fromkeys(values)), True)
+    return Axis(variable.name, tuple(dict.fromkeys(numbers_of(variable.name, values).tolist())), False)
+
+
+def numbers_of(name: str, values: Any) -> Array:
+    """The values that `at` gives for a number, (k,)."""
     try:
-        numbers = np.asarray(values, dtype=float)
+        numbers = np.atleast_1d(np.asarray(values, dtype=float))
     except (TypeError, ValueError):
-        raise DataError(f"'{variable.name}' is a number; at gives something else for it") from None
+        raise DataError(f"'{name}' is a number; at gives something else for it") from None
+    if not numbers.size:
+        raise DataError(f"at gives no value for '{name}'")
+    if numbers.ndim > 1:
+        raise DataError(f"at gives a table for '{name}'; it takes one value or a list of values")
     if not np.isfinite(numbers).all():
-        raise DataError(f"at gives a value for '{variable.name}' that is missing or infinite")
-    return Axis(variable.name, tuple(dict.fromkeys(numbers.tolist())), False)
+        raise DataError(f"at gives a value for '{name}' that is missing or infinite")
+    return numbers
 
 
 def _coded(fit: Any, axes: list[Axis], fixed: tuple[Axis, ...]) -> Array:

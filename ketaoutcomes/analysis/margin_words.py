@@ -10,6 +10,7 @@ from ketaoutcomes.results.margins import level_words
 
 __all__ = [
     "bracketed",
+    "carried_notes",
     "held_note",
     "listed",
     "missing_notes",
@@ -17,6 +18,8 @@ __all__ = [
     "reference_words",
     "within",
 ]
+
+WITH_THE_MODEL = ("Valid where", "Reference levels:")
 
 
 def listed(axes: Sequence[Axis]) -> str:
@@ -60,9 +63,14 @@ def outside_notes(fit: Any, grid: Grid) -> list[str]:
     for axis in (*grid.groups, *grid.targets, *grid.averaged, *grid.fixed):
         known = fit.design.variables[axis.name]
         if not axis.is_factor and (min(axis.values) < known.minimum or max(axis.values) > known.maximum):
-            span = f"{known.minimum:g} to {known.maximum:g}"
-            notes.append(f"Extrapolated: {axis.name} is held beyond the data, which reach from {span}.")
+            # The ends of the data are single patients' values and are not told.
+            notes.append(f"Extrapolated: {axis.name} is held beyond the data.")
     return notes
+
+
+def carried_notes(notes: Sequence[str]) -> list[str]:
+    """The model's notes but those that a reader of margins finds with the model itself."""
+    return [note for note in notes if not note.startswith(WITH_THE_MODEL)]
 
 
 def missing_notes(n_missing: int, noun: str) -> list[str]:

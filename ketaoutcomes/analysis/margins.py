@@ -11,9 +11,20 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ketaoutcomes.analysis.families import adjusted
-from ketaoutcomes.analysis.grid import Axis, Grid, as_names, cell_counts, check_variables, reference_grid
+from ketaoutcomes.analysis.grid import (
+    Axis,
+    Grid,
+    as_names,
+    as_values,
+    cell_counts,
+    check_fit,
+    check_variables,
+    numbers_of,
+    reference_grid,
+)
 from ketaoutcomes.analysis.margin_words import (
     bracketed,
+    carried_notes,
     held_note,
     listed,
     missing_notes,
@@ -87,6 +98,7 @@ def marginal_means(
     averages the two values; true/false columns and C(x) are factors.
     Source: Searle, Speed & Milliken (1980), Am. Stat. 34, 216. Checked: tests/reference/margins.R.
     """
+    check_fit("marginal_means", fit)
     check_level(level)
     check_choice("weights", weights, WEIGHTS)
     grid = reference_grid(fit, _targets(factor), as_names(by), at, weights)
@@ -146,6 +158,7 @@ def contrasts(
     ------
     Lenth, emmeans; Hothorn, Bretz & Westfall (2008), Biom. J. 50, 346. Checked: tests/reference/margins.R.
     """
+    check_fit("contrasts", fit)
     check_level(level)
     check_choice("weights", weights, WEIGHTS)
     _check_adjust(adjust, reference)
@@ -207,26 +220,40 @@ def slopes(
     ------
     DataError
         If the variable is a factor or not known, or a choice is not known.
+
+    Examples
+    --------
+    How fast scores fall with each route, and at which days if the course is curved::
+
+        fit = lmm("phq9 ~ route * day + (1 + day | patient_id)", scores)
+        slopes(fit, "day", by="route")
+
+        curved = lmm("phq9 ~ poly(day, 2) + (1 | patient_id)", scores)
+        slopes(curved, "day", at={"day": [0, 14, 28]}).plot()
     """
+    check_fit("slopes", fit)
     check_level(level)
     check_choice("weights", weights, WEIGHTS)
+    if not isinstance(variable, str):
+        raise DataError("slopes takes the name of one number of the model")
     check_variables(fit, (variable, *as_names(by)))
+    at = as_values(at)
     known = fit.design.variables[variable]
     if known.kind == "factor":
         raise DataError(f"'{variable}' is a factor, which has no slope; contrasts() compares its levels")
     if not known.maximum > known.minimum:
         raise DataError(f"'{variable}' has one value in the rows used, so no slope")
-    places = np.atleast_1d(np.asarray((at or {}).get(variable, known.mean), dtype=float))
+    places = numbers_of(variable, at.get(variable, known.mean))
     step = SLOPE_STEP * (known.maximum - known.minimum)
     points, weight = _stencils(places, step, known.minimum, known.maximum)
-    values = {**(at or {}), variable: np.unique(points)}
+    values = {**at, variable: np.unique(points)}
     grid = reference_grid(fit, (variable,), as_names(by), values, weights)
     blocks = grid.rows.reshape(len(grid.group_keys), values[variable].size, -1)
     where = np.searchsorted(values[variable], points)
     rows = np.einsum("gksp,ks->gkp", blocks[:, where], weight).reshape(-1, blocks.shape[-1])
     estimates, n_missing = _estimates(fit, rows, level)
     shown = Axis(variable, tuple(places.tolist()), False)
-    is_asked = variable in (at or {})
+    is_asked = variable in at
     axes = [*grid.groups, shown] if is_asked else [*grid.groups]
     keys = [(*key, place) for key in grid.group_keys for place in shown.values]
     table = _key_columns(axes, keys)
@@ -326,7 +353,7 @@ def _result(
     return MarginsResult(
         title=title,
         table=table,
-        notes=(*notes, *getattr(fit, "notes", ())),
+        notes=(*notes, *carried_notes(getattr(fit, "notes", ()))),
         definitions=(definition, *getattr(fit, "definitions", ())),
         provenance=provenance,
         kind=kind,

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from ketaoutcomes.draw import theme
 from ketaoutcomes.draw.head import head_of
 from ketaoutcomes.draw.labels import clean, shorten, text_width
+from ketaoutcomes.draw.own_axes import make_room, place_of
 from ketaoutcomes.draw.panels import MOST_PER_PANEL, floats, levels, rows_of, split
 from ketaoutcomes.draw.scale import set_x_axis, set_y_axis
 from ketaoutcomes.draw.sheet import Sheet
@@ -67,7 +68,12 @@ def margin_lines(
         plot = n_rows * (SMALL_PLOT + SMALL_GAP) - SMALL_GAP if small else PLOT
         top = TOP + (16.0 if small else 0.0)
         layout = Layout(top + plot + BOTTOM, left=LEFT, right=RIGHT + names_px, top=top, bottom=BOTTOM)
+        place = place_of(ax)
+        if place:
+            make_room(ax, place, layout)
         head = head_of(ax, layout, words, title=title)
+        if place:
+            make_room(ax, place, head.raised(layout))
         ax = theme.prepare(ax, head.raised(layout))
         sheet = Sheet(ax)
         panels = split(ax, len(groups), across=44.0, up=SMALL_GAP) if small else [ax] * max(len(groups), 1)

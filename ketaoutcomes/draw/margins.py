@@ -14,6 +14,8 @@ from ketaoutcomes.draw.dots import draw_dots, set_rows
 from ketaoutcomes.draw.effects import p_words
 from ketaoutcomes.draw.head import head_of
 from ketaoutcomes.draw.labels import DASH, clean, missing, number, shorten, text_width
+from ketaoutcomes.draw.names import name_lines, shorten_middle
+from ketaoutcomes.draw.own_axes import make_room, place_of
 from ketaoutcomes.draw.panels import MOST_PER_PANEL, floats, levels
 from ketaoutcomes.draw.scale import set_x_axis
 from ketaoutcomes.draw.sheet import Sheet
@@ -26,6 +28,7 @@ PITCH, TIGHT_PITCH, MANY_ROWS = 24.0, 19.0, 14
 LINE_PITCH = 13.0
 NARROWEST_NAMES, WIDEST_NAMES = 48.0, 132.0
 GAP, BETWEEN = 14.0, 10.0
+LEAST_PLOT = 70.0
 INDENT = 10.0
 MOST_DECIMALS = 6
 
@@ -55,6 +58,7 @@ def margins(
 
     Up to three groups share the rows of the levels, told apart by colour and marker; more groups are
     blocks of rows under their names. A level that could not be estimated keeps its place without a dot.
+    Axes of one's own become smaller where words would be cut by the edge of their figure.
 
     Parameters
     ----------
@@ -94,11 +98,19 @@ def margins(
         depth = [pitch + LINE_PITCH * (max(len(row.cells), 1) - 1) for row in rows]
         names_px = _names_width(rows, indented=not shared and by is not None)
         top = TOP + (16.0 if shared else 0.0)
+        place = place_of(ax)
+        if place:
+            names_px = float(np.clip(place.width - sum(widths) - 2 * GAP - LEAST_PLOT, INDENT * 3, names_px))
         layout = Layout(
             top + sum(depth) + BOTTOM, left=names_px + GAP, right=sum(widths) + GAP, top=top, bottom=BOTTOM
         )
+        if place:
+            make_room(ax, place, layout)
         head = head_of(ax, layout, heading, title=title)
-        ax = theme.prepare(ax, head.raised(layout, line=16.0))
+        raised = head.raised(layout, line=16.0)
+        if place:
+            make_room(ax, place, raised)
+        ax = theme.prepare(ax, raised)
         sheet = Sheet(ax)
         places = np.cumsum(depth) - np.array(depth) / 2 if depth else np.empty(0)
         set_rows(sheet, 1)
@@ -106,8 +118,15 @@ def margins(
         _value_axis(sheet, table, zero=zero)
         _draw(sheet, rows, places, shared=shared)
         indent = INDENT if not shared and by is not None else 0.0
-        for place, row, lines in zip(places, rows, texts, strict=True):
-            _write_row(sheet, place, row, lines, names_px, widths, indent=indent, shared=shared)
+        names = name_lines([row.name for row in rows if row.cells], names_px - indent, most=1)
+        shown = iter(names)
+        for at, row, lines in zip(places, rows, texts, strict=True):
+            name = (
+                next(shown)[0]
+                if row.cells
+                else shorten(row.name, names_px + GAP + sheet.size[0], TABLE, bold=True)
+            )
+            _write_row(sheet, at, row, name, lines, names_px, widths, indent=indent, shared=shared)
         sheet.write(
             f"{100 * level:g}% CI", ("right", widths[0] + widths[1]), ("top", 10), size=NOTE,
             color=PALETTE["secondary"], align="right", gid="head",
@@ -115,6 +134,7 @@ def margins(
         if shared:
             _write_key(sheet, groups, names_px)
         head.write(sheet, top + 4.0)
+        unit = shorten_middle(unit, sheet.size[0] + sum(widths), BASE)
         sheet.write(unit, ("left", 0), ("bottom", -34), size=BASE, color=PALETTE["secondary"], gid="unit")
         return ax
 
@@ -213,16 +233,14 @@ def _names_width(rows: list[_Row], *, indented: bool) -> float:
 
 
 def _write_row(
-    sheet: Sheet, place: float, row: _Row, texts: list[tuple[str, str, str]], names_px: float,
-    widths: tuple[float, float, float], *, indent: float, shared: bool,
+    sheet: Sheet, place: float, row: _Row, name: str, texts: list[tuple[str, str, str]],
+    names_px: float, widths: tuple[float, float, float], *, indent: float, shared: bool,
 ) -> None:  # fmt: skip
     """Name at the left, numbers at the right."""
     at = ("data", place)
     heading = not row.cells
-    room = names_px + GAP + sheet.size[0] if heading else names_px - indent
-    words = shorten(row.name, room, TABLE, bold=heading)
     start = -names_px - GAP + (0.0 if heading else indent)
-    sheet.write(words, ("left", start), at, bold=heading, shift=(0, -3.5), gid="row")
+    sheet.write(name, ("left", start), at, bold=heading, shift=(0, -3.5), gid="row")
     for number_of, ((group, _), (estimate, interval, p)) in enumerate(zip(row.cells, texts, strict=True)):
         line, shift = ("data", place + _down(number_of, len(row.cells))), (0.0, -3.5)
         color = GROUPS[group].color if shared else PALETTE["text"]

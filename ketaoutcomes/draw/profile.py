@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from statistics import NormalDist
 
 import numpy as np
@@ -11,7 +12,9 @@ from numpy.typing import NDArray
 
 from ketaoutcomes.draw import theme
 from ketaoutcomes.draw.head import head_of
-from ketaoutcomes.draw.labels import clean, number, shorten
+from ketaoutcomes.draw.labels import clean, missing, number, shorten
+from ketaoutcomes.draw.names import shorten_middle
+from ketaoutcomes.draw.own_axes import make_room, place_of
 from ketaoutcomes.draw.panels import floats, split
 from ketaoutcomes.draw.scale import set_x_axis, set_y_axis
 from ketaoutcomes.draw.sheet import Sheet
@@ -19,7 +22,7 @@ from ketaoutcomes.draw.theme import BASE, NOTE, PALETTE, Layout
 
 __all__ = ["profile"]
 
-TOP, PLOT, BETWEEN, BOTTOM = 46.0, 88.0, 72.0, 28.0
+TOP, PLOT, BETWEEN, BOTTOM = 46.0, 88.0, 84.0, 42.0
 LEFT, ACROSS, Y_LABELS = 4.0, 18.0, 30.0
 OPEN = {"low": "no lower limit", "high": "no upper limit"}
 
@@ -30,6 +33,8 @@ def profile(
     *,
     term: str = "term",
     title: str | None = None,
+    heading: str = "",
+    limits: pd.DataFrame | None = None,
     level: float = 0.95,
 ) -> Axes:
     """A small panel for each parameter: zeta against its value, with the interval that it gives.
@@ -47,6 +52,11 @@ def profile(
         Column that names the parameters.
     title : str, optional
         Written in bold above all else; room for it is made.
+    heading : str
+        What is drawn, written above what zeta is; nothing if empty.
+    limits : DataFrame, optional
+        The column `term`, conf_low, conf_high; `interval`, the two in words; and `what`, written below the
+        axis of the parameter. Without it limits are read off the curve.
     level : float
         Level of the intervals; zeta is marked at plus and minus its normal quantile.
 
@@ -62,12 +72,21 @@ def profile(
     table = table[np.isfinite(floats(table, "value")) & np.isfinite(floats(table, "zeta"))]
     names = list(dict.fromkeys(table[term]))
     cut = NormalDist().inv_cdf((1.0 + level) / 2.0)
-    words = f"Signed square root of the rise in deviance; dashed: {100 * level:g}% interval"
+    words = (
+        f"{heading + '. ' if heading else ''}Upwards: ζ, the signed square root of the rise in deviance; "
+        f"dashed: {100 * level:g}% interval"
+    )
+    known = {} if limits is None else {row[term]: row for row in limits.to_dict("records")}
     n_rows = max(-(-len(names) // 2), 1)
     with theme.context():
         height = TOP + n_rows * (PLOT + BETWEEN) - BETWEEN + BOTTOM
         layout = Layout(height, left=LEFT, right=14.0, top=TOP, bottom=BOTTOM)
+        place = place_of(ax)
+        if place:
+            make_room(ax, place, layout)
         head = head_of(ax, layout, words, title=title)
+        if place:
+            make_room(ax, place, head.raised(layout, line=16.0))
         ax = theme.prepare(ax, head.raised(layout, line=16.0))
         head.write(Sheet(ax), 46.0)
         panels = split(ax, len(names), across=ACROSS, up=BETWEEN, left=Y_LABELS) if names else []
@@ -76,11 +95,13 @@ def profile(
         for name, panel in zip(names, panels, strict=True):
             theme.plain(panel)
             rows = table[table[term] == name].sort_values("value", kind="stable")
-            _draw(Sheet(panel), clean(name), floats(rows, "value"), floats(rows, "zeta"), cut)
+            _draw(
+                Sheet(panel), clean(name), floats(rows, "value"), floats(rows, "zeta"), cut, known.get(name)
+            )
         return ax
 
 
-def _draw(sheet: Sheet, name: str, value: NDArray, zeta: NDArray, cut: float) -> None:
+def _draw(sheet: Sheet, name: str, value: NDArray, zeta: NDArray, cut: float, known: Mapping | None) -> None:
     """One parameter: its curve, the marked levels and the interval in words."""
     low, high = float(value.min()), float(value.max())
     if high <= low:
@@ -97,17 +118,23 @@ def _draw(sheet: Sheet, name: str, value: NDArray, zeta: NDArray, cut: float) ->
         value, zeta, color=PALETTE["main"], linewidth=1.8, marker="o" if value.size < 3 else None,
         markersize=3.0, zorder=3, clip_on=False, gid="zeta",
     )  # fmt: skip
-    ends = {"low": _crossing(value, zeta, -cut), "high": _crossing(value, zeta, cut)}
+    if known is None:
+        ends = {"low": _crossing(value, zeta, -cut), "high": _crossing(value, zeta, cut)}
+        interval = _interval(ends, high - low)
+    else:
+        ends, interval = {end: known[f"conf_{end}"] for end in OPEN}, known["interval"]
+        what = shorten(known["what"], sheet.size[0] + 8, NOTE)
+        sheet.write(what, ("left", 0), ("bottom", -30), size=NOTE, color=PALETTE["secondary"], gid="what")
     for end in ends.values():
-        if end is not None:
+        if not missing(end) and low <= end <= high:
             sheet.rule(
                 (("data", end), ("data", end)), (("bottom", 0.0), ("bottom", sheet.size[1])),
                 color=PALETTE["axis"], width=0.6, gid="end",
             )  # fmt: skip
     width = sheet.size[0] + Y_LABELS
-    title = shorten(name, width, BASE, bold=True)
+    title = shorten_middle(name, width / 1.1, BASE)
     sheet.write(title, ("left", -Y_LABELS), ("top", 22), size=BASE, bold=True, gid="panel")
-    text = shorten(_interval(ends, high - low), width + 8, NOTE)
+    text = shorten(interval, width + 8, NOTE)
     sheet.write(
         text, ("left", -Y_LABELS), ("top", 9), size=NOTE, color=PALETTE["secondary"], gid="interval-text"
     )

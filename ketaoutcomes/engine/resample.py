@@ -241,7 +241,7 @@ def bootstrap_lrt(
             continue
         if one.deviance < two.deviance - SAME:
             # The larger model cannot be worse: its warm start led to a side minimum.
-            two = refit(sums, reml=large.reml)
+            two = _refitted(sums, large.reml, None) or two
         statistics[b] = max(0.0, one.deviance - two.deviance)
     known = statistics[~np.isnan(statistics)]
     as_large = int((known >= observed - SAME).sum())

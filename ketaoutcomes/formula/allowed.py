@@ -14,6 +14,7 @@ from types import MappingProxyType
 import numpy as np
 
 from ketaoutcomes.errors import FormulaError
+from ketaoutcomes.formula.parse import blank_advice
 
 __all__ = ["BINARY", "COMPARE", "CONTRASTS", "PLAIN", "STATEFUL", "UNARY", "Expression", "read_expression"]
 
@@ -79,6 +80,7 @@ KNOWN = ", ".join(sorted([*PLAIN, *STATEFUL, "C"], key=str.lower))
 HINTS = {
     "offset": "offset() is not supported; take it off the response instead: I(score - expected) ~ ...",
     "factor": "factor() is written C() here: C(visit)",
+    "Q": "Q() is not needed here; put the name in backticks, such as `dose mg`",
     "ns": "ns() is not known; cr(day, df=4, constraints='center') is a natural cubic spline",
 }
 
@@ -132,7 +134,7 @@ def read_expression(text: str) -> Expression:
     try:
         tree = ast.parse(plain.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise FormulaError(f"'{text}' cannot be read as arithmetic of columns") from error
+        raise FormulaError(f"'{text}' cannot be read as arithmetic of columns{blank_advice(text)}") from error
     names: dict[str, str] = {}
     Check(text, quoted, names).top(tree)
     if not names:
@@ -187,7 +189,7 @@ class Check:
 
     def call(self, node: ast.Call) -> None:
         if not isinstance(node.func, ast.Name):
-            self.refuse("a function is called by its name alone")
+            self.refuse(f"a function is called by its name alone{self.without_module(node.func)}")
         name = node.func.id
         if name == "C":
             self.refuse("C() cannot stand inside another expression")
@@ -202,6 +204,15 @@ class Check:
             self.constant(argument)
         if any(keyword.arg is None or keyword.arg.startswith("_") for keyword in node.keywords):
             self.refuse(f"{name}() has an argument that it does not take")
+
+    def without_module(self, function: ast.expr) -> str:
+        """np.log(day) is written log(day)."""
+        match function:
+            case ast.Attribute(value=ast.Name(id="np" | "numpy" | "math" as module), attr=name):
+                if name in PLAIN:
+                    return f"; write {self.text.replace(f'{module}.{name}(', f'{name}(')}"
+                return f"; {name} is not known, known are {KNOWN}"
+        return ""
 
     def category(self, node: ast.Call) -> None:
         """``C(column, contrasts, levels=[...])``."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from ketaoutcomes.errors import FormulaError
 from ketaoutcomes.formula.coding import codes_of_array, codes_of_text, level_order, used_only
+from ketaoutcomes.formula.looks import mixed_objects, rows_text
 
-__all__ = ["Column", "check_frame", "read_column", "read_columns", "rows_text"]
+__all__ = ["Column", "check_frame", "read_column", "read_columns"]
 
 FALSE_TRUE = np.array([False, True], dtype=object)
 
@@ -89,17 +90,28 @@ class Column:
         return used_only(self.values, self.labels)
 
 
-def rows_text(count: int) -> str:
-    """``"1 row"``, ``"12 rows"``."""
-    return f"{count} row" if count == 1 else f"{count} rows"
-
-
 def check_frame(data) -> None:
     """Refuse what is not a frame with plain column names."""
     if not isinstance(data, pd.DataFrame):
-        raise FormulaError(f"the data are not a pandas DataFrame but {type(data).__name__}")
+        kind = type(data).__name__
+        raise FormulaError(f"the data are not a pandas DataFrame but {kind}; {conversion(data)}")
     if data.columns.nlevels > 1:
         raise FormulaError("the data's column names have several levels; give each column one name")
+
+
+def conversion(data) -> str:
+    """How something else becomes a frame."""
+    from ketaoutcomes.cohort.cohort import Cohort
+
+    if isinstance(data, Cohort):
+        return "one frame of it is made by ko.change_from_baseline(cohort, instrument), for instance"
+    if isinstance(data, pd.Series):
+        return "pass the frame that it comes from"
+    if callable(getattr(data, "to_pandas", None)):
+        return "pass data.to_pandas()"
+    if isinstance(data, Mapping | Sequence | np.ndarray) and not isinstance(data, str | bytes):
+        return "pass pd.DataFrame(data), with the names of its columns"
+    return "pass a table with one row for each measurement, such as pd.read_csv(path) gives"
 
 
 def read_columns(data: pd.DataFrame, names: Iterable[str]) -> dict[str, Column]:
@@ -150,6 +162,8 @@ def is_arrow_text(dtype) -> bool:
 
 def unknown(name: str, data: pd.DataFrame) -> str:
     """The sentence for a column that is not there."""
+    if name in data.index.names:
+        return f"'{name}' is in the index of the data, not among their columns; use data.reset_index()"
     near = get_close_matches(name, [str(column) for column in data.columns], n=3)
     hint = f"; close to it: {', '.join(near)}" if near else ""
     return f"the data have no column '{name}'{hint}"
@@ -220,4 +234,4 @@ def of_objects(name: str, series: pd.Series) -> Column:
         return of_numbers(name, np.full(len(values), np.nan))
     if kind in ("datetime", "datetime64", "date", "time", "timedelta", "timedelta64", "period"):
         raise FormulaError(times(name))
-    raise FormulaError(f"'{name}' mixes numbers, text or other things; make it one kind")
+    raise FormulaError(mixed_objects(name, series))

@@ -14,11 +14,13 @@ from ketaoutcomes.engine.groups import Grouping
 from ketaoutcomes.errors import FormulaError
 from ketaoutcomes.formula.allowed import read_expression
 from ketaoutcomes.formula.basis import lay_out
+from ketaoutcomes.formula.cautions import response_warnings, text_warnings
 from ketaoutcomes.formula.columns import Column, check_frame, read_columns
 from ketaoutcomes.formula.design import Design, variables_of
 from ketaoutcomes.formula.effects import learn_grouping
 from ketaoutcomes.formula.functions import evaluate
-from ketaoutcomes.formula.parts import Filled, Part, learn_part
+from ketaoutcomes.formula.looks import level_advice
+from ketaoutcomes.formula.parts import Filled, Part, is_category, learn_part
 from ketaoutcomes.formula.plan import Plan, plan_of
 from ketaoutcomes.formula.rows import check_weights, complete_rows, read_weights
 
@@ -47,6 +49,9 @@ class ModelFrame:
         Positions of the rows used; None if all are.
     dropped : mapping of str to int
         Column -> rows in which it is missing. A row may count for several columns.
+    warnings : tuple of str
+        Sentences, without a full stop, on what can be fitted but is hardly meant: levels that differ only
+        in blanks or capitals, empty texts, a response of two values.
     """
 
     design: Design
@@ -58,6 +63,7 @@ class ModelFrame:
     n_data: int
     kept: NDArray[np.intp] | None
     dropped: Mapping[str, int]
+    warnings: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         groups = ", ".join(f"{grouping.name} {grouping.n_groups}" for grouping in self.groupings)
@@ -114,7 +120,9 @@ def model_frame(formula: str, data: pd.DataFrame, *, weights=None) -> ModelFrame
     n_rows = len(data) if kept is None else len(kept)
     weight = check_weights(given)
     y = response(plan, columns)
+    refuse_groups(plan, columns)
     parts, rows = learn(plan, columns)
+    warnings = (*response_warnings(y), *text_warnings(columns, plan.grouping))
     fixed = lay_out(plan.fixed, parts)
     groupings, labels, keys, blocks = zip(
         *(learn_grouping(group, columns, parts, rows, n_rows=n_rows) for group in plan.groups), strict=True
@@ -123,7 +131,7 @@ def model_frame(formula: str, data: pd.DataFrame, *, weights=None) -> ModelFrame
     design = Design(formula, plan.response, fixed, blocks, keys, parts, variables)
     del columns, given  # codes that are no longer needed, before the one large array is made
     x = fixed.fill(np.empty((n_rows, len(fixed.names)), order="F"), parts, rows.__getitem__)
-    return ModelFrame(design, y, x, weight, groupings, labels, len(data), kept, dropped)
+    return ModelFrame(design, y, x, weight, groupings, labels, len(data), kept, dropped, warnings)
 
 
 def response(plan: Plan, columns: Mapping[str, Column]) -> NDArray[np.float64]:
@@ -136,7 +144,8 @@ def response(plan: Plan, columns: Mapping[str, Column]) -> NDArray[np.float64]:
                 f"the response '{name}' is true or false; write I({name} * 1) to take it as 1 and 0"
             )
         if not column.is_number:
-            raise FormulaError(f"the response '{name}' is not a number")
+            advice = level_advice(name, column.factor()[1], all_of_them=False)
+            raise FormulaError(f"the response '{name}' is not a number" + (f": {advice}" if advice else ""))
         return np.array(column.values, dtype=np.float64)
     values = evaluate(read_expression(name), lambda variable: columns[variable].plain(), state={})
     if values.dtype.kind != "f":
@@ -144,6 +153,26 @@ def response(plan: Plan, columns: Mapping[str, Column]) -> NDArray[np.float64]:
     if values.ndim != 1:
         raise FormulaError(f"the response '{name}' has {values.shape[1]} columns; one is needed")
     return np.array(values)
+
+
+def refuse_groups(plan: Plan, columns: Mapping[str, Column]) -> None:
+    """Refuse a factor of the fixed part that is the group of a random term too.
+
+    Its levels would be coefficients, and so printed; and the random term would have nothing left.
+    """
+    alone = {group.factors[0] for group in plan.groups if len(group.factors) == 1}
+    for piece in dict.fromkeys(piece for term in plan.fixed.terms for piece in term):
+        if piece.is_column:
+            name, is_factor = piece.name, not columns[piece.name].is_number
+        else:
+            expression = read_expression(piece.name)
+            name, is_factor = expression.variables[0], is_category(expression)
+            is_factor = is_factor and len(expression.variables) == 1
+        if is_factor and name in alone:
+            raise FormulaError(
+                f"{name} is the group of a random term: its levels would be printed as coefficients;"
+                " leave it out of the fixed part"
+            )
 
 
 def learn(plan: Plan, columns: Mapping[str, Column]) -> tuple[dict[str, Part], dict[str, Filled]]:

@@ -87,7 +87,10 @@ def number(value, expression: Expression):
     """A value to reckon with; true is 1."""
     kind = np.asarray(value).dtype.kind
     if kind not in "fbiu":
-        raise FormulaError(f"'{expression.text}' reckons with text; only == and != take text")
+        raise FormulaError(
+            f"'{expression.text}' reckons with text; only == and != take text,"
+            " and pd.to_numeric(...) makes numbers of it"
+        )
     return np.asarray(value, dtype=np.float64)
 
 

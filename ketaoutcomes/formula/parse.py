@@ -8,13 +8,18 @@ from functools import lru_cache
 
 from ketaoutcomes.errors import FormulaError
 
-__all__ = ["LONGEST", "ParsedFormula", "RandomTerm", "parse_formula", "scan"]
+__all__ = ["LONGEST", "ParsedFormula", "RandomTerm", "blank_advice", "parse_formula", "scan"]
 
 LONGEST = 5000
 """Characters of a formula; a longer one is a mistake, and its reading would be slow."""
 
 OPENERS = {"(": ")", "[": "]"}
 NAME = r"(?:`[^`]+`|[^\W\d][\w.]*|\.[\w.]*[^\W\d][\w.]*)"
+WORDS = frozenset(["and", "as", "else", "for", "from", "if", "import", "in", "is", "lambda", "not", "or"])
+QUOTED = re.compile(r"`[^`]*`|'[^']*'|\"[^\"]*\"")
+APART = re.compile(r"(?<![\w.`])[\w.]+(?:[ \t]+[\w.]+)+(?![\w.(\[])")
+COMPARISONS = "<>=!"
+UNJOINED = re.compile(r"[\w.)\]]\s+\([^()]*\|")
 GROUP = re.compile(rf"\s*{NAME}\s*(?:[:/]\s*{NAME}\s*)*")
 
 
@@ -112,6 +117,21 @@ def scan(text: str) -> list[Mark]:
     return marks
 
 
+def blank_advice(text: str) -> str:
+    """What follows "cannot be read" where blanks alone keep names apart, as in ``dose mg``; or ``""``."""
+    names = apart(text)
+    return f": a name with blanks stands in backticks, `{names}`, and + joins terms" if names else ""
+
+
+def apart(text: str) -> str:
+    """The first words that only blanks keep apart, outside quotes and without Python's own; or ``""``."""
+    plain = QUOTED.sub(lambda match: "+" * len(match.group()), text)
+    for match in APART.finditer(plain):
+        if WORDS.isdisjoint(match.group().split()):
+            return match.group()
+    return ""
+
+
 def parse_formula(text: str) -> ParsedFormula:
     """Split a formula with lme4's group syntax into its parts.
 
@@ -169,17 +189,48 @@ def right_side(text: str) -> tuple[str, tuple[RandomTerm, ...]]:
     for sign, start, end in pieces(text, marks):
         piece = text[start:end]
         inner = [mark for mark in marks if start <= mark.at < end]
+        refuse_comparison(piece.strip(), inner)
         if not any(mark.char == "|" for mark in inner):
+            refuse_lost_bar(piece.strip(), inner)
             fixed.append(f"{sign} {piece.strip()}")
             continue
         outer = [mark for mark in inner if mark.depth == 0]
-        if len(outer) != 2 or outer[0].char != "(" or not piece.strip().endswith(")"):
+        if len(outer) != 2 or outer[0].char != "(" or text[outer[-1].at + 1 : end].strip():
             raise FormulaError(f"'{piece.strip()}' mixes a random term with others; join random terms by +")
         if sign.strip() == "-":
             raise FormulaError(f"'- {piece.strip()}': a random term cannot be taken away")
         random += random_terms(piece.strip(), inner, text)
     kept = " ".join(fixed).strip()
     return kept.removeprefix("+").strip() or "1", tuple(random)
+
+
+def refuse_comparison(piece: str, marks: list[Mark]) -> None:
+    """``level == "IV"`` is a column only inside ``I()``."""
+    if not any(mark.char in COMPARISONS for mark in marks):
+        return
+    alone = not any(mark.char not in COMPARISONS and mark.char in "()|*:/^" for mark in marks)
+    assigned = "".join(mark.char for mark in marks if mark.char in COMPARISONS) == "="
+    example = f"I({piece})" if alone and not assigned else "I(route == 'IV')"
+    raise FormulaError(f"'{piece}' compares outside I( ); a comparison is written inside, such as {example}")
+
+
+def refuse_lost_bar(piece: str, marks: list[Mark]) -> None:
+    """A bracket with names apart by a blank or a comma, or without a sign before it, was a random term."""
+    if not marks:
+        return
+    first, last = marks[0], marks[-1]
+    bracket = first.char == "(" and last.char == ")" and piece[0] == "(" and piece[-1] == ")"
+    names = apart(piece) if bracket else ""
+    if names or (bracket and any(mark.char == "," for mark in marks)):
+        words = names.split()
+        meant = "(1 | patient_id)"
+        if len(words) == 2:
+            meant = piece.replace(names, f"{words[0]} | {words[1]}")
+        raise FormulaError(
+            f"'{piece}' has no bar, as a random term has: {meant}; a name with blanks stands in backticks"
+        )
+    if UNJOINED.search(QUOTED.sub("", piece)):
+        raise FormulaError(f"'{piece}': a + is missing before the bracket of the random term")
 
 
 def pieces(text: str, marks: list[Mark]) -> list[tuple[str, int, int]]:
@@ -218,7 +269,8 @@ def random_terms(piece: str, inner: list[Mark], text: str) -> list[RandomTerm]:
         raise FormulaError(f"'{piece}' has no group after the bar, such as (1 | patient_id)")
     if not GROUP.fullmatch(group):
         raise FormulaError(
-            f"'{piece}': after the bar stand names of columns joined by : or /, such as clinic_id/patient_id"
+            f"'{piece}': after the bar stand names of columns joined by : or /, such as clinic_id/patient_id;"
+            " a name with blanks or signs stands in backticks"
         )
     levels = [
         [name.strip().strip("`") for name in re.findall(NAME, level)]

@@ -11,14 +11,18 @@ from numpy.typing import NDArray
 from ketaoutcomes.errors import FormulaError
 from ketaoutcomes.formula.allowed import Expression, read_expression
 from ketaoutcomes.formula.coding import codes_of_array, level_order, level_text, match_codes, small
-from ketaoutcomes.formula.columns import Column, rows_text
+from ketaoutcomes.formula.columns import Column
 from ketaoutcomes.formula.functions import State, category_settings, contrast_matrix, evaluate
+from ketaoutcomes.formula.looks import level_advice, rows_text
 from ketaoutcomes.formula.terms import Piece
 
-__all__ = ["FactorPart", "Filled", "NumberPart", "Part", "encode", "learn_part"]
+__all__ = ["FactorPart", "Filled", "NumberPart", "Part", "encode", "is_category", "learn_part"]
 
-MOST_LEVELS = 1000
+MOST_LEVELS = 200
 """Of a factor outside the group of a random term; beyond, an id was meant as a group."""
+
+MOST_NUMBERS = 12
+"""Levels that are numbers written as text, unless C() or a categorical says that they are a factor."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,8 @@ def learn_part(piece: Piece, columns: Mapping[str, Column]) -> tuple[Part, Fille
         column = columns[piece.name]
         if column.is_number:
             return NumberPart(piece.name, (piece.name,)), Filled(column.values)
-        return factor_part(piece.name, (piece.name,), *column.factor())
+        codes, levels = column.factor()
+        return factor_part(piece.name, (piece.name,), codes, levels, meant=column.ordered)
     expression = read_expression(piece.name)
     state: State = {}
     if is_category(expression):
@@ -128,9 +133,8 @@ def category_part(
         order = np.argsort(places)
         codes, levels = np.argsort(order)[codes], tuple(levels[place] for place in order)
     coding = None if contrasts is None else contrast_matrix(contrasts, levels, expression=expression)
-    return factor_part(
-        name, expression.variables, codes, levels, expression=expression, state=state, coding=coding
-    )
+    known = {"expression": expression, "state": state, "coding": coding, "meant": True}
+    return factor_part(name, expression.variables, codes, levels, **known)
 
 
 def category_codes(
@@ -156,19 +160,37 @@ def factor_part(
     expression: Expression | None = None,
     state: State | None = None,
     coding: tuple[NDArray, tuple[str, ...]] | None = None,
+    meant: bool = False,
 ) -> tuple[FactorPart, Filled]:
-    """A factor with its contrasts, treatment contrasts unless others are given."""
+    """A factor with its contrasts, treatment contrasts unless others are given.
+
+    `meant` says that it is a factor by the word of the formula or of the data.
+    """
     if len(levels) < 2:
         raise FormulaError(f"{name} has one level in the rows used; leave it out, or use rows with two")
-    if len(levels) > MOST_LEVELS:
-        raise FormulaError(
-            f"{name} has {len(levels)} levels, each of which would be a column; as a group it belongs into a"
-            f" random term, (1 | {name})"
-        )
+    refuse_many(name, variables, levels, meant)
     if coding is None:
         coding = np.eye(len(levels))[:, 1:], tuple(level_text(level) for level in levels[1:])
     part = FactorPart(name, variables, levels, *coding, expression=expression, state=state or {})
     return part, Filled(small(codes, len(levels)))
+
+
+def refuse_many(name: str, variables: tuple[str, ...], levels: tuple, meant: bool) -> None:
+    """Refuse a factor that is rather a column of numbers, or a group."""
+    many = len(levels) > MOST_LEVELS
+    if not many and (meant or len(levels) <= MOST_NUMBERS):
+        return
+    advice = level_advice(variables[0], levels, all_of_them=not many) if len(variables) == 1 else None
+    if advice is not None:
+        quoted = variables[0] if variables[0].isidentifier() else f"`{variables[0]}`"
+        raise FormulaError(advice if many else f"{advice}; or write C({quoted}) to take it as a factor")
+    if not many:
+        return
+    if len(variables) == 1 and not isinstance(levels[0], str):
+        reason = f"; as numbers it is {variables[0]} without C()"
+    else:
+        reason = f"; as a group it belongs into a random term, (1 | {' : '.join(variables)})"
+    raise FormulaError(f"{name} has {len(levels)} levels, each of which would be a column{reason}")
 
 
 def encode(part: Part, columns: Mapping[str, Column], n_rows: int) -> Filled:

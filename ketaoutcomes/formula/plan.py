@@ -13,6 +13,9 @@ from ketaoutcomes.formula.terms import Expansion, Piece, expand
 
 __all__ = ["GroupPlan", "Plan", "plan_of"]
 
+IDENTIFIER = "patient_id"
+"""Column whose values stand for persons: nothing is printed for each of them."""
+
 
 @dataclass(frozen=True)
 class GroupPlan:
@@ -53,6 +56,11 @@ class Plan:
     pieces: tuple[Piece, ...]
     variables: tuple[str, ...]
 
+    @property
+    def grouping(self) -> tuple[str, ...]:
+        """Columns that group a random term, alone or with others."""
+        return tuple(dict.fromkeys(factor for group in self.groups for factor in group.factors))
+
 
 def plan_of(formula: str) -> Plan:
     """Read a formula of a mixed model.
@@ -90,7 +98,13 @@ def planned(parsed: ParsedFormula) -> Plan:
         raise FormulaError(f"the response '{response}' stands on the right of ~ too")
     variables = [*needed]
     for piece in pieces:
-        variables += [piece.name] if piece.is_column else read_expression(piece.name).variables
+        used = [piece.name] if piece.is_column else read_expression(piece.name).variables
+        if IDENTIFIER in used:
+            raise FormulaError(
+                f"{IDENTIFIER} is an identifier: its levels would be printed as coefficients; leave it out of"
+                f" the fixed part and of what stands before a bar; (1 | {IDENTIFIER}) is for its groups"
+            )
+        variables += used
     variables += [factor for group in groups for factor in group.factors]
     return Plan(response, needed == (response,), fixed, groups, pieces, tuple(dict.fromkeys(variables)))
 

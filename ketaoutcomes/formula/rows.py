@@ -9,7 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ketaoutcomes.errors import FormulaError
-from ketaoutcomes.formula.columns import Column, read_columns, rows_text
+from ketaoutcomes.formula.columns import Column, read_columns
+from ketaoutcomes.formula.looks import rows_text
 
 __all__ = ["check_weights", "complete_rows", "read_weights"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from ketaoutcomes.errors import FormulaError
-from ketaoutcomes.formula.parse import scan
+from ketaoutcomes.formula.parse import blank_advice, scan
 
 __all__ = ["Expansion", "Piece", "expand"]
 
@@ -15,6 +15,9 @@ HIGHEST_POWER = 6
 """Of a bracket of terms: (a + b + c)^3. Interactions of more than six variables are a mistake."""
 
 ARITHMETIC = "write arithmetic inside I( ), such as I(2 * dose)"
+
+UNKNOWN_PLACE = re.compile(r"\s*\(<unknown>, line \d+\)")
+"""Python's word for the place of a mistake in an expression."""
 
 POWER = re.compile(r"\)\s*(?:\^|\*\*)\s*(\d+)")
 
@@ -122,7 +125,9 @@ def read(text: str) -> list:
         return list(DefaultFormulaParser(include_intercept=True, feature_flags=set()).get_terms(text))
     # formulaic's reader raises a dozen kinds, some by accident (AttributeError); all mean the same here.
     except Exception as error:
-        reason = str(error).split("\n")[0].rstrip(".")
+        reason = UNKNOWN_PLACE.sub("", str(error).split("\n")[0]).rstrip(".")
         if reason.startswith(("Numeric literals", "Term already seen")):
             raise FormulaError(f"'{text}' holds a number; {ARITHMETIC}") from error
+        advice = blank_advice(text)
+        reason = advice.removeprefix(": ") or reason
         raise FormulaError(f"the part '{text}' of the formula cannot be read: {reason}") from error

@@ -1,4 +1,4 @@
-"""Two nested models side by side, with their likelihood ratio test."""
+"""Nested models side by side, with their likelihood ratio tests."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ __all__ = ["ComparisonResult"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ComparisonResult(Result):
-    """Likelihood ratio test of two nested models; made by `compare`.
+    """Likelihood ratio tests of nested models; made by `compare`.
 
-    `.table` has one row per model, the smaller first: `model`, `n_parameters`, `log_likelihood`, `deviance`,
-    `aic`, `bic`, and in the second row `statistic`, `df`, `p_value`.
+    `.table` has one row per model, the smallest first: `model` (its formula), `n_parameters`,
+    `log_likelihood`, `deviance`, `aic`, `bic`, and `statistic`, `df`, `p_value` of the test against the model
+    of the row before. With more than two models the attributes below, but for `reml`, `n_replicates` and
+    `n_failed`, are those of the last test.
 
     Attributes
     ----------
@@ -48,11 +50,11 @@ class ComparisonResult(Result):
     def readable(self) -> tuple[pd.DataFrame, tuple[str, ...]]:
         """The table as text."""
         rows = []
-        for row in self.table.to_dict("records"):
+        for place, row in enumerate(self.table.to_dict("records"), start=1):
             tested = not pd.isna(row["df"])
             rows.append(
                 (
-                    row["model"],
+                    str(place),
                     str(row["n_parameters"]),
                     f"{row['deviance']:.3f}",
                     f"{row['aic']:.2f}",
@@ -66,3 +68,10 @@ class ComparisonResult(Result):
         return pd.DataFrame(rows, columns=["model", "parameters", kind, "AIC", "BIC", "LR", "df", "p"]), (
             "model",
         )
+
+    def sentences(self) -> list[str]:
+        """The formula of each model; in the table it would push the numbers off the page."""
+        formulas = [
+            f"  Model {place}: {formula}" for place, formula in enumerate(self.table["model"], start=1)
+        ]
+        return ["", *formulas]

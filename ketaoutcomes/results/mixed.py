@@ -137,4 +137,4 @@ class LmmResult(MixedFit):
         """Forest of the fixed effects; `title` in bold above."""
         from ketaoutcomes.draw.effects import effects
 
-        return effects(self.table, ax, title=title)
+        return effects(self.table, ax, title=title, response=self.design.response, level=self.level)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ketaoutcomes.draw.labels import count
+from ketaoutcomes.derive.arguments import check_count
+from ketaoutcomes.draw.labels import DASH, count
 from ketaoutcomes.engine.profile import Quantity, profile
 from ketaoutcomes.engine.resample import Rows, bootstrap, limits
-from ketaoutcomes.errors import DataError
 from ketaoutcomes.results.base import Result
 from ketaoutcomes.results.mixed_fit import MixedFit
 from ketaoutcomes.results.mixed_words import significant
@@ -25,6 +25,7 @@ EFFECTS = {
     "sigma": "residual SD",
     "fixed": "coefficient",
 }
+EDGES = {"sd": (0.0,), "correlation": (-1.0, 1.0)}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -52,7 +53,10 @@ class ProfileResult(Result):
         """Zeta curve of each parameter: straight where a normal interval would do; `title` in bold above."""
         from ketaoutcomes.draw.profile import profile as draw
 
-        return draw(self.curve, ax, level=self.level, title=title)
+        limits = self.table.assign(
+            interval=_intervals(self.table), what=[EFFECTS[kind] for kind in self.table["kind"]]
+        )
+        return draw(self.curve, ax, level=self.level, title=title, heading=self.title, limits=limits)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -65,6 +69,8 @@ class BootstrapResult(Result):
 
     Attributes
     ----------
+    response : str
+        As in the formula.
     level : float
     n_replicates, n_failed, n_singular, seed : int
     replicates : DataFrame
@@ -72,6 +78,7 @@ class BootstrapResult(Result):
         not defined.
     """
 
+    response: str
     level: float
     n_replicates: int
     n_failed: int
@@ -87,7 +94,14 @@ class BootstrapResult(Result):
         """Forest of the coefficients with their percentile limits; `title` in bold above."""
         from ketaoutcomes.draw.effects import effects
 
-        return effects(self.table[self.table["kind"] == "fixed"], ax, title=title, level=self.level)
+        heading = (
+            f"Coefficients of the model of {self.response}; lines: percentiles of "
+            f"{count(self.n_replicates - self.n_failed)} parametric-bootstrap replicates"
+        )
+        return effects(
+            self.table[self.table["kind"] == "fixed"], ax, title=title, heading=heading,
+            response=self.response, level=self.level,
+        )  # fmt: skip
 
 
 def profile_of(fit: MixedFit, level: float) -> ProfileResult:
@@ -115,6 +129,17 @@ def profile_of(fit: MixedFit, level: float) -> ProfileResult:
         (term, each.failure) for term, each in zip(labels["term"], profiles, strict=True) if each.failure
     ]
     notes += [f"PROFILE: no limits for {term}, because {failure}." for term, failure in failures]
+    at_edge = [
+        f"{row['term']} ({significant(row[end])})"
+        for row in table.dropna(subset="estimate").to_dict("records")
+        for end in ("conf_low", "conf_high")
+        if row[end] in EDGES.get(row["kind"], ())
+    ]
+    if at_edge:
+        notes.append(
+            f"A limit is the least or greatest possible value, which the data do not exclude: "
+            f"{', '.join(at_edge)}."
+        )
     undefined = table.loc[table["estimate"].isna(), "term"]
     notes += [
         f"{term}: one of the two has no variance, so that any correlation fits as well." for term in undefined
@@ -139,10 +164,8 @@ def profile_of(fit: MixedFit, level: float) -> ProfileResult:
 
 def bootstrap_of(fit: MixedFit, n_replicates: int, seed: int, level: float) -> BootstrapResult:
     """Parametric-bootstrap intervals of all parameters of a fit."""
-    if not (isinstance(n_replicates, (int, np.integer)) and n_replicates >= 2):
-        raise DataError(
-            f"n_replicates must be a whole number of at least 2, not {n_replicates!r}; 1000 is usual"
-        )
+    check_count("n_replicates", n_replicates, least=2, meaning="; 1000 is usual")
+    check_count("seed", seed, meaning=", the same for the same numbers")
     rows = Rows(fit.engine.sums, fit.frame.groupings, fit.rows_x, fit.frame.weights)
     drawn = bootstrap(fit.engine, rows, n_replicates=n_replicates, seed=seed)
     percentile, basic = limits(drawn, level)
@@ -175,6 +198,7 @@ def bootstrap_of(fit: MixedFit, n_replicates: int, seed: int, level: float) -> B
         provenance=_provenance(
             fit, "bootstrap", {"n_replicates": n_replicates, "seed": seed, "level": level}
         ),
+        response=fit.design.response,
         level=level,
         n_replicates=n_replicates,
         n_failed=n_failed,
@@ -214,12 +238,17 @@ def _readable(table: pd.DataFrame, level: float) -> pd.DataFrame:
             "term": table["term"],
             "what": [EFFECTS[kind] for kind in table["kind"]],
             "estimate": [significant(value) for value in table["estimate"]],
-            confidence(level): [
-                f"{significant(low)} to {significant(high)}"
-                for low, high in zip(table["conf_low"], table["conf_high"], strict=True)
-            ],
+            confidence(level): _intervals(table),
         }
     )
+
+
+def _intervals(table: pd.DataFrame) -> list[str]:
+    """Both limits in words; a dash where there are none."""
+    return [
+        DASH if np.isnan(low) and np.isnan(high) else f"{significant(low)} to {significant(high)}"
+        for low, high in zip(table["conf_low"], table["conf_high"], strict=True)
+    ]
 
 
 def _provenance(fit: MixedFit, function: str, arguments: dict) -> dict:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -49,7 +50,7 @@ def test_differences_have_a_line_at_nought_and_their_p(means, artists):
     read = artists(ax)
     assert read.named("zero")[0].get_xdata() == [0.0, 0.0]
     assert ax.get_xlim()[0] < 0.0
-    assert read.texts("test") == ["p = .200", "p < .001", "p > .999"]
+    assert read.texts("test") == ["p = 0.200", "p <0.001", "p = 1.000"]
 
 
 def test_a_level_that_was_not_estimated_keeps_its_place(means, artists):
@@ -92,6 +93,26 @@ def test_a_small_axis_of_ones_own_is_drawn_into(means, artists):
     _, ax = theme.new_figure(150, 300)
     assert margins(means, ax) is ax
     assert artists(ax).points("estimate").shape == (3, 2)
+
+
+@pytest.mark.parametrize("size", [(4, 3), (5, 2.5), (8, 6)])
+def test_words_stay_within_a_figure_of_ones_own(means, course, collisions, size):
+    means["label"] = [f"oral, a name that shares its beginning {end}" for end in ("A", "B", "C")]
+    draw = [
+        lambda ax: margins(means, ax, zero=True, tests=True, unit="PHQ-9", heading="Means of PHQ-9"),
+        lambda ax: margin_lines(course, ax, x="day", heading="Mean of PHQ-9", title="Course"),
+    ]
+    for each in draw:
+        figure, ax = plt.subplots(figsize=size)
+        each(ax)
+        assert collisions(ax) == ([], [])
+        plt.close(figure)
+
+
+def test_names_that_share_their_beginning_stay_different(means, artists):
+    means["label"] = [f"side effect recorded with the route {end}" for end in ("IM", "IV", "oral")]
+    names = artists(drawn(margins, means)).texts("row")
+    assert [name[-2:] for name in names] == ["IM", "IV", "al"]
 
 
 def test_an_empty_table_gives_an_empty_picture(means, artists):

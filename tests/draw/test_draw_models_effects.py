@@ -5,12 +5,19 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from models.lmm_cases import fitted
 
 from ketaoutcomes.draw import theme
 from ketaoutcomes.draw.effects import effects as effects_forest
 from ketaoutcomes.draw.effects import p_words
+from ketaoutcomes.draw.labels import text_width
+from ketaoutcomes.draw.names import name_lines
 from ketaoutcomes.draw.scale import round_ticks, tick_names, two_digits
 from ketaoutcomes.draw.svg import to_svg
+from ketaoutcomes.draw.theme import TABLE
+from ketaoutcomes.results.mixed_words import p_text
 
 
 @pytest.fixture
@@ -53,10 +60,10 @@ def test_the_intercept_is_left_out_unless_asked_for(terms, artists):
 
 def test_numbers_have_the_decimals_that_their_error_warrants(terms, artists):
     read = artists(drawn(terms, level=0.9))
-    assert read.texts("head") == ["Estimate [90% CI]"]
+    assert read.texts("head") == ["Estimate (90% CI)"]
     assert read.texts("number") == ["−0.313", "0.42", "−0.015"]
-    assert read.texts("interval-text") == ["[−0.337, −0.289]", "[−0.52, 1.36]", "[−0.049, 0.018]"]
-    assert read.texts("test") == ["df 598, p < .001", "df 41.7, p = .012", "df ∞, p = .380"]
+    assert read.texts("interval-text") == ["−0.337 to −0.289", "−0.52 to 1.36", "−0.049 to 0.018"]
+    assert read.texts("test") == ["df 598, p <0.001", "df 41.7, p = 0.012", "df ∞, p = 0.380"]
 
 
 def test_a_term_that_was_not_estimated_keeps_its_place_and_has_no_dot(terms, artists):
@@ -75,11 +82,99 @@ def test_only_the_estimate_and_interval_are_needed(terms, artists):
 
 @pytest.mark.parametrize(
     ("p", "words"),
-    [(0.0123, "p = .012"), (0.00099, "p < .001"), (0.001, "p = .001"), (0.38, "p = .380"),
-     (0.9996, "p > .999"), (1.0, "p > .999"), (np.nan, "")],
-)  # fmt: skip
-def test_p_is_printed_with_three_decimals_and_no_leading_nought(p, words):
-    assert p_words(p) == words
+    [(0.0123, "0.012"), (0.00099, "<0.001"), (0.001, "0.001"), (0.38, "0.380"), (0.9996, "1.000")],
+)
+def test_p_is_printed_as_in_the_tables(p, words):
+    assert p_text(p) == words
+    assert p_words(p).removeprefix("p ").removeprefix("= ") == words
+    assert p_words(np.nan) == ""
+
+
+def test_numbers_are_those_of_the_table_of_the_fit(artists):
+    fit = fitted("sleepstudy")
+    table, _ = fit.readable()
+    read = artists(drawn(fit.table, drop_intercept=False))
+    assert read.texts("number") == table["estimate"].tolist()
+    assert read.texts("interval-text") == table["95% CI"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("options", "label"),
+    [
+        ({}, "Change per unit of the term"),
+        ({"response": "PHQ-9"}, "Change in PHQ-9 per unit of the term"),
+        ({"response": "PHQ-9", "unit": "points"}, "points of PHQ-9 per unit of the term"),
+        ({"unit": "points"}, "points"),
+    ],
+)
+def test_the_axis_says_what_it_counts(terms, artists, options, label):
+    assert artists(drawn(terms, **options)).texts("unit") == [label]
+
+
+def test_a_long_response_is_cut_in_the_middle_of_the_label(terms, artists, collisions):
+    ax = drawn(terms, response="log(" + "a_very_long_name_of_a_score_" * 4 + ")")
+    (label,) = artists(ax).texts("unit")
+    assert label.startswith("Change in log(a_very")
+    assert label.endswith("per unit of the term")
+    assert collisions(ax) == ([], [])
+
+
+def test_a_model_of_the_intercept_alone_shows_the_intercept(terms, artists):
+    ax = drawn(terms.iloc[:1], response="PHQ-9")
+    read = artists(ax)
+    assert read.points("estimate").tolist() == [[18.12, 0.0]]
+    assert read.texts("unit") == ["Mean of PHQ-9"]
+    # A level is not compared with 0, which would squeeze its interval.
+    assert read.named("zero") == []
+    assert ax.get_xlim()[0] > 17.0
+
+
+def in_own_figure(table, size, columns=1, **options):
+    figure = Figure(figsize=size)
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(1, columns, squeeze=False)[0]
+    for ax in axes:
+        effects_forest(table, ax, **options)
+    return axes
+
+
+@pytest.mark.parametrize("size", [(4, 3), (3, 2.5), (10, 6)])
+@pytest.mark.parametrize("n_terms", [1, 4, 7])
+def test_words_stay_within_a_small_figure_of_ones_own(size, n_terms, collisions):
+    (ax,) = in_own_figure(many_terms(n_terms), size, title="Fixed effects", response="score")
+    assert collisions(ax) == ([], [])
+    assert ax.get_window_extent().width > 40
+
+
+def test_axes_side_by_side_keep_to_their_own_places(terms, collisions):
+    left, right = in_own_figure(terms, (8, 3), columns=2, response="score")
+    for ax in (left, right):
+        assert collisions(ax) == ([], [])
+    ends = [text.get_window_extent().x1 for text in left.texts if text.get_text()]
+    assert max(ends) < min(text.get_window_extent().x0 for text in right.texts if text.get_text())
+
+
+def test_axes_with_room_around_them_stay_where_they_are(terms):
+    figure = Figure(figsize=(10, 5))
+    ax = figure.add_axes((0.4, 0.3, 0.2, 0.4))
+    effects_forest(terms, ax)
+    assert ax.get_position().bounds == pytest.approx((0.4, 0.3, 0.2, 0.4))
+
+
+@pytest.mark.parametrize("most", [1, 2])
+def test_long_names_that_share_their_beginning_stay_different(most):
+    names = [f"side_effect_recorded_by_the_clinic_at_session_{end}" for end in ("IV", "IM", "oral", "SL")]
+    lines = name_lines(names, 90.0, most=most)
+    assert len({tuple(each) for each in lines}) == 4
+    assert [each[-1][-2:] for each in lines] == ["IV", "IM", "al", "SL"]
+    assert all("…" in "".join(each) and len(each) <= most for each in lines)
+    assert all(text_width(line, TABLE) <= 90.0 for each in lines for line in each)
+
+
+def test_names_that_share_both_ends_are_cut_elsewhere():
+    names = [f"side_effect_{which}_recorded_by_the_clinic_at_any_session" for which in ("nausea", "headache")]
+    first, second = name_lines(names, 90.0, most=1)
+    assert first != second
 
 
 LONG = [

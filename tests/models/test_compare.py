@@ -108,7 +108,6 @@ def test_a_third_correlated_effect_adds_two_covariances():
 @pytest.mark.parametrize(
     "small, large",
     [
-        ("Reaction ~ 1 + (1 | Subject)", SLEEP),  # coefficients and random terms
         ("Reaction ~ Days + (1 | Subject)", "Reaction ~ Days + (1 + Days + I(Days ** 2) | Subject)"),
         ("Reaction ~ Days + (1 | Subject)", "Reaction ~ Days + (1 + Days || Subject) + (1 | Half)"),
     ],
@@ -120,6 +119,15 @@ def test_anything_else_is_plain_chi_squared_and_said_to_be_conservative(small, l
     assert found.conservative
     assert found.p_value == found.p_value_chi2
     assert any(note.startswith("Conservative") for note in found.notes)
+
+
+def test_coefficients_and_variances_together_are_not_called_conservative():
+    # With 8 groups and 4 further coefficients a true null is rejected at .05 in about one of six tries.
+    data = frame("sleepstudy")
+    found = compare(lmm("Reaction ~ 1 + (1 | Subject)", data), lmm(SLEEP, data))
+    assert found.reference == f"chi2({found.df})"
+    assert not found.conservative
+    assert any("few groups too small a one" in note for note in found.notes)
 
 
 def test_groups_are_told_by_their_rows_and_not_by_their_names():
@@ -181,7 +189,6 @@ def test_models_with_different_weights_are_refused():
 @pytest.mark.parametrize(
     "small, large",
     [
-        (SLEEP, "Reaction ~ Days + (1 | Subject)"),  # the larger first
         ("Reaction ~ Days + (1 | Subject)", "Reaction ~ 1 + (1 + Days | Subject)"),
         ("Reaction ~ Days + (1 | Subject)", "Reaction ~ Days + (1 | Half)"),
         ("Reaction ~ Days + (1 + Days | Subject)", "Reaction ~ Days + (1 + Days || Subject) + (1 | Half)"),
@@ -189,8 +196,50 @@ def test_models_with_different_weights_are_refused():
 )
 def test_models_that_are_not_nested_are_refused(small, large):
     data = frame("sleepstudy").assign(Half=lambda rows: "h" + (rows["Days"] % 5).astype(str))
-    with pytest.raises(DataError, match="not nested"):
+    with pytest.raises(DataError, match="not nested, neither model holds the other"):
         compare(lmm(small, data), lmm(large, data))
+
+
+@pytest.mark.parametrize("small", ["Reaction ~ Days + (1 | Subject)", "Reaction ~ 1 + (1 | Subject)"])
+def test_models_in_the_wrong_order_are_told_apart_from_models_that_are_not_nested(small):
+    with pytest.raises(DataError, match="wrong order: the first holds the second; give the smaller"):
+        compare(sleep(SLEEP), sleep(small))
+
+
+@pytest.mark.parametrize("weights", [None, "Weight"])
+def test_the_same_rows_in_another_order_are_said_to_be(weights):
+    shuffled = frame("sleepstudy").sample(frac=1.0, random_state=4)
+    with pytest.raises(DataError, match="rows are in another order"):
+        compare(
+            sleep("Reaction ~ Days + (1 | Subject)", weights=weights), lmm(SLEEP, shuffled, weights=weights)
+        )
+
+
+def test_several_models_are_tested_each_against_the_one_before():
+    fits = [
+        sleep(f"Reaction ~ {terms} | Subject)", reml=False)
+        for terms in ("1 + (1", "Days + (1", "Days + (1 + Days")
+    ]
+    found = compare(*fits)
+    pairs = [compare(fits[0], fits[1]), compare(fits[1], fits[2])]
+    assert found.table["statistic"].tolist()[1:] == [pair.statistic for pair in pairs]
+    assert found.table["p_value"].tolist()[1:] == [pair.p_value for pair in pairs]
+    # lme4 1.1-31: tests/reference/lmm_fits.json, for the second step.
+    assert (found.statistic, found.df) == (pytest.approx(42.139298542, abs=1e-6), 2)
+    assert "Model 3: Reference distribution: 0.5 chi2(1) + 0.5 chi2(2)." in found.notes
+    assert "Model 2: Reference distribution: chi2(1)." in found.notes
+
+
+def test_several_models_have_one_criterion():
+    # The second step alone would compare restricted likelihoods.
+    found = compare(
+        sleep("Reaction ~ 1 + (1 | Subject)"), sleep("Reaction ~ Days + (1 | Subject)"), sleep(SLEEP)
+    )
+    assert not found.reml
+    assert found.table["deviance"][2] == pytest.approx(2 * 875.969672231599, abs=1e-6)  # lme4 1.1-31
+    assert found.table["statistic"][2] == pytest.approx(
+        found.table["deviance"][1] - found.table["deviance"][2], abs=1e-9
+    )
 
 
 def test_a_model_is_not_compared_with_itself():
@@ -202,8 +251,12 @@ def test_arguments_are_checked():
     small, large = fitted("sleepstudy_intercept"), fitted("sleepstudy")
     with pytest.raises(DataError, match="'chi2' or 'bootstrap'"):
         compare(small, large, method="wald")
-    with pytest.raises(DataError, match="n_replicates"):
-        compare(small, large, method="bootstrap", n_replicates=0)
+    for n_replicates in (0, 1.5, "many"):
+        with pytest.raises(DataError, match="n_replicates must be a whole number of at least 1"):
+            compare(small, large, method="bootstrap", n_replicates=n_replicates)
+    for seed in ("a", 0.5, -1, None):
+        with pytest.raises(DataError, match="seed must be a whole number of at least 0"):
+            compare(small, large, method="bootstrap", n_replicates=5, seed=seed)
     with pytest.raises(DataError, match="fitted by lmm"):
         compare(small, pd.DataFrame())
 
@@ -212,3 +265,13 @@ def test_the_comparison_reads_as_text():
     words = compare(fitted("sleepstudy_intercept", reml=False), fitted("sleepstudy", reml=False)).summary()
     assert "42.139" in words
     assert "Reference distribution: 0.5 chi2(1) + 0.5 chi2(2)." in words
+
+
+def test_long_formulas_stand_below_the_table_and_do_not_widen_it():
+    long = "Reaction ~ Days +\n    (1 +    Days | Subject)"
+    words = compare(sleep("Reaction ~ Days + (1 | Subject)"), sleep(long)).summary().splitlines()
+    assert "  Model 1: Reaction ~ Days + (1 | Subject)" in words
+    assert "  Model 2: Reaction ~ Days + (1 + Days | Subject)" in words
+    rows = [line for line in words if line.startswith(("  1", "  2"))]
+    assert len(rows) == 2
+    assert max(map(len, rows)) < 80

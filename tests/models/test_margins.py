@@ -117,7 +117,17 @@ def test_several_values_of_a_number_that_is_not_asked_for_are_averaged(fits, ref
 
 def test_a_value_beyond_the_data_is_called_extrapolated(fits):
     means = marginal_means(fits["curved"], "supp", at={"dose": 5})
-    assert "Extrapolated: dose is held beyond the data, which reach from 0.5 to 2." in means.notes
+    assert "Extrapolated: dose is held beyond the data." in means.notes
+
+
+def test_the_least_and_greatest_values_of_the_data_are_not_told():
+    random = np.random.default_rng(3)
+    age = np.r_[18.25, random.uniform(30, 50, 58), 80.75]
+    fit = OlsFit("y ~ age", pd.DataFrame({"age": age, "y": random.normal(size=60)}))
+    for found in (marginal_means(fit, "age", at={"age": [5, 95]}), slopes(fit, "age", at={"age": 95})):
+        assert "Extrapolated: age is held beyond the data." in found.notes
+        assert "18.25" not in found.summary()
+        assert "80.75" not in found.summary()
 
 
 # ---- contrasts

@@ -52,6 +52,23 @@ def fit():
         (lambda f: contrasts(f, "route", level=0), "level is a share between 0 and 1"),
         (lambda f: slopes(f, "route"), "'route' is a factor, which has no slope"),
         (lambda f: slopes(f, "age"), "'age' is no variable"),
+        (lambda f: slopes(f, ["day"]), "slopes takes the name of one number"),
+        (lambda f: slopes(f, "day", at={"day": "soon"}), "'day' is a number; at gives something"),
+        (lambda f: slopes(f, "day", at={"day": []}), "at gives no value for 'day'"),
+        (lambda f: slopes(f, "day", at=[1]), "at takes the values of each variable by its name"),
+        (lambda f: marginal_means(f, "day", at={"day": [[1, 2]]}), "one value or a list of values"),
+        (lambda f: marginal_means(f, "day", at=[0, 30]), r"by its name, e\.g\. at=.*was given a list"),
+        (lambda f: marginal_means(f, "day", at="day=30"), r"by its name, e\.g\. at=.*was given a str"),
+        (lambda f: contrasts(f, "route", at={7: 1}), "at takes the values of each variable by its name"),
+        (
+            lambda f: marginal_means(f.table, "route"),
+            "takes a model fitted by lmm, and was given a DataFrame",
+        ),
+        (lambda f: slopes("score ~ day", "day"), "slopes takes a model fitted by lmm, and was given a str"),
+        (
+            lambda f: contrasts(marginal_means(f, "route"), "route"),
+            "a MarginsResult: give it the model that these means are of",
+        ),
     ],
 )
 def test_what_cannot_be_done_is_said_with_what_to_do(fit, call, words):
@@ -73,9 +90,13 @@ def test_holm_says_whose_limits_it_shows(fit):
     assert "Holm's method, which has no simultaneous limits: those shown are Bonferroni's." in notes
 
 
-def test_notes_and_definitions_of_the_fit_come_along(fit):
+def test_definitions_and_the_notes_that_bear_on_the_numbers_come_along(fit):
     means = marginal_means(fit, "route")
-    assert set(fit.notes) <= set(means.notes)
+    kept = {note for note in fit.notes if not note.startswith(("Valid where", "Reference levels"))}
+    assert len(kept) == len(fit.notes) - 2
+    assert {note for note in means.notes if note in fit.notes} == kept
+    assert any(note.startswith("Linear mixed model score ~") for note in kept)
+    assert "All 240 rows used; none has a missing value." in kept
     assert set(fit.definitions) <= set(means.definitions)
     assert means.provenance["function"] == "marginal_means"
     assert means.provenance["model"]["function"] == "lmm"
@@ -99,6 +120,17 @@ def test_html_escapes_levels():
     page = marginal_means(lmm("y ~ x + (1 | g)", data), "x")._repr_html_()
     assert "&lt;b&gt;" in page
     assert "<b>" not in page
+
+
+def test_few_groups_and_boundary_fits_are_said_with_every_contrast():
+    rng = np.random.default_rng(2)
+    data = pd.DataFrame({"clinic": np.repeat(list("abcd"), 10), "arm": np.tile(["IM", "IV"], 20)})
+    # Alternating means within clinics of the same mean leave no variance between them.
+    data["y"] = np.tile(rng.normal(size=10), 4) + np.where(data["arm"] == "IV", 0.5, 0.0)
+    data["y"] += 0.01 * rng.normal(size=40)
+    notes = contrasts(lmm("y ~ arm + (1 | clinic)", data), "arm").notes
+    assert any(note.startswith("clinic has 4 groups only") for note in notes)
+    assert any(note.startswith("Boundary fit") for note in notes)
 
 
 def drawn(result, **options):

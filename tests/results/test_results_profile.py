@@ -43,6 +43,45 @@ def test_the_picture_of_a_profile_has_a_panel_for_each_parameter():
     assert len(ax.child_axes) == 3
 
 
+def words_of(ax, gid):
+    return [artist.get_text() for artist in ax.get_children() if artist.get_gid() == gid]
+
+
+@pytest.mark.parametrize("name", ["sleepstudy", "dyestuff2"])
+def test_the_picture_of_a_profile_has_the_intervals_of_the_table(name):
+    found = fitted(name).profile()
+    table = found.readable()[0].set_index("term")["95% CI"]
+    panels = found.plot().child_axes
+    assert len(panels) >= 3
+    for panel in panels:
+        (term,), (interval,) = words_of(panel, "panel"), words_of(panel, "interval-text")
+        if "…" not in term:
+            assert interval == table[term]
+
+
+def test_a_limit_at_the_edge_is_a_limit_in_table_and_picture_and_explained():
+    found = fitted("dyestuff2").profile()
+    assert found.table["conf_low"][0] == 0.0
+    assert any("(0)" in note and "do not exclude" in note for note in found.notes)
+    assert words_of(found.plot().child_axes[0], "interval-text")[0].startswith("0 to ")
+
+
+def test_pictures_say_what_they_show_and_what_their_axes_count():
+    profile_ax = fitted("dyestuff").profile().plot(title="Mine")
+    assert words_of(profile_ax, "title") == ["Mine"]
+    heading = " ".join(reversed(words_of(profile_ax, "unit")))
+    assert heading.startswith("Profile-likelihood intervals of the model of Yield. Upwards: ζ")
+    assert [words_of(panel, "what")[0] for panel in profile_ax.child_axes] == [
+        "standard deviation", "residual SD", "coefficient",
+    ]  # fmt: skip
+    lines = words_of(fitted("sleepstudy").bootstrap(n_replicates=5).plot(), "unit")
+    assert "Change in Reaction per unit of the term" in lines
+    heading = " ".join(reversed([line for line in lines if not line.startswith("Change")]))
+    assert heading == (
+        "Coefficients of the model of Reaction; lines: percentiles of 5 parametric-bootstrap replicates"
+    )
+
+
 def test_the_bootstrap_reports_its_size_failures_and_boundary_fits():
     found = fitted("dyestuff2").bootstrap(n_replicates=40, seed=5)
     assert found.n_failed == 0
@@ -81,6 +120,14 @@ def test_a_correlation_that_is_not_defined_in_some_replicates_is_said(monkeypatc
 def test_a_bootstrap_of_nothing_is_refused():
     with pytest.raises(DataError, match="whole number of at least 2"):
         fitted("dyestuff").bootstrap(n_replicates=1)
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"n_replicates": 10.5}, {"n_replicates": "10"}, {"seed": "a"}, {"seed": -1}]
+)
+def test_arguments_of_the_bootstrap_are_whole_numbers(arguments):
+    with pytest.raises(DataError, match="must be a whole number"):
+        fitted("dyestuff").bootstrap(**{"n_replicates": 5, **arguments})
 
 
 def test_intervals_read_as_text():

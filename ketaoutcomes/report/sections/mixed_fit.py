@@ -150,10 +150,19 @@ def diagnostics_svg(result: LinesResult, *, prefix: str, title: str) -> Markup:
     figure.patch.set_visible(False)
     names = {"(Intercept)": "baseline", "early": "early change", "later": "later slope"}
     effects = checks.effects_by_patient.assign(effect=checks.effects_by_patient["effect"].replace(names))
-    draw_diagnostics(checks.rows_by_patient, checks.groups_by_patient, effects, axes, response=result.instrument, unit="points")
+    draw_diagnostics(
+        checks.rows_by_patient,
+        checks.groups_by_patient,
+        effects,
+        axes,
+        response=result.instrument,
+        unit="points",
+    )
     told = (
-        f"{count(len(checks.rows_by_patient))} standardised residuals against fitted values; normal quantile plots of "
-        f"residuals and of random effects; Cook's distances of {count(len(checks.groups_by_patient))} patients, largest "
-        f"first, the largest {number(checks.groups_by_patient['cook'].max(), 2)}."
+        f"{count(len(checks.rows_by_patient))} standardised residuals against fitted values; normal quantile "
+        "plots of "
+        "residuals and of random effects; "
+        f"Cook's distances of {count(len(checks.groups_by_patient))} patients, "
+        f"largest first, the largest {number(checks.groups_by_patient['cook'].max(), 2)}."
     )
     return Markup(to_svg(figure, prefix=prefix, title=title, description=told))

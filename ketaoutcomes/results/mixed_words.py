@@ -130,7 +130,7 @@ def model_notes(
     if weights is not None:
         notes.append(f"Weighted by {weights}; the residual SD is that of a row of weight 1.")
     notes.append("Coefficients are associations, not effects, unless treatment was assigned at random.")
-    notes += getattr(frame, "warnings", ())
+    notes += [f"Beware: {warning}." for warning in frame.warnings]
     notes += boundary_words(frame, estimate)
     kept = estimate.sums.kept
     if not kept.all():

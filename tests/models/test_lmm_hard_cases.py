@@ -106,3 +106,10 @@ def test_limits_for_a_row_of_a_new_patient_are_wider_in_a_small_study():
         stdtrit(df, 0.975), rel=1e-5
     )
     assert (two["conf_high"] - two["estimate"]) / two["std_error"] == pytest.approx(1.959964, abs=1e-6)
+
+
+def test_what_is_odd_about_the_data_stands_in_the_notes():
+    data = with_an_empty_cell(5)
+    data["yes"] = (data["score"] > 15) * 1
+    fit = lmm("yes ~ day + (1 | id)", data)
+    assert "Beware: the response has two values; a logistic model fits them better." in fit.notes

@@ -16,7 +16,7 @@ from ketaoutcomes.draw.labels import DASH, clean, missing, number, text_width
 from ketaoutcomes.draw.names import name_lines, shorten_middle
 from ketaoutcomes.draw.own_axes import Place, make_room, place_of
 from ketaoutcomes.draw.panels import floats
-from ketaoutcomes.draw.scale import set_x_axis
+from ketaoutcomes.draw.scale import set_value_axis
 from ketaoutcomes.draw.sheet import Sheet
 from ketaoutcomes.draw.theme import BASE, GROUPS, NOTE, PALETTE, TABLE, Layout
 
@@ -95,7 +95,7 @@ def effects(
         ax = theme.prepare(ax, raised)
         sheet = Sheet(ax)
         set_rows(sheet, len(cells))
-        _set_values(sheet, rows, zero=not is_level)
+        set_value_axis(sheet, rows, zero=not is_level)
         values = (floats(rows, column) for column in ("estimate", "conf_low", "conf_high"))
         draw_dots(sheet, np.arange(len(rows), dtype=float), *values, GROUPS[0])
         _write_rows(sheet, cells, columns)
@@ -147,19 +147,6 @@ def _write_label(sheet: Sheet, label: str, layout: Layout) -> None:
     words = shorten_middle(label, room / 1.05, BASE)
     start = min(0.0, width - 1.05 * text_width(words, BASE))
     sheet.write(words, ("left", start), ("bottom", -34), size=BASE, color=PALETTE["secondary"], gid="unit")
-
-
-def _set_values(sheet: Sheet, rows: pd.DataFrame, *, zero: bool) -> None:
-    """The x axis over all intervals and, for differences, over 0 with a line there."""
-    values = np.concatenate([floats(rows, c) for c in ("estimate", "conf_low", "conf_high")])
-    values = np.append(values[np.isfinite(values)], [0.0] if zero else [])
-    low, high = (values.min(), values.max()) if values.size else (0.0, 1.0)
-    if high <= low:
-        low, high = low - 1.0, high + 1.0
-    set_x_axis(sheet, low, high, grid=True, margin_px=6.0)
-    if zero:
-        ends = (("bottom", 0.0), ("bottom", sheet.size[1]))
-        sheet.rule((("data", 0.0), ("data", 0.0)), ends, color=PALETTE["axis"], width=0.9, gid="zero")
 
 
 def _term_words(term: object) -> str:

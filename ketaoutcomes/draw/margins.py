@@ -17,7 +17,7 @@ from ketaoutcomes.draw.labels import DASH, clean, missing, number, shorten, text
 from ketaoutcomes.draw.names import name_lines, shorten_middle
 from ketaoutcomes.draw.own_axes import make_room, place_of
 from ketaoutcomes.draw.panels import MOST_PER_PANEL, floats, levels
-from ketaoutcomes.draw.scale import set_x_axis
+from ketaoutcomes.draw.scale import set_value_axis
 from ketaoutcomes.draw.sheet import Sheet
 from ketaoutcomes.draw.theme import BASE, GROUPS, NOTE, PALETTE, TABLE, Layout
 
@@ -115,7 +115,7 @@ def margins(
         places = np.cumsum(depth) - np.array(depth) / 2 if depth else np.empty(0)
         set_rows(sheet, 1)
         ax.set_ylim(sum(depth) or 1.0, 0.0)
-        _value_axis(sheet, table, zero=zero)
+        set_value_axis(sheet, table, zero=zero)
         _draw(sheet, rows, places, shared=shared)
         indent = INDENT if not shared and by is not None else 0.0
         names = name_lines([row.name for row in rows if row.cells], names_px - indent, most=1)
@@ -158,19 +158,6 @@ def _rows(
         members = records if by is None else [cells for cells in records if cells[by] == group]
         rows += [_Row(clean(cells[label]), ((0, cells),)) for cells in members]
     return rows
-
-
-def _value_axis(sheet: Sheet, table: pd.DataFrame, *, zero: bool) -> None:
-    """The x axis over all intervals, and over 0 where that is the question."""
-    values = np.concatenate([floats(table, c) for c in ("estimate", "conf_low", "conf_high")])
-    values = np.append(values[np.isfinite(values)], [0.0] if zero else [])
-    low, high = (values.min(), values.max()) if values.size else (0.0, 1.0)
-    if high <= low:
-        low, high = low - 1.0, high + 1.0
-    set_x_axis(sheet, low, high, grid=True, margin_px=6.0)
-    if zero:
-        ends = (("bottom", 0.0), ("bottom", sheet.size[1]))
-        sheet.rule((("data", 0.0), ("data", 0.0)), ends, color=PALETTE["axis"], width=0.9, gid="zero")
 
 
 def _draw(sheet: Sheet, rows: list[_Row], places: np.ndarray, *, shared: bool) -> None:

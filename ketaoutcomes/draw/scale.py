@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 
 from ketaoutcomes.draw.labels import MINUS, number, text_width
+from ketaoutcomes.draw.panels import floats
 from ketaoutcomes.draw.sheet import Sheet
-from ketaoutcomes.draw.theme import BASE
+from ketaoutcomes.draw.theme import BASE, PALETTE
 from ketaoutcomes.draw.ticks import x_ticks, y_ticks
 from ketaoutcomes.draw.timeaxis import spaced
 
-__all__ = ["round_ticks", "set_x_axis", "set_y_axis", "tick_names", "two_digits"]
+__all__ = ["round_ticks", "set_value_axis", "set_x_axis", "set_y_axis", "tick_names", "two_digits"]
 
 PX_PER_Y_TICK = 24.0
 OVERHANG = 12.0
@@ -92,3 +94,16 @@ def set_x_axis(sheet: Sheet, low: float, high: float, *, grid: bool = False, mar
     inside = np.flatnonzero((places - half >= -OVERHANG) & (places + half <= width + OVERHANG))
     kept = inside[spaced(places[inside], 2 * half[inside] + GAP)]
     x_ticks(sheet, ticks[kept], [names[i] for i in kept], grid=grid)
+
+
+def set_value_axis(sheet: Sheet, table: pd.DataFrame, *, zero: bool) -> None:
+    """The x axis over all intervals, and over 0 where that is the question."""
+    values = np.concatenate([floats(table, c) for c in ("estimate", "conf_low", "conf_high")])
+    values = np.append(values[np.isfinite(values)], [0.0] if zero else [])
+    low, high = (values.min(), values.max()) if values.size else (0.0, 1.0)
+    if high <= low:
+        low, high = low - 1.0, high + 1.0
+    set_x_axis(sheet, low, high, grid=True, margin_px=6.0)
+    if zero:
+        ends = (("bottom", 0.0), ("bottom", sheet.size[1]))
+        sheet.rule((("data", 0.0), ("data", 0.0)), ends, color=PALETTE["axis"], width=0.9, gid="zero")

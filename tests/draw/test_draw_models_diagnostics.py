@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib import pyplot
+from statsmodels.nonparametric import smoothers_lowess
 
 from ketaoutcomes.draw import theme
 from ketaoutcomes.draw.diagnostics import diagnostics
@@ -210,12 +211,11 @@ def test_lowess_keeps_a_straight_line_and_ignores_one_outlier():
 
 
 def test_lowess_is_statsmodels_at_points_that_are_its_grid():
-    smoothers = pytest.importorskip("statsmodels.nonparametric.smoothers_lowess")
     random = np.random.default_rng(5)
     x = np.sort(random.uniform(0, 10, 40))
     y = np.sin(x) + random.normal(0, 0.3, 40)
     grid, values = lowess(x, y, share=0.5, n_grid=40, n_robust=2)
-    expected = smoothers.lowess(y, x, frac=0.5, it=2, delta=0.0, return_sorted=True)
+    expected = smoothers_lowess.lowess(y, x, frac=0.5, it=2, delta=0.0, return_sorted=True)
     assert grid == pytest.approx(x)
     # Both keep the farthest near point in by a hair, differently: here the reach is 0.1% longer,
     # there weights are cut at 99.9% of it. That moves a curve of height 2 by up to a thousandth of it.

@@ -1,19 +1,24 @@
 """Time of the interval-censored estimate against the peers that are installed.
 
-    python benchmarks/interval.py --sizes 500 2000 --rounds 3
+    python benchmarks/interval.py --rounds 5 --out reports/bench/interval
 
 Ours and the peers take turns within one run, so a slow moment of the machine hits
 all of them. `gap` bounds what a solution's log-likelihood is below the maximum; it is
 computed here, from each solver's masses, by the same code. `ratio` is time over ours.
-The last lines time the bootstrap band: 240 patients, 400 replicates.
+lifelines and R's survfit are run at 500 patients only, for the record. Ends with the growth of our time with
+the number of patients, and the bootstrap band: 240 patients, 400 replicates. Writes `interval.md`.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib.util
+import shutil
+import subprocess
+import tempfile
 import time
 import warnings
+from pathlib import Path
 
 import numpy as np
 
@@ -24,6 +29,16 @@ from ketaoutcomes.engine.support import collapse, innermost_intervals
 
 HORIZON_HOURS = 2016.0
 VISIT_DAYS = np.array([1, 3, 7, 14, 21, 28, 42, 56, 70, 84])
+# Peers that take seconds or minutes at 500 patients are run no further.
+LARGEST_OF_SLOW = 500
+SLOW = ("lifelines", "R survfit")
+SURVFIT = """
+suppressPackageStartupMessages(library(survival))
+d <- read.csv(commandArgs(TRUE)[1]); d$right[is.infinite(d$right)] <- NA
+spent <- system.time(f <- survfit(Surv(left, right, type = "interval2") ~ 1, d))[["elapsed"]]
+cat(spent, "\\n")
+write.csv(data.frame(time = f$time, surv = f$surv), commandArgs(TRUE)[2], row.names = FALSE)
+"""
 
 
 def cohort(n, grid, seed=1):
@@ -64,6 +79,25 @@ def lifelines(left, right):
     return lambda times: 1 - curve.iloc[np.searchsorted(curve.index, times, side="right") - 1, 1].to_numpy()
 
 
+def survfit(left, right):
+    """R's survfit in a process of its own; returns its own count of seconds with the curve."""
+    with tempfile.TemporaryDirectory() as scratch:
+        data, out = Path(scratch, "in.csv"), Path(scratch, "out.csv")
+        np.savetxt(
+            data, np.column_stack([_opened(left), right]), delimiter=",", header="left,right", comments=""
+        )
+        script = Path(scratch, "fit.R")
+        script.write_text(SURVFIT)
+        command = ["Rscript", str(script), str(data), str(out)]
+        spent = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[0])
+        times, survival = np.loadtxt(out, delimiter=",", skiprows=1).T
+
+    def curve(at):
+        return 1 - np.append(1.0, survival)[np.searchsorted(times, at, side="right")]
+
+    return spent, curve
+
+
 def _opened(left):
     """Peers take [left, right]; a little later is the same as (left, right] on whole hours."""
     return np.where(left > 0, np.nextafter(left, np.inf), 0.0)
@@ -87,6 +121,9 @@ def band(left, right):
 
 
 def timed(solver, left, right):
+    """Seconds and curve; a solver in another process counts its own seconds."""
+    if solver is survfit:
+        return survfit(left, right)
     begin = time.perf_counter()
     curve = solver(left, right)
     return time.perf_counter() - begin, curve
@@ -96,64 +133,90 @@ def arguments():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--sizes", type=int, nargs="+", default=[500, 10_000], help="numbers of patients")
+    sizes = [500, 2_000, 10_000, 100_000]
+    parser.add_argument("--sizes", type=int, nargs="+", default=sizes, help="numbers of patients")
     parser.add_argument("--grids", nargs="+", default=["days", "hours", "unrounded"], help="assessment times")
     parser.add_argument("--rounds", type=int, default=3, help="how often each solver takes its turn")
-    parser.add_argument(
-        "--limit", type=float, default=0.25, help="seconds after which a peer sits out larger sizes"
-    )
+    parser.add_argument("--out", type=Path, default=Path("reports/bench/interval"), help="folder to write to")
     return parser.parse_args()
+
+
+def installed():
+    """The solvers that are there, each run once so that no import is timed."""
+    solvers = {"ketaoutcomes": ours}
+    for name, solver in (("surpyval", surpyval), ("lifelines", lifelines)):
+        if importlib.util.find_spec(name):
+            solver(*cohort(20, "days"))
+            solvers[name] = solver
+        else:
+            print(f"{name} is not installed; left out")
+    if shutil.which("Rscript"):
+        solvers["R survfit"] = survfit
+    else:
+        print("Rscript is not there; R survfit left out")
+    return solvers
 
 
 def main():
     options = arguments()
     warnings.simplefilter("ignore")
-    solvers = {"ketaoutcomes": ours}
-    for name, solver in (("surpyval", surpyval), ("lifelines", lifelines)):
-        if importlib.util.find_spec(name):
-            solver(*cohort(20, "days"))  # so that no import is timed
-            solvers[name] = solver
-        else:
-            print(f"{name} is not installed; left out")
-    head = f"{'grid':<10}{'patients':>9}{'intervals':>10}  {'solver':<13}"
-    print(head + f"{'median s':>9}{'best s':>9}{'ratio':>8}{'gap':>10}")
-    slow = set()
+    solvers = installed()
+    lines = ["| grid | patients | intervals | solver | median s | best s | ratio | gap |"]
+    lines.append("|---|--:|--:|---|--:|--:|--:|--:|")
+    print("\n".join(lines))
+    base = {}
     for grid in options.grids:
-        slow.clear()
         for n in sorted(options.sizes):
-            compare(grid, n, solvers, slow, options)
+            chosen = {name: f for name, f in solvers.items() if name not in SLOW or n <= LARGEST_OF_SLOW}
+            rows, base[grid, n] = compare(grid, n, chosen, options.rounds)
+            lines += rows
+    lines += ["", *growth(base, options)]
     for grid in options.grids:
         left, right = cohort(240, grid)
         m = len(innermost_intervals(left, right).left)
         spent = [timed(band, left, right)[0] for _ in range(options.rounds)]
-        middle, best = np.median(spent), min(spent)
-        print(
-            f"band, {grid:<10} 240 patients, {m:>3} intervals, 400 replicates: "
-            f"{middle:.3f} s, best {best:.3f} s"
+        lines.append(
+            f"* band, {grid}: 240 patients, {m} intervals, 400 replicates: {np.median(spent):.3f} s, "
+            f"best {min(spent):.3f} s"
         )
+    print("\n".join(lines[-2 * len(options.grids) - 1 :]))
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / "interval.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def compare(grid, n, solvers, slow, options):
-    """Prints one row per solver for one cohort."""
+def compare(grid, n, solvers, rounds):
+    """One line per solver for one cohort, and our best time."""
     left, right = cohort(n, grid)
     spent, gaps, m = {}, {}, 0
-    for _ in range(options.rounds):
+    for _ in range(rounds):
         for name, solver in solvers.items():
-            if name in slow:
-                continue
             seconds, curve = timed(solver, left, right)
             spent.setdefault(name, []).append(seconds)
             gaps[name], m = gap_of(curve, left, right)
-            if seconds > options.limit:
-                slow.add(name)
     base = np.median(spent["ketaoutcomes"])
-    head = f"{grid:<10}{n:>9}{m:>10}  "
-    for name in solvers:
-        if name not in spent:
-            print(f"{head}{name:<13}  above the limit at a smaller size")
-            continue
-        middle, best = np.median(spent[name]), min(spent[name])
-        print(f"{head}{name:<13}{middle:>9.4f}{best:>9.4f}{middle / base:>8.1f}{gaps[name]:>10.1e}")
+    lines = []
+    for name, seconds in spent.items():
+        middle, best = np.median(seconds), min(seconds)
+        lines.append(
+            f"| {grid} | {n:,} | {m:,} | {name} | {middle:.4f} | {best:.4f} | {middle / base:.1f} | "
+            f"{gaps[name]:.1e} |"
+        )
+        print(lines[-1])
+    return lines, min(spent["ketaoutcomes"])
+
+
+def growth(base, options):
+    """How our best time grows with the number of patients: its exponent between the largest two sizes."""
+    sizes = sorted(options.sizes)[-2:]
+    if len(sizes) < 2:
+        return []
+    lines = []
+    for grid in options.grids:
+        power = np.log(base[grid, sizes[1]] / base[grid, sizes[0]]) / np.log(sizes[1] / sizes[0])
+        lines.append(
+            f"* growth, {grid}: time grows as n^{power:.2f} from {sizes[0]:,} to {sizes[1]:,} patients"
+        )
+    return lines
 
 
 if __name__ == "__main__":

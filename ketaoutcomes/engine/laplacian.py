@@ -1,4 +1,4 @@
-"""The quadratic subproblems of the mixture: projection on rising sequences, and Newton's.
+"""The quadratic subproblem of the mixture's Newton step.
 
 A weighted graph with nodes 0..K has one edge (a, b) per observed range, with weight
 q = w / d^2. Newton's quadratic model of the log-likelihood in F is then
@@ -8,11 +8,10 @@ q = w / d^2. Newton's quadratic model of the log-likelihood in F is then
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 from scipy.linalg.lapack import dpttrf, dpttrs
 
-__all__ = ["isotonic", "newton_target"]
+__all__ = ["newton_target"]
 
 # Up to this many unknowns a dense Cholesky factor is faster than conjugate gradients.
 LARGEST_DENSE = 800
@@ -20,37 +19,6 @@ LARGEST_DENSE = 800
 # that is not quite Newton's costs another outer step, never the result.
 RELATIVE_RESIDUAL = 1e-9
 MOST_CONJUGATE = 500
-
-
-def isotonic(values: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Weighted least-squares rising fit.
-
-    All falling runs are pooled at once, in rounds: pooling order does not matter.
-
-    Parameters
-    ----------
-    values, weights : (k,) float
-        Weights above 0.
-
-    Returns
-    -------
-    (k,) float
-
-    Source
-    ------
-    Barlow et al. (1972), pool adjacent violators.
-    """
-    sizes = np.ones(len(values), np.int64)
-    sums, totals = values * weights, weights
-    means = values
-    while True:
-        opens = np.concatenate(([True], means[1:] > means[:-1]))
-        if opens.all():
-            return np.repeat(means, sizes)
-        starts = np.flatnonzero(opens)
-        sums, totals = np.add.reduceat(sums, starts), np.add.reduceat(totals, starts)
-        sizes = np.add.reduceat(sizes, starts)
-        means = sums / totals
 
 
 def newton_target(a, b, weights, d, mass):

@@ -13,7 +13,9 @@ from ketaoutcomes.engine.rates import clopper_pearson
 from ketaoutcomes.engine.support import Support, checked_intervals, innermost_intervals
 from ketaoutcomes.errors import DataError
 
-__all__ = ["BootstrapBand", "npmle_bootstrap", "patient_weights"]
+__all__ = ["RESAMPLES", "BootstrapBand", "npmle_bootstrap", "patient_weights"]
+
+RESAMPLES = ("patients", "m-out-of-n")
 
 # Up to this many innermost intervals all replicates are solved together; above, one by one is faster.
 LARGEST_TOGETHER = 75
@@ -28,7 +30,7 @@ MASS_ROUNDING = 1e-6
 
 @dataclass(frozen=True)
 class BootstrapBand:
-    """Pointwise percentile limits of a curve, and of its median.
+    """Pointwise bootstrap limits of a curve, and of its median.
 
     Parameters
     ----------
@@ -40,6 +42,9 @@ class BootstrapBand:
         Limits of the median; inf where it is not reached, NaN if too many failed.
     level : float
     n_replicates, n_failed : int
+    resample : {"patients", "m-out-of-n"}
+    m : int or None
+        Patients in each replicate; None where it is as many as there are.
     """
 
     times: NDArray[np.float64]
@@ -50,9 +55,13 @@ class BootstrapBand:
     level: float
     n_replicates: int
     n_failed: int
+    resample: str = "patients"
+    m: int | None = None
 
 
-def patient_weights(n: int, n_replicates: int, seed: int, *, first: int = 0) -> NDArray[np.int64]:
+def patient_weights(
+    n: int, n_replicates: int, seed: int, *, first: int = 0, size: int | None = None
+) -> NDArray[np.int64]:
     """How often each patient is drawn in each bootstrap replicate.
 
     Replicate number b has a random stream of its own, made from `seed` and b, so
@@ -66,16 +75,18 @@ def patient_weights(n: int, n_replicates: int, seed: int, *, first: int = 0) -> 
     seed : int
     first : int
         Number of the first replicate to make.
+    size : int, optional
+        How many are drawn; `n` by default.
 
     Returns
     -------
     (n_replicates, n) ndarray of int
-        Each row sums to `n`.
+        Each row sums to `size`.
     """
     weights = np.empty((n_replicates, n), np.int64)
     for row in range(n_replicates):
         stream = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(first + row,)))
-        weights[row] = np.bincount(stream.integers(0, n, n), minlength=n)
+        weights[row] = np.bincount(stream.integers(0, n, n if size is None else size), minlength=n)
     return weights
 
 
@@ -88,17 +99,27 @@ def npmle_bootstrap(
     seed: int = 20260101,
     level: float = 0.95,
     clusters: ArrayLike | None = None,
+    resample: str = "patients",
+    m: int | None = None,
 ) -> BootstrapBand:
-    """Percentile band of the interval-censored curve, resampling patients.
+    """Bootstrap band of the interval-censored curve, resampling patients.
+
+    "patients" draws as many as there are and takes percentiles. It is consistent when assessments
+    lie on a fixed schedule: the curve is then a multinomial estimate that converges at the square
+    root of n. When they are spread over continuous time the curve converges at the cube
+    root of n, the ordinary bootstrap is not consistent, and its band is a guide only.
+
+    "m-out-of-n" draws m of n patients, m growing slower than n, and takes the limits F -/+ the
+    quantile of (m/n)^(1/3) |F* - F|, cut to 0 and 1. It is consistent over continuous time, under
+    conditions on the schedule; on a fixed one it is too wide, by (n/m)^(1/6). The absolute value is
+    taken because the limiting distribution is symmetric, and limits of each side by itself held
+    the truth in 0.66 to 0.95 of 100 simulated samples of 100 and 300 patients; these did in 0.95 to
+    1.00. The limits need not rise with time. Those of the median are where the band leaves one half.
 
     Where the estimate is 0 or 1 the replicates can only agree and their percentiles
     say nothing; the limit is then at least as wide as the exact (Clopper-Pearson) one
     of the patients whose state at that time is known: 28 of 28 patients give a lower
     95 % limit of 87.7 %.
-
-    The band is consistent when assessments lie on a fixed schedule. When they are
-    spread over continuous time the curve converges at the cube root of n, and the
-    band is a guide only.
 
     Parameters
     ----------
@@ -112,6 +133,9 @@ def npmle_bootstrap(
         Confidence level, between 0 and 1.
     clusters : (n,) array_like, optional
         Patient of each row, when patients have several rows.
+    resample : {"patients", "m-out-of-n"}
+    m : int, optional
+        Patients per replicate, for "m-out-of-n" only; n^(2/3), rounded up, by default.
 
     Returns
     -------
@@ -120,11 +144,13 @@ def npmle_bootstrap(
     Raises
     ------
     DataError
-        If an interval is malformed, or fewer than 1 replicate is asked for.
+        If an interval is malformed, fewer than 1 replicate is asked for, or m is not
+        between 1 and the number of patients.
 
     Source
     ------
-    Efron and Tibshirani (1993), ch. 13.
+    Efron and Tibshirani (1993), ch. 13. m out of n: Bickel, Goetze and van Zwet (1997), Stat. Sin. 7, 1;
+    cube-root estimates: Sen, Banerjee and Woodroofe (2010), Ann. Stat. 38, 1953.
     """
     left, right, _ = checked_intervals(left, right)
     times = np.atleast_1d(np.asarray(times, float))
@@ -133,30 +159,56 @@ def npmle_bootstrap(
     if not 0 < level < 1:
         raise DataError(f"level must lie between 0 and 1, not {level!r}; 0.95 is usual")
     rows = _sorted_rows(left, right, clusters)
-    low, high, medians = _replicate_curves(rows, times, n_replicates, seed)
+    m = _drawn(resample, m, rows.n_clusters)
+    how = {"level": level, "n_replicates": n_replicates, "resample": resample, "m": m}
+    # The limits of the median are read off the band: it is wanted wherever the curve may change.
+    wanted = times if m is None else np.concatenate([times, *_places(rows)])
+    low, high, medians = _replicate_curves(rows, wanted, n_replicates, seed, m)
     failed = np.isnan(medians).any(axis=1)
     n_failed = int(failed.sum())
     if n_failed > MOST_FAILURES * n_replicates:
         nothing = np.full(len(times), np.nan)
-        return BootstrapBand(times, nothing, nothing, np.nan, np.nan, level, n_replicates, n_failed)
+        return BootstrapBand(times, nothing, nothing, np.nan, np.nan, n_failed=n_failed, **how)
     low, high, medians = low[~failed], high[~failed], np.sort(medians[~failed], axis=0)
     tail = (1 - level) / 2
-    conf_low, conf_high = np.quantile(low, tail, axis=0), np.quantile(high, 1 - tail, axis=0)
+    if m is None:
+        conf_low, conf_high = np.quantile(low, tail, axis=0), np.quantile(high, 1 - tail, axis=0)
+    else:
+        conf_low, conf_high = _rescaled(rows, wanted, low, high, level, (m / rows.n_clusters) ** (1 / 3))
     conf_low, conf_high = _widened_at_the_ends(
-        rows, times, _without_rounding(conf_low), _without_rounding(conf_high), level
+        rows, wanted, _without_rounding(conf_low), _without_rounding(conf_high), level
     )
-    last = len(medians) - 1
+    if m is None:
+        last = len(medians) - 1
+        # Medians may be infinite, so an order statistic is taken, never a mean of two.
+        median_low = float(medians[int(np.floor(last * tail)), 0])
+        median_high = float(medians[int(np.ceil(last * (1 - tail))), 1])
+    else:
+        median_low, median_high = _median_of_band(rows, conf_low[len(times) :], conf_high[len(times) :])
     return BootstrapBand(
         times=times,
-        conf_low=conf_low,
-        conf_high=conf_high,
-        # Medians may be infinite, so an order statistic is taken, never a mean of two.
-        median_low=float(medians[int(np.floor(last * tail)), 0]),
-        median_high=float(medians[int(np.ceil(last * (1 - tail))), 1]),
-        level=level,
-        n_replicates=n_replicates,
+        conf_low=conf_low[: len(times)],
+        conf_high=conf_high[: len(times)],
+        median_low=median_low,
+        median_high=median_high,
         n_failed=n_failed,
+        **how,
     )
+
+
+def _drawn(resample: str, m: int | None, n: int) -> int | None:
+    """Patients per replicate; None for as many as there are."""
+    if resample not in RESAMPLES:
+        raise DataError(f'resample={resample!r} is not known; choose "patients" or "m-out-of-n"')
+    if resample == "patients":
+        if m is not None:
+            raise DataError('m is for resample="m-out-of-n" only')
+        return None
+    # Rounding must not lift a whole number, such as 64^(2/3), to the next one.
+    m = int(np.ceil(n ** (2 / 3) - 1e-9)) if m is None else m
+    if not 1 <= m <= n:
+        raise DataError(f"m must lie between 1 and the number of patients, {n:,}")
+    return m
 
 
 @dataclass(frozen=True)
@@ -183,17 +235,18 @@ def _sorted_rows(left, right, clusters) -> _Rows:
     return _Rows(left, right, starts, code[order], len(names))
 
 
-def _replicate_curves(rows: _Rows, times, n_replicates, seed):
+def _replicate_curves(rows: _Rows, times, n_replicates, seed, size):
     """Bounds of F at the times, (B, t) each, and the ends of the median's interval, (B, 2)."""
     left, right = rows.left[rows.starts], rows.right[rows.starts]
     support = innermost_intervals(left, right)
     m = len(support.left)
     together = m <= LARGEST_TOGETHER
     start = npmle(rows.left, rows.right).mass if together else None
-    size = max(1, BLOCK_SIZE // max((m + 1) ** 2 if together else m, len(times), len(rows.left) // 10))
+    block = max(1, BLOCK_SIZE // max((m + 1) ** 2 if together else m, len(times), len(rows.left) // 10))
     parts = []
-    for first in range(0, n_replicates, size):
-        drawn = patient_weights(rows.n_clusters, min(size, n_replicates - first), seed, first=first)
+    for first in range(0, n_replicates, block):
+        count = min(block, n_replicates - first)
+        drawn = patient_weights(rows.n_clusters, count, seed, first=first, size=size)
         weights = np.add.reduceat(drawn[:, rows.cluster], rows.starts, axis=1).astype(float)
         if together:
             parts.append(_curves_together(left, right, support, weights, start, times))
@@ -270,6 +323,32 @@ def _curves_singly(left, right, weights, times):
             low[row], high[row] = cumulative(fit, times)
             medians[row] = quantile_interval(fit, 0.5)
     return low, high, medians
+
+
+def _places(rows: _Rows):
+    """Times inside the innermost intervals, and their right ends, in two arrays."""
+    support = innermost_intervals(rows.left, rows.right)
+    left, right = support.left, support.right
+    return np.where(np.isfinite(right), (left + right) / 2, left + 1.0), right
+
+
+def _rescaled(rows: _Rows, times, low, high, level, rate):
+    """Limits F -/+ quantile of rate |F* - F|, for an F* of fewer patients."""
+    below, above = cumulative(npmle(rows.left, rows.right), times)
+    reach = rate * np.quantile(np.maximum(np.abs(low - below), np.abs(high - above)), level, axis=0)
+    return np.maximum(below - reach, 0.0), np.minimum(above + reach, 1.0)
+
+
+def _median_of_band(rows: _Rows, conf_low, conf_high):
+    """First and last time at which one half lies within the limits at `_places`."""
+    support = innermost_intervals(rows.left, rows.right)
+    columns = len(support.left)
+    inside, at_end = conf_high[:columns], conf_low[columns:]
+    # Limits need not rise: the last time that one half is not yet excluded counts.
+    begun, open_ = np.flatnonzero(inside >= 0.5), np.flatnonzero(at_end < 0.5)
+    low = support.left[begun[0]] if len(begun) else np.inf
+    after = open_[-1] + 1 if len(open_) else 0
+    return float(low), float(support.right[after]) if after < columns else np.inf
 
 
 def _without_rounding(limits):

@@ -14,6 +14,7 @@ from ketaoutcomes.draw.labels import DASH, clean, count, number, percent, percen
 __all__ = [
     "bounds",
     "confidence",
+    "episodes",
     "html_list",
     "html_table",
     "of_total",
@@ -30,6 +31,11 @@ _WIDTH = 100
 def patients(n: int) -> str:
     """``"1 patient"``, ``"1,024 patients"``."""
     return "1 patient" if n == 1 else f"{count(n)} patients"
+
+
+def episodes(n: int) -> str:
+    """``"1 episode"``, ``"1,024 episodes"``."""
+    return "1 episode" if n == 1 else f"{count(n)} episodes"
 
 
 def of_total(n_events, n) -> str:

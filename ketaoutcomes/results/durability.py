@@ -1,0 +1,197 @@
+"""How long response lasts between sessions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from ketaoutcomes.draw.labels import count, number, percent_range
+from ketaoutcomes.results.base import Result
+from ketaoutcomes.results.text import bounds, confidence, episodes, patients, time_point, time_range
+
+__all__ = ["ESTIMANDS", "STACKED", "DurabilityResult", "counts_by_event"]
+
+# What each estimand says, in the words of titles and pictures.
+ESTIMANDS = {
+    "cumulative-incidence": "lost before the next session, in the clinic's own schedule",
+    "cause-specific": "still responding had no further session been given, if sessions were booked at random",
+    "ipcw": "still responding had no further session been given, booking reweighted by what was recorded",
+    "bounds": "still responding had no further session been given, at worst and at best",
+}
+# From the bottom of the picture upwards, above those still responding.
+STACKED = ("lost", "next session", "stopped")
+COUNTS = {"lost": "n_lost", "next session": "n_next_session", "stopped": "n_stopped"}
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class DurabilityResult(Result):
+    """Loss of response between sessions, by the estimand asked for, with the others beside it.
+
+    `.table` is the curve of the estimand: `incidence` for "cumulative-incidence", `cause_specific`,
+    `weighted` for "ipcw", or `bounds`.
+
+    Attributes
+    ----------
+    estimand : str
+    incidence : DataFrame
+        What became of the episodes: `event` ("lost", "next session", "stopped", "still responding"),
+        `time`, `estimate`, `estimate_high` (bounds of the share), `conf_low`, `conf_high`.
+    cause_specific : DataFrame
+        Share still responding if nobody were treated again: `time`, `estimate`, `estimate_high`,
+        `conf_low`, `conf_high`, `n_at_risk` (episodes under observation), `n_patients` (theirs),
+        `identified`; missing where it is not identified.
+    bounds : DataFrame
+        `time`, `worst` (all treated again while responding had lost it that day), `best` (none would
+        have); missing on the clock of the session.
+    weighted : DataFrame
+        As `cause_specific`, reweighted; empty unless asked for.
+    landmarks : DataFrame
+        At planned days: `estimate` to `conf_high` of the share lost, `method` of the interval;
+        `next_session`, `stopped`, `still_responding` (shares, each with `_high`); counts of episodes:
+        `n`, `n_lost`, `n_next_session`, `n_stopped`, `n_still`, `n_unknown`; `n_patients`.
+    medians : DataFrame
+        Days until half have lost the response if nobody were treated again: `estimate`, `low`, `high`,
+        `conf_low`, `conf_high` (inf if not reached), `naive` (Kaplan-Meier at detection), `n`,
+        `n_patients`, `n_events`.
+    naive : DataFrame
+        Kaplan-Meier at detection from the session on, for comparison only.
+    fits, weights : DataFrame
+        How well each curve was fitted; diagnostics of the weights (empty unless asked for).
+    by : str or None
+    level : float
+    origin : str
+        What day 0 is, in words.
+    rule : str
+        The rule of loss in words.
+    """
+
+    estimand: str
+    incidence: pd.DataFrame
+    cause_specific: pd.DataFrame
+    bounds: pd.DataFrame
+    weighted: pd.DataFrame
+    landmarks: pd.DataFrame
+    medians: pd.DataFrame
+    naive: pd.DataFrame
+    fits: pd.DataFrame
+    weights: pd.DataFrame
+    by: str | None
+    level: float
+    origin: str
+    rule: str
+
+    def readable(self) -> tuple[pd.DataFrame, tuple[str, ...]]:
+        """The landmarks as text."""
+        table = self.landmarks
+        out: dict[str, list[str]] = {}
+        if self.by is not None:
+            out[self.by] = [str(value) for value in table[self.by]]
+        words = tuple(out)
+        out["since"] = [time_point(value, "days") for value in table["time"]]
+        out["lost"] = _shares(table, "estimate")
+        out[confidence(self.level)] = [
+            percent_range(low, high, like=estimate)
+            for low, high, estimate in zip(
+                table["conf_low"], table["conf_high"], table["estimate"], strict=True
+            )
+        ]
+        for column, label in (
+            ("next_session", "treated again"),
+            ("stopped", "stopped"),
+            ("still_responding", "still responding"),
+        ):
+            out[label] = _shares(table, column)
+        out["episodes"] = [count(value) for value in table["n"]]
+        out["surely lost"] = [count(value) for value in table["n_lost"]]
+        out["not known"] = [count(value) for value in table["n_unknown"]]
+        return pd.DataFrame(out), words
+
+    def sentences(self) -> list[str]:
+        """What each curve says in one line per group."""
+        lines = [""]
+        for row in self.medians.to_dict("records"):
+            head = "" if self.by is None else f"{row[self.by]}: "
+            lines.append(f"  {head}{self._median_words(row)}")
+        return lines
+
+    def _median_words(self, row: dict) -> str:
+        own = self._group(self.cause_specific, row)
+        limits = own[own["identified"]]
+        until = number(limits["time"].max() if len(limits) else 0.0, 0)
+        seen = (
+            f"{episodes(int(row['n']))} of {patients(int(row['n_patients']))}, {count(row['n_events'])} lost"
+        )
+        if not np.isfinite(row["high"]):
+            said = f"half is not reached in the {until} days in which it can be told"
+        else:
+            where = time_point(row["high"], "days")
+            if row["low"] < row["high"]:
+                where = f"day {time_range(row['low'], row['high'], 'days')}"
+            said = f"half would have lost it by {where}"
+            if np.isfinite(row["conf_low"]):
+                span = time_range(row["conf_low"], row["conf_high"], "days")
+                said += f" ({confidence(self.level)} {span})"
+        said = f"Had no further session been given, and were sessions booked at random, {said} ({seen})."
+        return said + self._between(row)
+
+    def _between(self, row: dict) -> str:
+        """The bounds at the last landmark at which the cause-specific curve is known."""
+        own, ends = self._group(self.cause_specific, row), self._group(self.bounds, row)
+        marks = self._group(self.landmarks, row)["time"]
+        known = own[own["identified"] & own["time"].isin(marks)]
+        if known.empty or ends["worst"].isna().all():
+            return ""
+        last = known.iloc[-1]
+        both = ends[ends["time"] == last["time"]].iloc[0]
+        would = bounds(last["estimate"], last["estimate_high"])
+        worst, best = bounds(both["worst"], both["worst"]), bounds(both["best"], both["best"])
+        return (
+            f" At {time_point(last['time'], 'days')} {would} would respond, but anything from {worst} to "
+            f"{best} is possible, since those treated again were not seen without."
+        )
+
+    def _group(self, frame: pd.DataFrame, row: dict) -> pd.DataFrame:
+        return frame if self.by is None else frame[frame[self.by] == row[self.by]]
+
+    def plot(self, ax=None, *, title=None, kind=None):
+        """Draw the estimand; `kind` names another: "incidence" or "cause-specific".
+
+        The incidence is drawn as what became of the episodes by each day; the cause-specific curve
+        with its band between the bounds, as far as it is identified.
+        """
+        from ketaoutcomes.draw.durability import held_response
+        from ketaoutcomes.draw.incidence import stacked
+
+        kind = kind or ("incidence" if self.estimand == "cumulative-incidence" else "cause-specific")
+        if kind == "incidence":
+            return stacked(
+                self.incidence, ax, causes=STACKED, landmarks=counts_by_event(self.landmarks, self.by),
+                by=self.by, title=title, unit="days", origin=self.origin, event_free="still responding",
+                free_at="bottom", unit_line=f"Episodes of response, % ({self.rule})",
+            )  # fmt: skip
+        weighted = self.weighted if len(self.weighted) else None
+        return held_response(
+            self.cause_specific, ax, bounds=self.bounds, weighted=weighted, naive=self.naive, by=self.by,
+            title=title, origin=self.origin, level=self.level,
+            unit_line=f"Still responding had no further session been given, % ({self.rule})",
+        )  # fmt: skip
+
+
+def counts_by_event(landmarks: pd.DataFrame, by: str | None) -> pd.DataFrame:
+    """The counts at the landmarks with a row per event, as the stacked picture takes them."""
+    parts = []
+    for event, column in COUNTS.items():
+        part = landmarks[[*([by] if by else []), "time", "n_still", "n_unknown", column]]
+        names = {"n_still": "n_at_risk", column: "n_events"}
+        parts.append(part.rename(columns=names).assign(event=event))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _shares(table: pd.DataFrame, column: str) -> list[str]:
+    return [bounds(*pair) for pair in zip(table[column], table[_high(column)], strict=True)]
+
+
+def _high(column: str) -> str:
+    return "estimate_high" if column == "estimate" else f"{column}_high"

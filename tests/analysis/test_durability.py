@@ -1,0 +1,200 @@
+"""Durability between sessions: against counts by hand, a trial's raw table, and what holds of any curve."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ketaoutcomes.analysis.durability import durability
+from ketaoutcomes.cohort.read import load_cohort
+from ketaoutcomes.derive.episodes import episodes
+from ketaoutcomes.engine.rates import wilson
+from ketaoutcomes.errors import DataError
+
+DAY = 24.0
+FAST = {"n_replicates": 50}
+
+
+@pytest.fixture(scope="module")
+def clinic(sample):
+    return load_cohort(sample)
+
+
+def single_session(make, lost_by, n, *, seen=(2, 10, 20)):
+    """Patients with one session, all responding on day 2; `lost_by[day]` of them have lost it by that day."""
+    sessions = [(f"P{k:02d}", 0.0) for k in range(n)]
+    rows = []
+    for k in range(n):
+        rows.append((f"P{k:02d}", -24.0, 20))
+        for day in seen:
+            rows.append((f"P{k:02d}", day * DAY, 20 if k < lost_by.get(day, 0) else 5))
+    return make(sessions, rows)
+
+
+def test_where_every_state_is_known_the_share_lost_is_a_plain_proportion_with_its_interval(make):
+    cohort = single_session(make, {10: 3, 20: 7}, 12)
+    row = durability(cohort, "PHQ-9", at=10, clock="session", **FAST).landmarks.iloc[0]
+    assert (row["n"], row["n_lost"], row["n_still"], row["n_unknown"]) == (12, 3, 9, 0)
+    assert row["estimate"] == pytest.approx(3 / 12, abs=1e-9)
+    assert (row["conf_low"], row["conf_high"]) == pytest.approx(tuple(map(float, wilson(3, 12))))
+    assert row["method"].startswith("Wilson")
+    assert row["still_responding"] == pytest.approx(9 / 12, abs=1e-9)
+
+
+def test_between_two_assessments_the_share_is_only_bounded(make):
+    cohort = single_session(make, {10: 3, 20: 7}, 12)
+    row = durability(cohort, "PHQ-9", at=15, clock="session", **FAST).landmarks.iloc[0]
+    assert (row["estimate"], row["estimate_high"]) == pytest.approx((3 / 12, 7 / 12), abs=1e-8)
+    assert row["n_unknown"] == 4
+
+
+def test_those_treated_again_while_responding_are_neither_lost_nor_still_under_observation(make):
+    # Eight patients respond on day 2. On day 7 three have lost it; on day 14 the other five come for the next
+    # session, still responding, and of these nobody is seen again.
+    sessions, rows = [], []
+    for k in range(8):
+        name = f"P{k}"
+        sessions += [(name, 0.0)] + ([(name, 14 * DAY)] if k >= 3 else [])
+        rows += [(name, -24.0, 20), (name, 2 * DAY, 4), (name, 7 * DAY, 18 if k < 3 else 6)]
+        if k >= 3:
+            rows.append((name, 14 * DAY, 5, "pre"))
+    found = durability(make(sessions, rows), "PHQ-9", sessions="all", at=(5, 12), **FAST)
+    first = found.landmarks.iloc[0]
+    # Each of the five begins a second episode, of which nothing is known after its first day.
+    assert first["n"] == 13
+    begun = episodes(make(sessions, rows), "PHQ-9", sessions="all")
+    assert (begun["end_reason"] == "next session").sum() == 5
+    assert found.landmarks.iloc[1]["n_next_session"] == 5
+    assert found.landmarks.iloc[1]["n_lost"] == 3
+
+
+def test_the_cause_specific_curve_lies_between_its_bounds_and_ends_where_it_is_not_identified(clinic):
+    found = durability(clinic, "PHQ-9", **FAST)
+    both = found.cause_specific.merge(found.bounds, on="time")
+    known = both[both["identified"]]
+    assert len(known) > 30
+    # Masses are good to the root of the certificate.
+    assert (known["worst"] <= known["estimate"] + 1e-6).all()
+    assert (known["estimate_high"] <= known["best"] + 1e-6).all()
+    beyond = both[~both["identified"]]
+    assert len(beyond)
+    assert beyond[["estimate", "estimate_high", "conf_low", "conf_high"]].isna().all(axis=None)
+    assert (beyond["n_patients"] < 5).all()
+
+
+def test_a_fixed_schedule_identifies_nothing_beyond_its_gap(make):
+    sessions, rows = [], []
+    for k in range(12):
+        name = f"P{k:02d}"
+        rows.append((name, -24.0, 20))
+        for number in range(5):
+            sessions.append((name, number * 7 * DAY))
+            rows += [(name, number * 7 * DAY + 48.0, 5), (name, (number + 1) * 7 * DAY, 6, "pre")]
+    own = durability(make(sessions, rows), "PHQ-9", sessions="all", **FAST).cause_specific
+    # The last episode of each is open, but seen no longer than the day on which a session would have come.
+    assert own.loc[own["identified"], "time"].max() == 7
+    assert own.loc[~own["identified"], "estimate"].isna().all()
+
+
+def test_shares_of_what_became_of_the_episodes_add_up_to_one(clinic):
+    table = durability(clinic, "PHQ-9", n_replicates=0).incidence
+    low = table.pivot_table(index="time", columns="event", values="estimate")
+    high = table.pivot_table(index="time", columns="event", values="estimate_high")
+    assert (low.drop(columns="still responding").sum(axis=1) <= 1 + 1e-9).all()
+    total = low.drop(columns="still responding").sum(axis=1) + high["still responding"]
+    np.testing.assert_allclose(total, 1.0, atol=1e-9)
+
+
+def test_the_sample_clinics_counts_are_those_of_its_episodes(clinic):
+    row = durability(clinic, "PHQ-9", at=28, n_replicates=0).landmarks.iloc[0]
+    begun = episodes(clinic, "PHQ-9", clock="response")
+    day = np.floor(begun[["left", "right", "end"]] / DAY + 0.5)
+    lost = day["right"] <= 28
+    again = (begun["end_reason"] == "next session") & (day["end"] <= 28)
+    assert (row["n"], row["n_patients"]) == (len(begun), begun["patient_id"].nunique())
+    assert row["n_lost"] == lost.sum()
+    assert row["n_next_session"] == again.sum()
+    assert row["n_lost"] + row["n_next_session"] + row["n_stopped"] + row["n_still"] + row[
+        "n_unknown"
+    ] == len(begun)
+
+
+def test_order_of_rows_and_names_of_patients_do_not_matter(sample, tmp_path):
+    tables = {}
+    for path in sample.glob("*.csv"):
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+        if path.name != "disposition.csv":
+            frame["patient_id"] = "X" + frame["patient_id"].str[::-1]
+            frame.sample(frac=1, random_state=3).to_csv(tmp_path / path.name, index=False)
+        else:
+            frame["patient_id"] = "X" + frame["patient_id"].str[::-1]
+            frame.to_csv(tmp_path / path.name, index=False)
+        tables[path.stem] = len(frame)
+    (tmp_path / "cohort.toml").write_text((sample / "cohort.toml").read_text())
+    one = durability(load_cohort(sample), "PHQ-9", **FAST)
+    other = durability(load_cohort(tmp_path), "PHQ-9", **FAST)
+    for name in ("incidence", "cause_specific", "landmarks", "medians"):
+        pd.testing.assert_frame_equal(getattr(one, name), getattr(other, name), check_exact=False, atol=1e-5)
+
+
+def test_a_group_that_forms_after_the_session_is_refused(clinic):
+    with pytest.raises(DataError, match="stopped_early"):
+        durability(clinic, "PHQ-9", by="stopped_early")
+
+
+def test_groups_are_those_of_each_episodes_own_session(clinic):
+    found = durability(clinic, "PHQ-9", by="phase", at=14, n_replicates=0)
+    sizes = found.landmarks.set_index("phase")["n"]
+    begun = episodes(clinic, "PHQ-9")
+    assert sizes.sum() == begun["phase"].notna().sum()
+    assert {"induction", "maintenance"} <= set(sizes.index)
+
+
+def test_day_2_responders_of_a_trial_who_still_respond_on_day_10(shared, tmp_path):
+    # NIMH ketamine mechanism of action, OpenNeuro ds005917 (CC0): MDD, ketamine, MADRS against b0.
+    folder = shared / "data" / "nimh_ketamine_moa_ds005917"
+    people = pd.read_csv(folder / "participants.tsv", sep="\t", na_values="n/a", keep_default_na=False)
+    seen = pd.read_csv(folder / "phenotype.tsv", sep="\t", na_values="n/a", keep_default_na=False)
+    wide = seen.pivot_table(index="participant_id", columns="session_id", values="MADRS_Total")
+    wide = wide.loc[wide.index.intersection(people.loc[people["group"] == "MDD", "participant_id"])]
+    wide = wide[wide["ses-b0"].notna() & wide["ses-d2"].notna()]
+    responders = wide[wide["ses-d2"] <= wide["ses-b0"] / 2]
+    kept = int((responders["ses-d10"] <= responders["ses-b0"] / 2).sum())
+    n = int(responders["ses-d10"].notna().sum())
+    assert n == len(responders)
+
+    ids = {name: f"N{place:03d}" for place, name in enumerate(wide.index)}
+    hours = {"ses-b0": -48, "ses-d2": 48, "ses-d10": 240}
+    long = wide[list(hours)].rename(index=ids).stack().reset_index()
+    long.columns = ["patient_id", "hour", "score"]
+    long.assign(hour=long["hour"].map(hours), instrument="MADRS").to_csv(tmp_path / "scores.csv", index=False)
+    pd.DataFrame({"patient_id": list(ids.values())}).to_csv(tmp_path / "patients.csv", index=False)
+    pd.DataFrame({"patient_id": list(ids.values()), "hour": 0, "route": "IV"}).to_csv(
+        tmp_path / "sessions.csv", index=False
+    )
+    row = durability(load_cohort(tmp_path), "MADRS", at=10, clock="session").landmarks.iloc[0]
+    assert (row["n"], row["n_still"], row["n_unknown"]) == (n, kept, 0)
+    assert row["still_responding"] == pytest.approx(kept / n, abs=1e-9)
+    low, high = map(float, wilson(n - kept, n))
+    assert (row["conf_low"], row["conf_high"]) == pytest.approx((low, high))
+
+
+def test_malformed_questions_are_refused_with_what_to_ask_instead(clinic):
+    with pytest.raises(DataError, match="cumulative-incidence"):
+        durability(clinic, "PHQ-9", estimand="survival")
+    with pytest.raises(DataError, match="planned days"):
+        durability(clinic, "PHQ-9", at=-1)
+
+
+def test_what_is_assumed_and_left_out_is_said(clinic):
+    found = durability(clinic, "PHQ-9", **FAST)
+    text = found.summary()
+    for words in (
+        "in this clinic's own schedule",
+        "booked because symptoms return",
+        "not identified after day",
+        "begin no episode",
+        "Uncontrolled",
+    ):
+        assert words in text.replace("\n  ", " "), words

@@ -197,9 +197,22 @@ def _counts(rows: DurabilityRows, marks) -> pd.DataFrame:
     still = ((seen_until[:, None] >= marks) & (rows.right[:, None] > marks)).sum(axis=0)
     still -= ((rows.cause > LOSS)[:, None] & (rows.end[:, None] == marks)).sum(axis=0)
     n = len(rows)
+    ended = (rows.end[:, None] <= marks) & (rows.cause > LOSS)[:, None]
+    behind = [
+        _patients_of(rows, part)
+        for part in (
+            rows.right[:, None] <= marks,
+            ended & (rows.cause == NEXT)[:, None],
+            ended & (rows.cause == STOP)[:, None],
+            (seen_until[:, None] >= marks) & (rows.right[:, None] > marks) & ~ended,
+        )
+    ]
+    # Nobody is nobody; a count of episodes may be of fewer patients.
+    fewest = np.array([[size if size else np.inf for size in part] for part in behind]).min(axis=0)
     return pd.DataFrame(
         {
             "n": np.full(marks.size, n),
+            "fewest_patients": np.where(np.isfinite(fewest), fewest, 0).astype(np.int64),
             "n_patients": np.full(marks.size, rows.n_patients),
             "n_lost": lost,
             "n_next_session": again,
@@ -208,6 +221,14 @@ def _counts(rows: DurabilityRows, marks) -> pd.DataFrame:
             "n_unknown": n - lost - again - stopped - still,
         }
     )
+
+
+def _patients_of(rows: DurabilityRows, marked: np.ndarray) -> np.ndarray:
+    """Distinct patients with a marked row, per column of an (n, k) mask."""
+    _, patient = np.unique(rows.patient, return_inverse=True)
+    seen = np.zeros((int(patient.max()) + 1, marked.shape[1]), bool)
+    np.logical_or.at(seen, patient, marked)
+    return seen.sum(axis=0)
 
 
 def _median(own: pd.DataFrame) -> dict[str, float]:
@@ -230,10 +251,7 @@ def _patients_watched(rows: DurabilityRows, times) -> np.ndarray:
     """Distinct patients with an episode that is known to be going on at each time."""
     until = np.where(np.isfinite(rows.right), np.maximum(rows.right - 1, rows.left), rows.left)
     watched = (rows.entry[:, None] <= times) & (until[:, None] >= times)
-    names, patient = np.unique(rows.patient, return_inverse=True)
-    seen = np.zeros((names.size, times.size), bool)
-    np.logical_or.at(seen, patient, watched)
-    return seen.sum(axis=0)
+    return _patients_of(rows, watched)
 
 
 def _last_known(rows: DurabilityRows) -> float:

@@ -23,6 +23,7 @@ CHOICES = {
     "separator": (",", ";", "\t", "|"),
     "encoding": ("utf-8", "cp1252", "latin-1", "iso-8859-15", "cp1250", "mac-roman"),
 }
+COLUMN_LISTS = ("covariates", "known_at_start", "known_after_start")
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,9 @@ class Settings:
         UTF-8 when absent.
     covariates : tuple of str, optional
         Which further columns to keep; all when absent.
+    known_at_start, known_after_start : tuple of str, optional
+        Columns that are known when the first session begins, or only later, where the
+        name says otherwise. Patients are not grouped by what is known only later.
     """
 
     name: str | None = None
@@ -75,6 +79,8 @@ class Settings:
     separator: str | None = None
     encoding: str | None = None
     covariates: tuple[str, ...] | None = None
+    known_at_start: tuple[str, ...] | None = None
+    known_after_start: tuple[str, ...] | None = None
 
     @property
     def dates_allowed(self) -> bool:
@@ -138,6 +144,12 @@ def make_settings(content: Mapping[str, object] | Settings) -> Settings:
         problems.append(
             _problem("cohort.toml: 'data_cut' is a date, and needs deidentification = \"limited-data-set\"")
         )
+    if not problems:
+        both = set(values.get("known_at_start", ())) & set(values.get("known_after_start", ()))
+        problems += [
+            _problem(f"cohort.toml: '{name}' is in 'known_at_start' and in 'known_after_start'; keep one")
+            for name in sorted(both)
+        ]
     if problems:
         raise ConfigError(problems)
     return Settings(**values)
@@ -147,7 +159,7 @@ def _complaint(key: str, value: object) -> str | None:
     """Return what is wrong with one value, or None."""
     if key == "synthetic":
         return None if isinstance(value, bool) else "must be true or false"
-    if key == "covariates":
+    if key in COLUMN_LISTS:
         good = isinstance(value, list | tuple) and all(isinstance(name, str) for name in value)
         return None if good else "must be a list of column names"
     if key == "data_cut" and isinstance(value, date):

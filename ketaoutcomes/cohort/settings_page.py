@@ -36,6 +36,10 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "separator": "what stands between the cells of a CSV file",
         "encoding": "how the letters of the files are written",
         "covariates": "which columns beyond those above to keep; the others are dropped unread",
+        "known_at_start": "columns that are known when the first session begins although their name sounds "
+        "as if they were not (response, remission, status, n_sessions, …); patients are grouped only by "
+        "what is known at the start, or at a landmark",
+        "known_after_start": "columns that are known only later, although their name does not say so",
     }
 )
 VALUES: Mapping[str, str] = MappingProxyType(
@@ -46,6 +50,8 @@ VALUES: Mapping[str, str] = MappingProxyType(
         "synthetic": "`true`, `false`",
         "data_cut": "`YYYY-MM-DD`",
         "covariates": 'list of names, e.g. `["smoker"]`',
+        "known_at_start": 'list of names, e.g. `["employment_status"]`',
+        "known_after_start": 'list of names, e.g. `["referred_on"]`',
     }
 )
 DEFAULTS: Mapping[str, str] = MappingProxyType(
@@ -58,6 +64,8 @@ DEFAULTS: Mapping[str, str] = MappingProxyType(
         "separator": "found from the header",
         "encoding": "`utf-8`",
         "covariates": "all",
+        "known_at_start": "judged by the name",
+        "known_after_start": "judged by the name",
     }
 )
 DATE_FORMATS = (
@@ -82,7 +90,9 @@ data_cut = "2026-06-30"
 decimal = "."
 separator = ","
 encoding = "utf-8"
-covariates = ["employment", "smoker"]
+covariates = ["employment", "smoker", "response_status", "referred_on"]
+known_at_start = ["response_status"]
+known_after_start = ["referred_on"]
 """
 
 

@@ -2,68 +2,49 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 
-from ketaoutcomes.catalog.definitions import BaselineRule, Outcome, baseline_rule
-from ketaoutcomes.catalog.instruments import Instrument, find_instrument
+from ketaoutcomes.catalog.definitions import BaselineRule
+from ketaoutcomes.catalog.instruments import Instrument
 from ketaoutcomes.cohort.cohort import Cohort
-from ketaoutcomes.derive.arguments import check_choice, check_cohort, check_horizon
-from ketaoutcomes.derive.arrays import patient_codes, segment_starts
-from ketaoutcomes.derive.baseline import baseline_of
-from ketaoutcomes.derive.clock import CLOCK_COLUMNS, clock_known, day_only
-from ketaoutcomes.derive.outcomes import find_outcome, ineligible_reason, met
-from ketaoutcomes.derive.scores import scores, superseded
+from ketaoutcomes.derive.arrays import patient_codes
+from ketaoutcomes.derive.clock import clock_known
+from ketaoutcomes.derive.each_session import session_event_set
+from ketaoutcomes.derive.event_rows import (
+    BETWEEN,
+    CENSORED,
+    CENSORED_HORIZON,
+    FIRST,
+    UNCONFIRMED,
+    Followed,
+    find_runs,
+    followed,
+    without_clock,
+)
+from ketaoutcomes.derive.event_setup import Asked, EventSet, Judged, asked, collected, judged
+from ketaoutcomes.derive.scores import superseded
+from ketaoutcomes.derive.stops import Stops
 from ketaoutcomes.errors import DataError, Problem
 
-__all__ = ["EventSet", "event_set", "response_events"]
+__all__ = [
+    "BETWEEN",
+    "CENSORED",
+    "CENSORED_HORIZON",
+    "FIRST",
+    "UNCONFIRMED",
+    "EventSet",
+    "event_set",
+    "response_events",
+]
 
-# Kinds whose first time is an event of its own.
-FIRST_KINDS = ("response", "remission")
-
-FIRST = "met at the first assessment after session 1"
-BETWEEN = "met between two assessments"
-CENSORED = "not met at the last assessment"
-CENSORED_HORIZON = "not met at the last assessment looked at, the first after the horizon"
 NO_FOLLOW_UP = "no score after session 1"
 NO_CLOCK_ORIGIN = "only the day of session 1 is known"
 NO_CLOCK_SCORE = "no score with a clock time after session 1"
-
-
-@dataclass(frozen=True)
-class EventSet:
-    """Coded events and what was left out.
-
-    Attributes
-    ----------
-    frame : DataFrame
-        As `response_events` returns.
-    dropped : DataFrame
-        `reason`, `n_patients`: treated patients who are not in `frame`.
-    definition : Outcome
-    baseline : BaselineRule
-    instrument : Instrument
-    n_starters : int
-    n_origin_uncertain : int
-        Patients in `frame` whose session 1 is known only to the day.
-    n_assessments, n_day_only : int
-        Assessments after session 1 of the patients in `frame`, and those of them known only to the day.
-    n_day_only_dropped : int
-        Assessments that were left out because clock times are needed.
-    """
-
-    frame: pd.DataFrame
-    dropped: pd.DataFrame
-    definition: Outcome
-    baseline: BaselineRule
-    instrument: Instrument
-    n_starters: int
-    n_origin_uncertain: int
-    n_assessments: int
-    n_day_only: int
-    n_day_only_dropped: int
+NEVER_CONFIRMED = "met at every assessment, never confirmed"
+BY_LANDMARK = "met by the landmark"
+NO_LATER = "no score after the landmark"
+STOPPED_BEFORE = "treatment stopped by the landmark"
 
 
 def response_events(
@@ -71,6 +52,9 @@ def response_events(
     instrument: str,
     *,
     definition: str | None = None,
+    kind: str = "first",
+    window_days: float = 7.0,
+    apart_hours: float = 24.0,
     origin: str = "first_session",
     baseline: str = "last_14_days",
     horizon_hours: float | None = None,
@@ -85,6 +69,13 @@ def response_events(
     whole day, local noon of a date. Two ends for it would make one visit overlap
     itself, and the estimate would move all response into the overlap.
 
+    A sustained response is met at that assessment and at every one within
+    `window_days` after it, of which there is at least one. A confirmed response
+    is met again at least `apart_hours` later, and at all assessments up to then.
+    Both are dated at the first assessment of their run, and lie after the last
+    one before it that does not meet the definition. What is never confirmed is
+    right-censored there.
+
     Parameters
     ----------
     cohort : Cohort
@@ -92,7 +83,14 @@ def response_events(
         A name in `INSTRUMENTS`.
     definition : str, optional
         "response" (the default), "remission", or the name of a definition of either.
-    origin : {"first_session"}
+    kind : {"first", "sustained", "confirmed"}
+    window_days : float
+        For a sustained response, days counted to the nearest whole day.
+    apart_hours : float
+        For a confirmed response. From 12 h on they are counted in whole days, to the nearest.
+    origin : {"first_session", "each_session"}
+        With "each_session" a row per session at which the patient is not responding, from that
+        session until the next.
     baseline : str
         Name of the baseline rule.
     horizon_hours : float, optional
@@ -102,9 +100,9 @@ def response_events(
     Returns
     -------
     DataFrame
-        One row per patient with a valid baseline and a later score:
-        `patient_id`, `left`, `right` (hours since session 1; right is inf if
-        not seen to respond), `event` (bool), `reason`, `baseline`,
+        One row per patient with a valid baseline and a later score (or per session):
+        `patient_id`, (`session`,) `left`, `right` (hours since session 1, or since that session; right
+        is inf if not seen to respond), `event` (bool), `reason`, `baseline`,
         `n_assessments`, and the columns of `patients`.
 
     Raises
@@ -120,6 +118,9 @@ def response_events(
         cohort,
         instrument,
         definition=definition,
+        kind=kind,
+        window_days=window_days,
+        apart_hours=apart_hours,
         origin=origin,
         baseline=baseline,
         horizon_hours=horizon_hours,
@@ -131,86 +132,129 @@ def event_set(
     instrument: str,
     *,
     definition: str | None = None,
+    kind: str = "first",
+    window_days: float = 7.0,
+    apart_hours: float = 24.0,
     origin: str = "first_session",
     baseline: str = "last_14_days",
     horizon_hours: float | None = None,
     clock_needed: bool = False,
+    clock: str = "hours",
+    landmark_hours: float | None = None,
+    stops: Stops | None = None,
 ) -> EventSet:
     """The events with the patients left out, counted by reason.
 
     With `clock_needed`, assessments after session 1 that are known only to the
     day are left out, and so are patients whose session 1 is. A baseline needs no
     clock time.
-    """
-    check_cohort(cohort)
-    check_choice("origin", origin, ("first_session",))
-    check_horizon(horizon_hours)
-    known = find_instrument(instrument)
-    outcome = find_outcome(definition, known, kinds=FIRST_KINDS)
-    rule = baseline_rule(baseline)
-    placed = scores(cohort, instrument)
-    start = baseline_of(cohort, placed, known, rule)
-    value, reason, eligible = _eligible(cohort, start, outcome, known)
-    origin_known = clock_known(cohort)
-    if clock_needed:
-        reason[eligible & ~origin_known] = NO_CLOCK_ORIGIN
-        eligible &= origin_known
 
-    rows, codes, left_out = _assessments(placed, eligible, horizon_hours, clock_needed)
-    n_assessments = np.bincount(codes, minlength=len(cohort.patients))
-    analysed = n_assessments > 0
-    unseen = eligible & ~analysed
+    With `clock="sessions"` the ends (and `horizon_hours`) are numbers of sessions; equal where the
+    number is known. With `landmark_hours` only patients who are still assessed and not seen to
+    respond by then are in, and times count from there. With `stops` nothing after a patient's stop
+    is looked at, and whoever stopped is in even without a later score.
+    """
+    found = judged(cohort, instrument, definition, baseline)
+    ask = asked(
+        kind=kind, window_days=window_days, apart_hours=apart_hours, origin=origin, clock=clock,
+        horizon_hours=horizon_hours, clock_needed=clock_needed, landmark_hours=landmark_hours, stops=stops,
+    )  # fmt: skip
+    if origin == "each_session":
+        return session_event_set(cohort, found, ask)
+    return _patient_event_set(cohort, found, ask)
+
+
+def _patient_event_set(cohort: Cohort, found: Judged, ask: Asked) -> EventSet:
+    """One row per patient, counted from session 1 or from the landmark."""
+    reason, eligible = found.reason.copy(), found.eligible
+    origin_known = clock_known(cohort)
+    if ask.clock_needed:
+        reason[eligible & ~origin_known] = NO_CLOCK_ORIGIN
+        eligible = eligible & origin_known
+    seen, codes, left_out = _assessments(found, eligible, ask)
+    stopped = np.zeros(eligible.size, dtype=bool) if ask.stops is None else np.isfinite(ask.stops.hour)
+    followed_up = seen.n_rows > 0
+    unseen = eligible & ~followed_up & ~stopped
     reason[unseen] = NO_FOLLOW_UP
     reason[unseen & (left_out > 0)] = NO_CLOCK_SCORE
+    analysed = eligible & (followed_up | stopped)
+    n_without_clock = int(np.isin(reason, (NO_CLOCK_ORIGIN, NO_CLOCK_SCORE)).sum())
+    _check_somebody(seen, analysed, found, ask, n_without_clock)
+
+    runs = find_runs(seen, found.meets(seen.rows, codes), ask.rule)
+    left, right = runs.sessions(seen) if ask.clock == "sessions" else runs.ends(seen)
+    stop = None
+    if ask.stops is not None:
+        stop = ask.stops.session if ask.clock == "sessions" else ask.stops.hour
+    start = ask.landmark_hours or 0.0
+    if start:
+        for mark, why in _over_by_landmark(seen, right, stop, start):
+            reason[analysed & mark] = why
+            analysed = analysed & ~mark
+    idle = runs.tells_nothing & ~stopped & followed_up
+    if start:
+        idle |= ~runs.event & (left <= start) & ~stopped
+    reason[analysed & idle] = NEVER_CONFIRMED
+    analysed &= ~idle
     if not analysed.any():
-        raise DataError(_nobody(rule, known, int(np.isin(reason, (NO_CLOCK_ORIGIN, NO_CLOCK_SCORE)).sum())))
-    if horizon_hours is not None and not (rows["hour"].to_numpy(float) <= horizon_hours).any():
+        raise DataError(_nobody_left(found, ask))
+
+    table = pd.DataFrame({"left": np.maximum(left - start, 0.0), "right": right - start})
+    table["event"] = np.isfinite(right)
+    table["reason"] = pd.array(runs.reasons(has_horizon=ask.has_horizon), dtype="str")
+    table = table.assign(baseline=found.value, n_assessments=seen.n_rows)
+    if stop is not None:
+        table["stop"] = stop - start
+    return collected(
+        cohort, found, seen, table, analysed, np.arange(analysed.size), reason, start=start,
+        n_day_only_dropped=int(left_out.sum()),
+        n_unconfirmed=int((runs.unconfirmed & analysed).sum()),
+        n_spanning=int((analysed & runs.event & (left < start)).sum()),
+    )  # fmt: skip
+
+
+def _assessments(found: Judged, eligible: np.ndarray, ask: Asked) -> tuple[Followed, np.ndarray, np.ndarray]:
+    """The scores after session 1, their patients, and how many of each patient's lack a clock time."""
+    placed = found.placed
+    codes = patient_codes(placed)
+    hour = placed["hour"].to_numpy(float)
+    keep = (placed["session"].to_numpy() > 0) & eligible[codes] & ~superseded(placed)
+    if ask.stops is not None:
+        keep &= hour <= ask.stops.hour[codes]
+    until = ask.horizon + (ask.landmark_hours or 0.0)
+    lost = np.zeros(eligible.size, dtype=np.int64)
+    if ask.clock_needed:
+        keep, lost = without_clock(placed, keep, codes, hour, eligible.size, until)
+    measure = placed["session"].to_numpy(float)[keep] if ask.clock == "sessions" else None
+    seen = followed(placed[keep], codes[keep], hour[keep], eligible.size, until=until, measure=measure)
+    return seen, codes[keep], lost
+
+
+def _over_by_landmark(seen: Followed, right, stop, landmark: float):
+    """Who is no longer at risk at the landmark, and why."""
+    later = seen.last_hour > landmark
+    yield right <= landmark, BY_LANDMARK
+    if stop is not None:
+        yield stop <= landmark, STOPPED_BEFORE
+        later |= np.isfinite(stop)
+    yield ~later, NO_LATER
+
+
+def _check_somebody(seen: Followed, analysed, found: Judged, ask: Asked, n_without_clock: int) -> None:
+    """Raise where nobody is left, or nothing is known by the horizon."""
+    if not analysed.any():
+        raise DataError(_nobody(found.rule, found.instrument, n_without_clock))
+    if not ask.has_horizon or ask.clock == "sessions" or ask.landmark_hours or ask.stops is not None:
+        return
+    if not (seen.rows["hour"].to_numpy(float)[seen.looked_at] <= ask.horizon).any():
         raise DataError(
             Problem(
-                f"no patient with a valid baseline has a score of {known.name} between session 1 and the "
-                "horizon, so nothing is known by then; choose a later horizon",
+                f"no patient with a valid baseline has a score of {found.instrument.name} between session 1 "
+                "and the horizon, so nothing is known by then; choose a later horizon",
                 table="scores",
                 rule="no_events",
             )
         )
-
-    responding = met(outcome, known, rows["score"].to_numpy(float), value[codes])
-    left, right, why = _intervals(rows, codes, responding, len(analysed), horizon_hours is not None)
-    table = pd.DataFrame(
-        {"left": left, "right": right, "event": np.isfinite(right), "reason": pd.array(why, dtype="str")}
-    ).assign(baseline=value, n_assessments=n_assessments)
-    return EventSet(
-        frame=_with_patients(cohort, table, analysed, placed["patient_id"].dtype),
-        dropped=_tally(reason[patient_codes(start)]),
-        definition=outcome,
-        baseline=rule,
-        instrument=known,
-        n_starters=len(start),
-        n_origin_uncertain=int((analysed & ~origin_known).sum()),
-        n_assessments=len(rows),
-        n_day_only=int(day_only(rows).sum()),
-        n_day_only_dropped=int(left_out.sum()),
-    )
-
-
-def _assessments(
-    placed, eligible, horizon_hours, clock_needed
-) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
-    """The scores that are looked at, their patients, and how many per patient lack a clock time."""
-    codes = patient_codes(placed)
-    keep = (placed["session"].to_numpy() > 0) & eligible[codes] & ~superseded(placed)
-    hour = placed["hour"].to_numpy(float)
-    until = np.inf if horizon_hours is None else horizon_hours
-    left_out = np.zeros(eligible.size, dtype=np.int64)
-    if clock_needed:
-        whole_day = day_only(placed)
-        left_out = np.bincount(codes[keep & whole_day & (hour <= until)], minlength=eligible.size)
-        keep &= ~whole_day
-    beyond = np.flatnonzero(keep & (hour > until))
-    _, first = np.unique(codes[beyond], return_index=True)
-    keep &= hour <= until
-    keep[beyond[first]] = True
-    return placed[keep], codes[keep], left_out
 
 
 def _nobody(rule: BaselineRule, instrument: Instrument, n_without_clock: int) -> Problem:
@@ -231,53 +275,9 @@ def _nobody(rule: BaselineRule, instrument: Instrument, n_without_clock: int) ->
     )
 
 
-def _eligible(cohort, start, outcome, instrument) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Each patient's baseline, the reason why they cannot be judged, and whether they can."""
-    value = np.full(len(cohort.patients), np.nan)
-    reason = np.full(len(cohort.patients), "", dtype=object)
-    eligible = np.zeros(len(cohort.patients), dtype=bool)
-    codes = patient_codes(start)
-    points = start["baseline"].to_numpy(float)
-    why = ineligible_reason(outcome, instrument, points, start["reason"].to_numpy(dtype=object))
-    reason[codes], value[codes], eligible[codes] = why, points, why == ""
-    return value, reason, eligible
-
-
-def _with_patients(cohort: Cohort, table: pd.DataFrame, rows: np.ndarray, dtype) -> pd.DataFrame:
-    """The marked rows of a table with a row per patient, with the patient and the patient's columns."""
-    chosen = np.flatnonzero(rows)
-    frame = table.iloc[chosen].reset_index(drop=True)
-    frame.insert(0, "patient_id", pd.Categorical.from_codes(chosen, dtype=dtype))
-    taken = {*frame.columns, *CLOCK_COLUMNS}
-    covariates = [column for column in cohort.patients.columns if column not in taken]
-    return pd.concat([frame, cohort.patients[covariates].iloc[chosen].reset_index(drop=True)], axis=1)
-
-
-def _intervals(rows, codes, responding, n_patients, has_horizon) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Ends of each patient's interval (hours) and the reason; rows ascend by patient and time."""
-    starts = segment_starts(codes, n_patients)
-    n_rows = codes.size
-    hits = np.append(np.flatnonzero(responding), n_rows)
-    first_hit = hits[np.searchsorted(hits, starts[:-1])]
-    event = first_hit < starts[1:]
-    at = np.where(event, first_hit, starts[1:])
-
-    # A time known only to the day may lie nominally before the session that it follows.
-    hour = np.maximum(rows["hour"].to_numpy(float), 0.0)
-    has_earlier = at > starts[:-1]
-    left = np.zeros(n_patients)
-    left[has_earlier] = hour[at[has_earlier] - 1]
-    right = np.full(n_patients, np.inf)
-    right[event] = hour[at[event]]
-
-    why = np.full(n_patients, CENSORED_HORIZON if has_horizon else CENSORED, dtype=object)
-    why[event & has_earlier] = BETWEEN
-    why[event & ~has_earlier] = FIRST
-    return left, right, why
-
-
-def _tally(reasons: np.ndarray) -> pd.DataFrame:
-    """Counts of the reasons that are not empty, largest first."""
-    found, counts = np.unique(reasons[reasons != ""].astype(str), return_counts=True)
-    order = np.lexsort((found, -counts))
-    return pd.DataFrame({"reason": pd.array(found[order], dtype="str"), "n_patients": counts[order]})
+def _nobody_left(found: Judged, ask: Asked) -> Problem:
+    """Why all of those who were followed are left out."""
+    why = "is still assessed and without the outcome at the landmark; choose an earlier one"
+    if ask.landmark_hours is None:
+        why = f'has an assessment of {found.instrument.name} that does not meet the outcome; use kind="first"'
+    return Problem(f"no patient {why}", table="scores", rule="no_events")

@@ -26,6 +26,7 @@ _RESULT_COLUMNS = frozenset((
     "n_patients", "n_missing", "n_not_due", "n_responded", "n_unknown", "n_not_yet",
     "n_at_risk", "left", "right", "mass", "low", "high", "naive", "denominator", "effect", "ascertainment",
     "method", "gap", "log_likelihood", "converged", "unique", "n_replicates", "n_failed", "suppressed",
+    "n_sessions", "n_stopped", "late_low", "late_high", "statistic", "df", "p_value",
 ))
 # fmt: on
 
@@ -42,7 +43,8 @@ class Groups:
     code : (n,) int array
         Each row's place in `levels`; -1 where the level is missing.
     source : str
-        "patients", or "sessions" when a patient has the value of the first session.
+        "patients", or "sessions" when a patient has the value of one session: the first, or the last by
+        some hour; "landmark" for what is known of the patient at an hour.
     """
 
     by: str | None
@@ -65,7 +67,7 @@ class Groups:
         return {} if self.by is None else {self.by: [self.levels[number]] * n_rows}
 
 
-def groups(cohort: Cohort, by: str | None) -> Groups:
+def groups(cohort: Cohort, by: str | None, *, until_hours: float | None = None) -> Groups:
     """Group of each patient, in the order of `cohort.patients`.
 
     Parameters
@@ -73,6 +75,8 @@ def groups(cohort: Cohort, by: str | None) -> Groups:
     cohort : Cohort
     by : str or None
         Column of `patients`, or of `sessions` (the value at session 1).
+    until_hours : float, optional
+        Of a column of `sessions` the value at the last session by this hour, in place of session 1.
 
     Raises
     ------
@@ -89,10 +93,16 @@ def groups(cohort: Cohort, by: str | None) -> Groups:
         return Groups(by, levels, code, table)
     sessions = cohort.sessions
     owner = patient_codes(sessions)
-    first = np.flatnonzero(first_of_segment(owner))
-    found, levels = _levels(sessions[by].iloc[first], by, table)
+    chosen = np.flatnonzero(first_of_segment(owner))
+    if until_hours is not None:
+        last = np.full(n_patients, -1, dtype=np.int64)
+        by_then = np.flatnonzero(sessions["hour"].to_numpy(float) <= until_hours)
+        # Rows rise in time within a patient, so the last assignment is the latest session.
+        last[owner[by_then]] = by_then
+        chosen = last[last >= 0]
+    found, levels = _levels(sessions[by].iloc[chosen], by, table)
     code = np.full(n_patients, -1, dtype=np.int64)
-    code[owner[first]] = found
+    code[owner[chosen]] = found
     return Groups(by, levels, code, table)
 
 

@@ -74,6 +74,7 @@ def stacked(
     unit_line: str | None = None,
     event_free: str = "No event yet",
     free_at: str = "top",
+    at_risk: str = "At risk",
 ) -> Axes:
     """Shares of patients with each event as areas, and the share without any, against time.
 
@@ -107,6 +108,8 @@ def stacked(
         Name of the area without any event.
     free_at : {"top", "bottom"}
         Where that area lies. At the bottom it is the dark one: what lasts.
+    at_risk : str
+        What the numbers n_at_risk below are called.
 
     Returns
     -------
@@ -123,7 +126,7 @@ def stacked(
             return _small(table, ax, look, by, groups, unit_line=unit_line, title=title, origin=origin)
         if len(groups) > 1:
             return _panels(table, landmarks, ax, look, by, groups, unit_line, title, origin)
-        lines = number_lines(landmarks, look.causes, marks)
+        lines = number_lines(landmarks, look.causes, marks, at_risk=at_risk)
         parts = _areas(table, look)
         keyed = too_thin(parts, PLOT)
         unit_line += _key(look) if keyed else ""

@@ -158,7 +158,12 @@ def time_words(sheet: Sheet, unit: str, breaks: tuple[float, ...], origin: str) 
 
 
 def number_lines(
-    landmarks: pd.DataFrame | None, causes: Sequence[str], marks: Sequence[float], *, heading: str = ""
+    landmarks: pd.DataFrame | None,
+    causes: Sequence[str],
+    marks: Sequence[float],
+    *,
+    heading: str = "",
+    at_risk: str = COUNTS["n_at_risk"],
 ) -> list[Line]:
     """Patients at risk at the marks, and with each event by then; columns that are not there are left out."""
     if landmarks is None or not len(landmarks):
@@ -172,7 +177,7 @@ def number_lines(
         return Line(clean(label), tuple(texts.get(mark, "") for mark in marks))
 
     first = landmarks[landmarks["event"] == causes[0]]
-    for column, label in COUNTS.items():
+    for column, label in (COUNTS | {"n_at_risk": at_risk}).items():
         if column in landmarks.columns:
             lines.append(line(label, first, column))
     if "n_events" in landmarks.columns:

@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ketaoutcomes.draw import theme
+from ketaoutcomes.draw.footer import footer_lines, with_footer, write_footer
 from ketaoutcomes.draw.head import head_of
 from ketaoutcomes.draw.labels import clean, count, percent, shorten, text_width
 from ketaoutcomes.draw.numbers import Line, table_height, write_numbers
@@ -20,6 +21,7 @@ from ketaoutcomes.draw.onset_marks import (
     draw_notes,
     draw_recall,
     draw_steps,
+    draw_stopped,
     label_ends,
     label_landmarks,
 )
@@ -33,7 +35,12 @@ from ketaoutcomes.draw.timeaxis import set_time_axis
 
 __all__ = ["onset"]
 
-COUNTS = {"n_responded": "{} by then", "n_unknown": "Not yet known", "n_not_yet": "Known: not yet"}
+COUNTS = {
+    "n_responded": "{} by then",
+    "n_stopped": "Stopped before",
+    "n_unknown": "Not yet known",
+    "n_not_yet": "Known: not yet",
+}
 LEFT, TOP, PLOT, BELOW = 104.0, 34.0, 192.0, 42.0
 SMALL_PLOT, SMALL_GAP = 104.0, 46.0
 HOURS_PER_DAY = 24.0
@@ -47,6 +54,7 @@ class _Frames:
     landmarks: pd.DataFrame
     masses: pd.DataFrame | None
     naive: pd.DataFrame
+    stopped: pd.DataFrame | None = None
 
     def group(self, by: str | None, level: Hashable) -> _Frames:
         return _Frames(*(rows_of(frame, by, level) for frame in vars(self).values()))
@@ -73,6 +81,8 @@ def onset(
     origin: str = "session 1",
     title: str | None = None,
     verb: str = "Responded",
+    footer: tuple[str, ...] = (),
+    stopped: pd.DataFrame | None = None,
 ) -> Axes:
     """Share of patients who have responded, against time.
 
@@ -94,7 +104,7 @@ def onset(
         time, estimate: Kaplan-Meier at detection, dashed; drawn for a single group only.
     by : str, optional
         Column of the groups, in every table.
-    unit : {"days", "hours"}
+    unit : {"days", "hours", "sessions"}
         Of all times. Hours change their scale at 4 h and at 24 h.
     horizon : float, optional
         Right end; the last landmark, or the last time, if left out.
@@ -110,24 +120,34 @@ def onset(
         Written in bold above all else; room for it is made.
     verb : str
         What patients have done once they are counted, for the numbers below.
+    footer : tuple of str
+        Lines below all else, such as the test of the groups.
+    stopped : DataFrame, optional
+        time, estimate: share that left before the event, from the top down in grey; drawn for a single
+        group, or in its panel where there are more than three.
 
     Returns
     -------
     Axes
     """
     end = horizon or _last_time(table, landmarks)
+    if unit == "sessions":
+        # Half a session more shows the last step; nothing can happen before the next session.
+        masses = _until_last_session(masses, end)
+        end += 0.5
     if landmarks is None:
         landmarks = pd.DataFrame({"time": pd.Series(dtype=float), "estimate": pd.Series(dtype=float)})
     if naive is None:
         naive = pd.DataFrame({"time": pd.Series(dtype=float), "estimate": pd.Series(dtype=float)})
     landmarks = landmarks[landmarks["time"].astype(float) <= end]
-    frames = _Frames(table, landmarks, masses, naive)
+    frames = _Frames(table, landmarks, masses, naive, stopped)
     groups = levels(landmarks if len(landmarks) else table, by)
     with theme.context():
         if len(groups) > MOST_PER_PANEL:
             return _small_multiples(
-                frames, ax, groups, by, unit, end, steps, unit_line=unit_line, title=title, origin=origin
-            )
+                frames, ax, groups, by, unit, end, steps, unit_line=unit_line, title=title, origin=origin,
+                footer=footer,
+            )  # fmt: skip
         marks = _marks(frames)
         alone = len(groups) <= 1
         names_px = (
@@ -136,30 +156,44 @@ def onset(
         lines = _number_lines(landmarks, by, groups, marks, verb)
         layout = _layout(lines, names_px)
         head = head_of(ax, layout, unit_line, title=title)
-        ax = theme.prepare(ax, head.raised(layout))
+        foot = footer_lines(ax, layout, footer)
+        ax = theme.prepare(ax, head.raised(with_footer(layout, foot)))
         sheet = Sheet(ax)
         breaks = _axes(sheet, unit, end, marks)
-        room = Room(*sheet.size)
-        parts = [
-            _draw_group(sheet, room, frames, end, by, groups, number, steps) for number in range(len(groups))
-        ]
-        has_curve = alone and steps and len(parts) == 1
-        if has_curve and len(naive):
-            draw_naive(sheet, room, naive, end)
-        if recall_days:
+        recall = None
+        # Below the grey area there is no room for the bracket; the notes of the result say the same.
+        if recall_days and stopped is None:
             recall = recall_days * (HOURS_PER_DAY if unit == "hours" else 1.0)
-            draw_recall(sheet, room, min(recall, end), f"{recall:g} {unit}")
-        if alone:
-            label_landmarks(sheet, room, landmarks)
-        else:
-            label_ends(sheet, landmarks, by, groups, names_px)
-        if has_curve:
-            draw_notes(sheet, room, parts[0], naive, end)
+        _panel(sheet, frames, end, by, groups, names_px, steps, recall, unit, origin)
         head.write(sheet, 20.0)
         _time_words(sheet, unit, breaks, origin)
         if lines:
             write_numbers(sheet, marks, lines, left=LEFT, top=BELOW)
+        write_footer(sheet, foot, layout)
         return ax
+
+
+def _panel(sheet: Sheet, frames: _Frames, end, by, groups, names_px, steps, recall, unit, origin) -> None:
+    """Curves, landmarks, their labels and the notes of up to three groups."""
+    room = Room(*sheet.size)
+    alone = len(groups) <= 1
+    area = None
+    if alone and steps and frames.stopped is not None:
+        area = draw_stopped(sheet, frames.stopped, end)
+    parts = [
+        _draw_group(sheet, room, frames, end, by, groups, number, steps) for number in range(len(groups))
+    ]
+    has_curve = alone and steps and len(parts) == 1
+    if has_curve and len(frames.naive):
+        draw_naive(sheet, room, frames.naive, end)
+    if recall is not None:
+        draw_recall(sheet, room, min(recall, end), f"{recall:g} {unit}", origin)
+    if alone:
+        label_landmarks(sheet, room, frames.landmarks)
+    else:
+        label_ends(sheet, frames.landmarks, by, groups, names_px)
+    if has_curve:
+        draw_notes(sheet, room, parts[0], frames.naive, end, stopped=area)
 
 
 def _last_time(table: pd.DataFrame, landmarks: pd.DataFrame | None) -> float:
@@ -168,6 +202,13 @@ def _last_time(table: pd.DataFrame, landmarks: pd.DataFrame | None) -> float:
     times = frame["time"].to_numpy(float) if len(frame) else np.empty(0)
     times = times[np.isfinite(times)]
     return float(times.max()) if times.size and times.max() > 0 else 1.0
+
+
+def _until_last_session(masses: pd.DataFrame | None, last: float) -> pd.DataFrame | None:
+    """Without what is only known to take more sessions than are shown."""
+    if masses is None:
+        return None
+    return masses[(masses["left"] < last) | (masses["left"] == masses["right"])]
 
 
 def _marks(frames: _Frames) -> list[float]:
@@ -210,14 +251,14 @@ def _axes(
 
 
 def _time_words(sheet: Sheet, unit: str, breaks: tuple[float, ...], origin: str) -> None:
-    words = f"{unit.capitalize()} after {clean(origin)}"
+    words = "Number of sessions" if unit == "sessions" else f"{unit.capitalize()} after {clean(origin)}"
     if breaks:
         words += f" (scale changes at {' and '.join(f'{time:g} h' for time in breaks)})"
     sheet.write(words, ("left", 0), ("bottom", -33), size=BASE, color=PALETTE["secondary"], gid="time")
 
 
 def _number_lines(landmarks: pd.DataFrame, by, groups, marks: list[float], verb: str) -> list[Line]:
-    """The three counts at each landmark, per group under its name."""
+    """The counts at each landmark, per group under its name."""
     lines = []
     for level in groups if len(landmarks) else ():
         rows = rows_of(landmarks, by, level)
@@ -232,13 +273,16 @@ def _number_lines(landmarks: pd.DataFrame, by, groups, marks: list[float], verb:
     return lines
 
 
-def _small_multiples(frames: _Frames, ax, groups, by, unit, end, steps, *, unit_line, title, origin) -> Axes:
+def _small_multiples(
+    frames: _Frames, ax, groups, by, unit, end, steps, *, unit_line, title, origin, footer
+) -> Axes:
     """A small panel for each group, without numbers below."""
     n_rows = -(-len(groups) // 2)
     height = 50.0 + n_rows * (SMALL_PLOT + SMALL_GAP) - SMALL_GAP + 40.0
     layout = Layout(height, left=36.0, right=20.0, top=50.0, bottom=40.0)
     head = head_of(ax, layout, unit_line, title=title)
-    ax = theme.prepare(ax, head.raised(layout))
+    foot = footer_lines(ax, layout, footer)
+    ax = theme.prepare(ax, head.raised(with_footer(layout, foot)))
     outer = Sheet(ax)
     head.write(outer, 36.0)
     breaks: tuple[float, ...] = ()
@@ -248,9 +292,12 @@ def _small_multiples(frames: _Frames, ax, groups, by, unit, end, steps, *, unit_
         breaks = _axes(sheet, unit, end, _marks(frames), small=True)
         room = Room(*sheet.size)
         group = frames.group(by, level)
+        if steps and group.stopped is not None:
+            draw_stopped(sheet, group.stopped, end)
         _draw_group(sheet, room, group, end, None, [None], 0, steps)
         label_landmarks(sheet, room, group.landmarks.sort_values("time", kind="stable").tail(1))
         name = shorten(level, sheet.size[0], BASE, bold=True)
         sheet.write(name, ("left", 0), ("top", 9), size=BASE, bold=True, gid="group")
     _time_words(outer, unit, breaks, origin)
+    write_footer(outer, foot, layout)
     return ax

@@ -33,6 +33,7 @@ __all__ = [
     "draw_notes",
     "draw_recall",
     "draw_steps",
+    "draw_stopped",
     "label_ends",
     "label_landmarks",
 ]
@@ -40,6 +41,7 @@ __all__ = [
 RIGHT = 14.0
 NARROWEST_BAR = 5.0
 NAIVE_NOTE = ("Kaplan–Meier at detection,", "for comparison only")
+STOPPED_NOTE = ("grey, from the top: treatment", "stopped before")
 BOX_NOTE = ("shaded box: the curve passes", "somewhere inside, unknown where")
 
 
@@ -136,8 +138,21 @@ def _naive_path(naive: pd.DataFrame, end: float) -> np.ndarray:
     return np.column_stack([np.repeat(time, 2)[1:-1], np.repeat(share, 2)])
 
 
-def draw_recall(sheet: Sheet, room: Room, until: float, length: str) -> None:
-    """Bracket up to `until` in which the question still looks back to before the first session.
+def draw_stopped(sheet: Sheet, stopped: pd.DataFrame, end: float) -> tuple[float, float]:
+    """Share that left before the event, from the top down in grey; a point of the data inside the area."""
+    path = _naive_path(stopped, end)
+    time, share = path[:, 0], path[:, 1]
+    sheet.ax.fill_between(
+        time, 1.0 - share, 1.0, facecolor=PALETTE["grid"], edgecolor="none", zorder=0.5, gid="stopped"
+    )
+    sheet.ax.plot(
+        time, 1.0 - share, color=PALETTE["secondary"], linewidth=0.9, zorder=1.5, gid="stopped-edge"
+    )
+    return float(time[-1]) * 0.8, 1.0 - float(np.interp(time[-1] * 0.8, time, share)) / 2
+
+
+def draw_recall(sheet: Sheet, room: Room, until: float, length: str, since: str = "session 1") -> None:
+    """Bracket up to `until` in which the question still looks back to before the origin.
 
     `length` is the recall in words, e.g. "14 days".
     """
@@ -150,7 +165,7 @@ def draw_recall(sheet: Sheet, room: Room, until: float, length: str) -> None:
     sheet.rule(
         (("data", until), ("data", until)), (("top", -14), ("top", -4)), color=PALETTE["axis"], width=0.9
     )
-    words = f"first {length}: the question still looks back to before session 1"
+    words = f"first {length}: the question still looks back to before {since}"
     beside = width - stop > 130
     left, top = (stop + 6, -13) if beside else (2, -25)
     lines = wrap(words, width - left + 10, NOTE)
@@ -235,9 +250,19 @@ def label_ends(
         sheet.write(text, at, ("bottom", up - too_high - 8), gid="percent")
 
 
-def draw_notes(sheet: Sheet, room: Room, parts: Steps, naive: pd.DataFrame | None, end: float) -> None:
-    """What the dashed line and the boxes are, beside them where there is room."""
+def draw_notes(
+    sheet: Sheet,
+    room: Room,
+    parts: Steps,
+    naive: pd.DataFrame | None,
+    end: float,
+    *,
+    stopped: tuple[float, float] | None = None,
+) -> None:
+    """What the dashed line, the boxes and the grey area are, beside them where there is room."""
     notes = []
+    if stopped is not None:
+        notes.append((STOPPED_NOTE, tuple(sheet.pixels(*stopped)[0])))
     if len(parts.boxes):
         low = sheet.pixels(parts.boxes[:, 0], parts.boxes[:, 2])
         high = sheet.pixels(parts.boxes[:, 1], parts.boxes[:, 3])

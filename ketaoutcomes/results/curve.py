@@ -8,13 +8,10 @@ import pandas as pd
 
 from ketaoutcomes.draw.labels import count, percent_range
 from ketaoutcomes.results.base import Result
-from ketaoutcomes.results.text import bounds, confidence, patients, time_point, time_range
+from ketaoutcomes.results.curve_words import PAST_TENSE, comparison_words, median_words, moment
+from ketaoutcomes.results.text import bounds, confidence
 
 __all__ = ["PAST_TENSE", "CurveResult"]
-
-# What patients have done once an outcome of that kind is reached.
-PAST_TENSE = {"response": "Responded", "remission": "Remitted"}
-SEEN = {"response": "seen to respond", "remission": "seen in remission"}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -31,11 +28,15 @@ class CurveResult(Result):
     landmarks : DataFrame
         The curve at planned times: `time`, `estimate`, `estimate_high`,
         `conf_low`, `conf_high`, `n`, `n_responded` (event surely by then),
-        `n_unknown`, `n_not_yet` (surely no event by then).
+        `n_unknown`, `n_not_yet` (surely no event by then). Where each session is an
+        origin they count sessions, and there is `n_patients`. With a competing event
+        also `n_stopped` (stopped by then, and no event seen before).
     medians : DataFrame
         `estimate` (middle of the median interval; inf if not reached), `low`,
         `high` (the median interval), `conf_low`, `conf_high`, `naive` (the
-        Kaplan-Meier median at detection), `n_patients`, `n_events`.
+        Kaplan-Meier median at detection), `late_low`, `late_high` (how much later that
+        is than the median: naive - high to naive - low), `n_patients`, `n_events`, and
+        where each session is an origin `n_sessions`.
     masses : DataFrame
         Innermost intervals (left, right] with their probability `mass`.
     naive : DataFrame
@@ -45,7 +46,7 @@ class CurveResult(Result):
         Per curve: `n_patients`, `n_events`, `log_likelihood`, `gap` (bound on
         what the log-likelihood is below its maximum), `converged`, `unique`,
         `n_replicates`, `n_failed`.
-    unit : {"hours", "days"}
+    unit : {"hours", "days", "sessions"}
     by : str or None
     level : float
     recall_days : float
@@ -55,6 +56,15 @@ class CurveResult(Result):
         Of the outcome.
     shows : str
         What is drawn, with the outcome's rule; written above the picture.
+    origin : str
+        What time 0 is, in words.
+    comparison : DataFrame or None
+        Test of equal curves: `score`, `statistic`, `df`, `p_value`, `method`, `n` (patients, or
+        sessions), `n_patients`, `schedule_p_value` (of equal assessment schedules; where it is below
+        0.05 a second row does not assume them).
+    competing : DataFrame or None
+        Share whose treatment stopped before the event: `time`, `estimate`, `estimate_high`,
+        `conf_low`, `conf_high`.
     """
 
     landmarks: pd.DataFrame
@@ -68,6 +78,9 @@ class CurveResult(Result):
     recall_days: float
     kind: str
     shows: str
+    origin: str = "session 1"
+    comparison: pd.DataFrame | None = None
+    competing: pd.DataFrame | None = None
 
     @property
     def gap(self) -> float:
@@ -86,7 +99,7 @@ class CurveResult(Result):
         if self.by is not None:
             out[self.by] = [str(value) for value in table[self.by]]
         words = tuple(out)
-        out["time"] = [time_point(value, self.unit) for value in table["time"]]
+        out["time"] = [moment(value, self.unit) for value in table["time"]]
         out[verb] = [bounds(*pair) for pair in zip(table["estimate"], table["estimate_high"], strict=True)]
         out[confidence(self.level)] = [
             percent_range(low, high, like=estimate)
@@ -94,19 +107,24 @@ class CurveResult(Result):
                 table["conf_low"], table["conf_high"], table["estimate"], strict=True
             )
         ]
-        out["n"] = [count(value) for value in table["n"]]
+        sizes = {"n": "n"}
+        if "n_patients" in table.columns:
+            sizes = {"n": "sessions", "n_patients": "patients"}
+        out |= {label: [count(value) for value in table[name]] for name, label in sizes.items()}
         out[f"{verb} by then"] = [count(value) for value in table["n_responded"]]
         out["not yet known"] = [count(value) for value in table["n_unknown"]]
         out["known: not yet"] = [count(value) for value in table["n_not_yet"]]
+        if "n_stopped" in table.columns:
+            out["stopped before"] = [count(value) for value in table["n_stopped"]]
         return pd.DataFrame(out), words
 
     def sentences(self) -> list[str]:
-        """The medians, one line per curve."""
+        """The medians, one line per curve, and the test of the groups."""
         lines = [""]
         for row in self.medians.to_dict("records"):
             head = "" if self.by is None else f"{row[self.by]}: "
-            lines.append(f"  {head}{_median_words(row, self.unit, self.level, self.kind)}")
-        return lines
+            lines.append(f"  {head}{median_words(row, self.unit, self.level, self.kind)}")
+        return lines + [f"  {line}." for line in comparison_words(self.comparison)]
 
     def plot(self, ax=None, *, title=None):
         """Steps where the curve is determined, boxes where it is not, landmarks, and the naive curve.
@@ -120,35 +138,15 @@ class CurveResult(Result):
             ax,
             masses=self.masses,
             landmarks=self.landmarks,
-            naive=self.naive,
+            # On the clock of sessions the two curves are the same wherever no assessment was missed.
+            naive=None if self.unit == "sessions" else self.naive,
             by=self.by,
             unit=self.unit,
             recall_days=self.recall_days,
             unit_line=self.shows,
+            origin=self.origin,
             title=title,
             verb=PAST_TENSE[self.kind],
+            footer=tuple(comparison_words(self.comparison)),
+            stopped=self.competing,
         )
-
-
-def _median_words(row: dict, unit: str, level: float, kind: str) -> str:
-    """One curve's median with its interval and the naive one."""
-    done = PAST_TENSE[kind].lower()
-    seen = f"{count(row['n_events'])} of {patients(int(row['n_patients']))} {SEEN[kind]}"
-    per = "days" if unit == "days" else "hours"
-    if row["high"] == float("inf"):
-        where = (
-            "" if row["low"] == float("inf") else f"; the median lies after {time_point(row['low'], unit)}"
-        )
-        return f"Half is not reached: fewer than half are known to have {done}{where} ({seen})."
-    interval = f"{time_range(row['conf_low'], row['conf_high'], unit)} {per}"
-    if row["conf_high"] == float("inf"):
-        interval = f"from {time_point(row['conf_low'], unit)}, upper limit not reached"
-    if time_point(row["low"], unit) == time_point(row["high"], unit):
-        where = f"Half had {done} by {time_point(row['high'], unit)}"
-    else:
-        where = f"Half had {done} between {time_point(row['low'], unit)} and {time_point(row['high'], unit)}"
-    naive = time_point(row["naive"], unit)
-    return (
-        f"{where} ({confidence(level)} {interval}; {seen}). "
-        f"Kaplan–Meier at detection, for comparison only: {naive}."
-    )

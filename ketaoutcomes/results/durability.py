@@ -50,7 +50,8 @@ class DurabilityResult(Result):
     landmarks : DataFrame
         At planned days: `estimate` to `conf_high` of the share lost, `method` of the interval;
         `next_session`, `stopped`, `still_responding` (shares, each with `_high`); counts of episodes:
-        `n`, `n_lost`, `n_next_session`, `n_stopped`, `n_still`, `n_unknown`; `n_patients`.
+        `n`, `n_lost`, `n_next_session`, `n_stopped`, `n_still`, `n_unknown`; `n_patients`, and
+        `fewest_patients` (patients behind the smallest of the counts that is not 0).
     medians : DataFrame
         Days until half have lost the response if nobody were treated again: `estimate`, `low`, `high`,
         `conf_low`, `conf_high` (inf if not reached), `naive` (Kaplan-Meier at detection), `n`,
@@ -152,6 +153,12 @@ class DurabilityResult(Result):
             f"{best} is possible, since those treated again were not seen without."
         )
 
+    def _sizes(self) -> np.ndarray:
+        """Episodes of each row's group."""
+        if self.by is None:
+            return np.full(len(self.incidence), self.medians["n"].iloc[0])
+        return self.incidence[self.by].map(self.medians.set_index(self.by)["n"]).to_numpy(float)
+
     def _group(self, frame: pd.DataFrame, row: dict) -> pd.DataFrame:
         return frame if self.by is None else frame[frame[self.by] == row[self.by]]
 
@@ -166,10 +173,11 @@ class DurabilityResult(Result):
 
         kind = kind or ("incidence" if self.estimand == "cumulative-incidence" else "cause-specific")
         if kind == "incidence":
+            table = self.incidence.assign(n_at_risk=self._sizes())
             return stacked(
-                self.incidence, ax, causes=STACKED, landmarks=counts_by_event(self.landmarks, self.by),
+                table, ax, causes=STACKED, landmarks=counts_by_event(self.landmarks, self.by),
                 by=self.by, title=title, unit="days", origin=self.origin, event_free="still responding",
-                free_at="bottom", unit_line=f"Episodes of response, % ({self.rule})",
+                free_at="bottom", at_risk="Known to respond", unit_line=f"Episodes of response, % ({self.rule})",
             )  # fmt: skip
         weighted = self.weighted if len(self.weighted) else None
         return held_response(

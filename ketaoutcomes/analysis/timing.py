@@ -106,9 +106,9 @@ def time_to_response(
     competing : {"stop"}, optional
         Treatment stop (from `disposition`) as a competing event: the share who respond before
         they stop. The incidence of stopping is `.competing`.
-    stop_state : {"nonresponse", "unknown"}
+    stop_state : {"nonresponse", "response"}
         Whether a response between the last assessment and the stop is taken not to have
-        happened, or may have.
+        happened, or to have happened in all of them: the two ends of what may be true.
     landmark : float, optional
         Time since session 1, in `unit`, from which the analysis counts: patients who are still
         assessed and not seen to respond by then, in groups as known by then. `by` may then also be
@@ -219,7 +219,7 @@ def _result(cohort: Cohort, ask: Ask) -> CurveResult:
         whose = patient if ask.origin == "each_session" else None
         tables = curves(left, right, level_of, grouped, shown, how, patient=whose)
     else:
-        rows = Stopping(left, right, stop, ask.stop_state == "unknown")
+        rows = Stopping(left, right, stop, ask.stop_state == "response")
         tables = competing_curves(rows, level_of, grouped, shown, how)
     in_test = np.where((level_of >= 0) & shown[level_of], level_of, -1)
     tested = _tested(ask, events, left, right, in_test, patient)

@@ -37,7 +37,7 @@ LANDMARKS: Mapping[str, tuple[float, ...]] = MappingProxyType(
         "sessions": tuple(float(number) for number in range(1, 9)),
     }
 )
-STOP_STATES = ("nonresponse", "unknown")
+STOP_STATES = ("nonresponse", "response")
 _LONGEST_RECALL_FOR_HOURS = 1.0
 
 

@@ -37,14 +37,14 @@ class Stopping:
         Response in (left, right]; right is inf if none was seen.
     stop : (n,) float
         When treatment stopped, inf where that is not known.
-    unknown : bool
-        Whether a response may have come unseen between the last assessment and the stop.
+    responded : bool
+        Whether whoever was not assessed at the stop is taken to have responded by then.
     """
 
     left: np.ndarray
     right: np.ndarray
     stop: np.ndarray
-    unknown: bool
+    responded: bool
 
     @property
     def event(self) -> np.ndarray:
@@ -58,13 +58,13 @@ class Stopping:
 
     def coded(self) -> dict[str, np.ndarray | int | None]:
         """Arguments of `interval_incidence`: a stop is known to the time, a response between two."""
-        at_stop = np.where(self.stopped, self.stop, np.inf)
-        also = np.where(self.stopped & (self.left < at_stop), self.left, np.nan)
+        unseen = self.stopped & (self.left < self.stop) & self.responded
+        stopped, event = self.stopped & ~unseen, self.event | unseen
+        until = np.where(unseen, self.stop, self.right)
         return {
-            "left": np.where(self.stopped, at_stop, self.left),
-            "right": np.where(self.event, self.right, np.where(self.stopped, at_stop, self.left)),
-            "cause": np.where(self.event, RESPONSE, np.where(self.stopped, STOP, -1)),
-            "also_left": also if self.unknown else None,
+            "left": np.where(stopped, self.stop, self.left),
+            "right": np.where(event, until, np.where(stopped, self.stop, self.left)),
+            "cause": np.where(event, RESPONSE, np.where(stopped, STOP, -1)),
             "n_causes": 2,
         }
 
@@ -82,7 +82,7 @@ def competing_curves(
     parts: dict[str, list[pd.DataFrame]] = {name: [] for name in TABLES}
     for number in np.flatnonzero(shown):
         own = level_of == number
-        group = Stopping(rows.left[own], rows.right[own], rows.stop[own], rows.unknown)
+        group = Stopping(rows.left[own], rows.right[own], rows.stop[own], rows.responded)
         for name, frame in _curve(group, how).items():
             if grouped.by is not None:
                 frame.insert(0, grouped.by, [grouped.levels[number]] * len(frame))
@@ -177,7 +177,7 @@ def _landmarks(rows: Stopping, marks: np.ndarray, bounds: pd.DataFrame) -> pd.Da
     """The curve at the landmarks, and what is known of how many patients by then."""
     responded = (rows.right[:, None] <= marks).sum(axis=0)
     gone = rows.stopped[:, None] & (rows.stop[:, None] <= marks)
-    known_until = rows.left if rows.unknown else np.where(rows.stopped, rows.stop, rows.left)
+    known_until = rows.left if rows.responded else np.where(rows.stopped, rows.stop, rows.left)
     waiting = (known_until[:, None] >= marks) & (rows.right[:, None] > marks) & ~gone
     stopped, not_yet = gone.sum(axis=0), waiting.sum(axis=0)
     bounds.insert(0, "time", marks)

@@ -117,8 +117,8 @@ def _kind_notes(ask: Ask, events: EventSet) -> list[str]:
 def _stop_notes(ask: Ask, stops: Stops, n_stopped: int, what: str) -> list[str]:
     """Who stopped, and what is taken to have happened before."""
     state = "is taken not to have happened"
-    if ask.stop_state == "unknown":
-        state = "may have happened: the curves are bounds where that matters"
+    if ask.stop_state == "response":
+        state = "is taken to have happened in all of them: at most so many responded"
     found = [
         f"Treatment stop is a competing event, from disposition: {patients(n_stopped)} stopped before {what} "
         f"was seen. For {patients(stops.n_planned)} of the cohort treatment ended as planned, which censors "

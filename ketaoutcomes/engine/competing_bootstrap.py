@@ -55,7 +55,6 @@ def incidence_bootstrap(
     times: ArrayLike,
     *,
     n_causes: int,
-    also_left: ArrayLike | None = None,
     clusters: ArrayLike | None = None,
     n_replicates: int = 400,
     seed: int = 20260101,
@@ -69,7 +68,7 @@ def incidence_bootstrap(
 
     Parameters
     ----------
-    left, right, cause, n_causes, also_left
+    left, right, cause, n_causes
         As for `interval_incidence`.
     times : (t,) array_like of float
     clusters : (n,) array_like, optional
@@ -96,7 +95,7 @@ def incidence_bootstrap(
     if not 0 < level < 1:
         raise DataError(f"level must lie between 0 and 1, not {level!r}; 0.95 is usual")
     times = np.atleast_1d(np.asarray(times, float))
-    rows, cluster = _sorted(checked_causes(left, right, cause, n_causes, also_left, None), clusters)
+    rows, cluster = _sorted(checked_causes(left, right, cause, n_causes, None), clusters)
     layout = lay_out(rows, n_causes)
     low, high, failed = _replicates(layout, rows, cluster, times, n_causes, n_replicates, seed)
     n_failed = int(failed.sum())
@@ -112,15 +111,10 @@ def incidence_bootstrap(
 
 def _sorted(rows: CauseRows, clusters) -> tuple[CauseRows, NDArray[np.int64]]:
     """The rows in an order of their own, so that the replicates do not depend on the caller's."""
-    also = np.where(np.isfinite(rows.also_left), rows.also_left, -1.0)
-    _, content = np.unique(
-        np.column_stack([rows.left, rows.right, rows.cause, also]), axis=0, return_inverse=True
-    )
+    _, content = np.unique(np.column_stack([rows.left, rows.right, rows.cause]), axis=0, return_inverse=True)
     cluster = numbered_clusters(content.reshape(-1), clusters)
     order = np.lexsort((cluster, content.reshape(-1)))
-    chosen = CauseRows(
-        rows.left[order], rows.right[order], rows.cause[order], rows.also_left[order], rows.weights[order]
-    )
+    chosen = CauseRows(rows.left[order], rows.right[order], rows.cause[order], rows.weights[order])
     return chosen, cluster[order]
 
 
@@ -184,8 +178,6 @@ def _widened(rows: CauseRows, cluster, times, n_causes, conf_low, conf_high, lev
         own = rows.cause == cause
         # Until when a row is known to have had no event of this cause, and from when to have had it.
         certain_end = np.where(own | (rows.cause < 0), rows.left, np.inf)
-        if cause == 0:
-            certain_end = np.where(np.isfinite(rows.also_left), rows.also_left, certain_end)
         free_until, had_from = np.full(n_clusters, np.inf), np.full(n_clusters, np.inf)
         np.minimum.at(free_until, cluster, certain_end)
         np.minimum.at(had_from, cluster, np.where(own, rows.right, np.inf))

@@ -62,7 +62,6 @@ def interval_incidence(
     cause: ArrayLike,
     *,
     n_causes: int,
-    also_left: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     tolerance: float = 1e-8,
 ) -> IntervalIncidence:
@@ -76,9 +75,6 @@ def interval_incidence(
     cause : (n,) array_like of int
         0 .. n_causes - 1; -1 where no event is known.
     n_causes : int
-    also_left : (n,) array_like of float, optional
-        Where finite: instead of this row's event, one of cause 0 may have come in (also_left, right]
-        without being seen.
     weights : (n,) array_like of float, optional
         How many patients each row stands for.
     tolerance : float
@@ -99,7 +95,7 @@ def interval_incidence(
     Hudgens, Satten and Longini (2001), Biometrics 57, 74; Jewell, van der Laan and Henneman (2003),
     Biometrika 90, 183. Checked: tests/engine/test_competing_interval.py.
     """
-    rows = checked_causes(left, right, cause, n_causes, also_left, weights)
+    rows = checked_causes(left, right, cause, n_causes, weights)
     layout = lay_out(rows, n_causes)
     fit = maximise_unions(layout.unions(rows.weights), tolerance=tolerance)
     mass = layout.spread(fit.mass[None, :], rows.weights[None, :])[0]

@@ -16,12 +16,11 @@ __all__ = ["CauseRows", "Layout", "checked_causes", "lay_out"]
 
 @dataclass(frozen=True)
 class CauseRows:
-    """Checked rows: ends of intervals, causes (-1 is none), the alternative start, weights; (n,) each."""
+    """Checked rows: ends of intervals, causes (-1 is none), weights; (n,) each."""
 
     left: NDArray[np.float64]
     right: NDArray[np.float64]
     cause: NDArray[np.int64]
-    also_left: NDArray[np.float64]
     weights: NDArray[np.float64]
 
 
@@ -92,7 +91,7 @@ class Layout:
         return float(own[some] @ np.log(own[some] / total[self.group[some]]))
 
 
-def checked_causes(left, right, cause, n_causes, also_left, weights) -> CauseRows:
+def checked_causes(left, right, cause, n_causes, weights) -> CauseRows:
     """The rows as arrays, or every problem with them at once."""
     cause = np.asarray(cause)
     left, right = np.asarray(left, float), np.asarray(right, float)
@@ -112,17 +111,10 @@ def checked_causes(left, right, cause, n_causes, also_left, weights) -> CauseRow
                 n_rows=int(unknown.sum()),
             )
         )
-    also = np.full(left.shape, np.nan) if also_left is None else np.asarray(also_left, float)
-    if also.shape != left.shape:
-        raise DataError("also_left must be one value per row")
-    wrong = np.isfinite(also) & ((cause < 1) | (also > right) | (also < 0))
-    if wrong.any():
-        message = "an alternative start is for causes from 1 on, not negative and not after the right end"
-        raise DataError(Problem(message, column="also_left", n_rows=int(wrong.sum())))
     given = np.ones(left.shape) if weights is None else np.asarray(weights, float)
     left, right, kept = checked_intervals(left, right, given)
     used = given > 0
-    return CauseRows(left, right, cause[used], also[used], kept)
+    return CauseRows(left, right, cause[used], kept)
 
 
 def lay_out(rows: CauseRows, n_causes: int) -> Layout:
@@ -162,18 +154,12 @@ def lay_out(rows: CauseRows, n_causes: int) -> Layout:
 def _block(rows: CauseRows, cause: int):
     """Finite innermost intervals of one cause; the rows that may have it, with their range of these."""
     may = (rows.cause == cause) | (rows.cause < 0)
-    left = rows.left
-    if cause == 0:
-        # An alternative that is over as it begins says nothing.
-        also = rows.also_left < rows.right
-        may = may | also
-        left = np.where(also, rows.also_left, left)
     member = np.flatnonzero(may)
     if not (np.isfinite(rows.right[member])).any():
         nothing = np.empty(0)
         zero = np.zeros(member.size, np.int64)
         return nothing, nothing, np.empty(0, bool), member, zero, zero
-    left, right = left[member], rows.right[member]
+    left, right = rows.left[member], rows.right[member]
     support = innermost_intervals(left, right)
     finite = np.isfinite(support.right)
     size = int(finite.sum())

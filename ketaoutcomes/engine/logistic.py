@@ -140,7 +140,8 @@ def logistic_replicates(fit: LogisticFit, x: Array, y: ArrayLike, weights: Array
     params = np.tile(fit.params[~fit.dropped], (len(weights), 1))
     todo, w = np.arange(len(weights)), weights
     for _ in range(MOST_TOGETHER):
-        chance = expit(params[todo] @ used.T)
+        with np.errstate(over="ignore"):
+            chance = 1.0 / (1.0 + np.exp(-(params[todo] @ used.T)))
         expected = w * chance
         score = events[todo] - expected @ used
         information = (expected * (1.0 - chance)) @ products

@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 
 from ketaoutcomes.errors import ConfigError
+from ketaoutcomes.report.gate_episodes import EpisodeGate
 from ketaoutcomes.report.released import (
     COUNT,
     ESTIMATES,
@@ -67,7 +68,7 @@ def choose_small_cells(small_cells: str | None, *, synthetic: bool) -> str:
 
 
 @dataclass(frozen=True)
-class Gate:
+class Gate(EpisodeGate):
     """Rules for what may leave; `small_cells` is "suppress" or "show".
 
     Each method takes a tidy table, refuses one with a row per patient, and returns `Released`.
@@ -212,7 +213,7 @@ class Gate:
             frame.loc[small(events) | small(total - events), "suppressed"] = COUNT
             frame.loc[small(total), "suppressed"] = TOTAL
             hidden = frame["suppressed"] != ""
-            frame = blank(frame, hidden, [*ESTIMATES, "low", "high", "naive"])
+            frame = blank(frame, hidden, [*ESTIMATES, "low", "high", "naive", "late_low", "late_high"])
             frame.loc[small(total) | near(total, beside), "n_patients"] = pd.NA
             frame = frame.drop(columns="n_events")
         return Released(name, frame, hidden_in(frame, place, "median"))

@@ -19,8 +19,13 @@ WAYS = {"checklist": "by checklist", "spontaneous": "if mentioned", "scale": "by
 
 
 def key_questions(scope: Scope, tables: Mapping[str, pd.DataFrame]) -> tuple[KeyQuestion, ...]:
-    """How fast, which side effects, how complete."""
-    return (_how_fast(scope, tables), _which_side_effects(scope, tables), _how_complete(scope, tables))
+    """How fast, how long, which side effects, how complete."""
+    return (
+        _how_fast(scope, tables),
+        _how_long(scope, tables),
+        _which_side_effects(scope, tables),
+        _how_complete(scope, tables),
+    )
 
 
 def _how_fast(scope: Scope, tables: Mapping[str, pd.DataFrame]) -> KeyQuestion:
@@ -51,6 +56,26 @@ def _how_fast(scope: Scope, tables: Mapping[str, pd.DataFrame]) -> KeyQuestion:
     return KeyQuestion("How fast?", value, unit, " ".join([*told, _first_response(scope)]), 1)
 
 
+def _how_long(scope: Scope, tables: Mapping[str, pd.DataFrame]) -> KeyQuestion:
+    """What became of the episodes of response by day 28, or by the last day shown."""
+    table = tables.get("durability_days")
+    if table is None or table.empty:
+        return KeyQuestion("How long?", "", "not recorded", "No episode of response can be followed.", 2)
+    shown = table[table["suppressed"] == ""]
+    if shown.empty:
+        return KeyQuestion("How long?", "", "not shown: counts are too small", "", 2)
+    at = shown[shown["time"] == 28]
+    row = (at if len(at) else shown).iloc[-1]
+    span = percent_range(row["conf_low"], row["conf_high"], like=row["estimate"])
+    size = "" if missing(row["n"]) else f"; {count(row['n'])} episodes"
+    told = (
+        f"{bounds(row['estimate'], row['estimate_high'])} had lost the response ({ci(scope.level)} {span}"
+        f"{size}); {bounds(row['next_session'], row['next_session_high'])} had their next session first."
+    )
+    still = bounds(row["still_responding"], row["still_responding_high"])
+    return KeyQuestion("How long?", still, f"still responding at day {row['time']:g}", told, 2)
+
+
 def _which_side_effects(scope: Scope, tables: Mapping[str, pd.DataFrame]) -> KeyQuestion:
     table = tables.get("side_effects_per_session")
     if table is None or table.empty:
@@ -59,7 +84,7 @@ def _which_side_effects(scope: Scope, tables: Mapping[str, pd.DataFrame]) -> Key
             "",
             "not recorded",
             "No session says whether there were side effects; this is not zero.",
-            5,
+            6,
         )
     told, first = [], None
     for row in table[table["effect"] == ANY].to_dict("records"):
@@ -79,7 +104,7 @@ def _which_side_effects(scope: Scope, tables: Mapping[str, pd.DataFrame]) -> Key
     if scope.has_recent:
         told.insert(0, f"Sessions in the {scope.period}.")
     value, unit = first or ("", "not shown: counts are too small")
-    return KeyQuestion("Which side effects?", value, unit, " ".join(told), 5)
+    return KeyQuestion("Which side effects?", value, unit, " ".join(told), 6)
 
 
 def _first_response(scope: Scope) -> str:
@@ -102,20 +127,20 @@ def _not_due(steps: pd.DataFrame) -> str:
 
 def _how_complete(scope: Scope, tables: Mapping[str, pd.DataFrame]) -> KeyQuestion:
     rows = tables["rows_by_table"]
-    kept = "Rows are counted in section 6."
+    kept = "Rows are counted in section 7."
     if (rows["suppressed"] == "").all():
         read, aside = int(rows["n_read"].sum()), int(rows["n_quarantined"].sum())
         kept = f"{count(read - aside)} of {count(read)} rows kept; {count(aside)} set aside by a rule."
     steps = tables.get("attrition")
     if steps is None or steps.empty:
-        return KeyQuestion("How complete are the data?", "", "no score recorded", kept, 6)
+        return KeyQuestion("How complete are the data?", "", "no score recorded", kept, 7)
     first, last = steps.iloc[0], steps.iloc[-1]
     if missing(first["n"]) or missing(last["n"]) or not first["n"]:
-        return KeyQuestion("How complete are the data?", "", "not shown: counts are too small", kept, 6)
+        return KeyQuestion("How complete are the data?", "", "not shown: counts are too small", kept, 7)
     text = (
         f"{count(last['n'])} of {count(first['n'])} who started{_among(scope)} have a valid baseline, a "
         f"complete induction and a score after it. {_not_due(steps)}{kept}"
     )
     return KeyQuestion(
-        "How complete are the data?", percent(last["n"] / first["n"]), "of starters scored", text, 6
+        "How complete are the data?", percent(last["n"] / first["n"]), "of starters scored", text, 7
     )

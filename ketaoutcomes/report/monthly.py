@@ -15,6 +15,7 @@ from ketaoutcomes.report.report import Report, finished
 from ketaoutcomes.report.scope import Scope, make_scope
 from ketaoutcomes.report.sections.completeness import completeness
 from ketaoutcomes.report.sections.course import course
+from ketaoutcomes.report.sections.durability import durability
 from ketaoutcomes.report.sections.headline import Headline, headline
 from ketaoutcomes.report.sections.methods import methods
 from ketaoutcomes.report.sections.mixed import mixed
@@ -27,6 +28,7 @@ __all__ = ["monthly_report"]
 
 SECTIONS: dict[str, Callable[[Scope], Part]] = {
     "how fast": timing,
+    "how long": durability,
     "who responded": responders,
     "symptom course": course,
     "mixed models": mixed,

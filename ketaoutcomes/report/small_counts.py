@@ -134,7 +134,7 @@ def without_unknown(frame: pd.DataFrame, hidden: np.ndarray) -> pd.DataFrame:
 
     They go where `hidden`, since they add up to a printed size with the row's `n`, and where they
     are 1 to 10; the two reasons add up to the number not known, so both go where one is 1 to 10.
-    Those not due always go: taken from all who started they show the widest group of section 2.
+    Those not due always go: taken from all who started they show the widest group of section 3.
     """
     frame = blank(blank(frame, hidden, UNKNOWN), np.ones(len(frame), bool), ["n_not_due"])
     reasons = [column for column in ("n_no_baseline", "n_not_scored") if column in frame.columns]

@@ -99,15 +99,16 @@ def test_without_censoring_incidence_is_the_share_seen(make):
     assert any("3 patients stopped before response" in note for note in result.notes)
 
 
-def test_a_response_that_may_have_come_before_the_stop_raises_the_upper_curve(make):
+def test_a_response_that_may_have_come_before_the_stop_is_bounded_from_above(make):
     stops = pd.DataFrame({"patient_id": ["P03", "P04"], "hour": [240.0, 240.0], "status": ["stopped"] * 2})
     cohort = weekly(make, [1, 2, 2, 9, 9], disposition=stops)
     options = {"competing": "stop", "at": (14,), "n_replicates": 0}
     surely = time_to_response(cohort, "PHQ-9", **options).landmarks.iloc[0]
-    perhaps = time_to_response(cohort, "PHQ-9", stop_state="unknown", **options).landmarks.iloc[0]
+    at_most = time_to_response(cohort, "PHQ-9", stop_state="response", **options).landmarks.iloc[0]
     assert surely["estimate"] == pytest.approx(0.6, abs=1e-9)
-    assert perhaps["estimate_high"] >= 0.6 - 1e-9
-    assert perhaps["n_stopped"] == surely["n_stopped"] == 2
+    # Both were last assessed some days before they stopped on day 10, and not at the stop.
+    assert at_most["estimate"] == pytest.approx(1.0, abs=1e-9)
+    assert surely["n_stopped"] == 2
 
 
 def test_a_competing_event_does_without_what_it_has_no_method_for(make, clinic):
@@ -252,7 +253,7 @@ def test_the_band_of_m_out_of_n_is_another_one_and_is_named(clinic):
         ({"origin": "last_session"}, 'choose "first_session" or "each_session"'),
         ({"test": "cox"}, 'choose "sun"'),
         ({"competing": "death"}, 'choose "stop"'),
-        ({"stop_state": "no"}, 'choose "nonresponse" or "unknown"'),
+        ({"stop_state": "no"}, 'choose "nonresponse" or "response"'),
         ({"resample": "sessions"}, 'choose "patients" or "m-out-of-n"'),
     ],
 )

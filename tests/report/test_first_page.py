@@ -226,7 +226,7 @@ def test_an_open_window_is_in_no_complete_month(clinic, report_of):
 
 
 def test_sections_say_how_their_patients_follow_from_those_who_started(shown):
-    # Section 6 counts who started in the twelve months; sections 1 and 2 name the same number.
+    # Section 7 counts who started in the twelve months; sections 1 and 3 name the same number.
     started = shown.tables["attrition"].set_index("step").loc["started", "n"]
     n = shown.tables["onset_days_medians"]["n_patients"].item()
     assert f"{n} of {started} starters with a valid baseline and a later score" in text(shown)

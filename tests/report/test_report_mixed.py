@@ -1,4 +1,4 @@
-"""Section 4: what the page says of the mixed model, and what it keeps to itself."""
+"""Section 5: what the page says of the mixed model, and what it keeps to itself."""
 
 from __future__ import annotations
 
@@ -67,9 +67,9 @@ def test_it_speaks_of_association_and_of_no_single_patient(shown):
 
 
 def test_pictures_with_a_point_per_patient_are_drawn_only_where_small_counts_are_shown(shown, suppressed):
-    assert [figure.label for figure in section_of(shown).figures] == ["Fig. 4a", "Fig. 4b", "Fig. 4c"]
-    assert [figure.label for figure in section_of(suppressed).figures] == ["Fig. 4a", "Fig. 4b"]
-    assert "figure-4c" not in suppressed.html
+    assert [figure.label for figure in section_of(shown).figures] == ["Fig. 5a", "Fig. 5b", "Fig. 5c"]
+    assert [figure.label for figure in section_of(suppressed).figures] == ["Fig. 5a", "Fig. 5b"]
+    assert "figure-5c" not in suppressed.html
     assert "pictures of residuals and influence" in set(suppressed.tables["not_shown"]["what"])
 
 

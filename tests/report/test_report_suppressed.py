@@ -92,7 +92,7 @@ def test_a_month_total_and_its_months_do_not_give_a_hidden_month_away(suppressed
 
 
 def test_the_section_and_the_first_page_do_not_give_a_month_away_by_their_difference(suppressed):
-    # Section 5 covers October to September, the first page's total September to August.
+    # Section 6 covers October to September, the first page's total September to August.
     for name in ("any_side_effect_checklist", "any_side_effect_spontaneous"):
         table = suppressed.tables[name].set_index("month")
         first, last = table.loc["2025-09"], table.loc["2026-09"]
@@ -129,7 +129,7 @@ def shown_sizes(table, column="n"):
 
 
 def test_groups_of_the_same_patients_do_not_differ_by_a_few(patients):
-    # Each of these is a part of those who started; section 2's are parts of each other.
+    # Each of these is a part of those who started; section 3's are parts of each other.
     tables = patients.tables
     started = shown_sizes(tables["attrition"])[0]
     groups = shown_sizes(tables["onset_days_medians"], "n_patients")

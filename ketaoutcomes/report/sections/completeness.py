@@ -1,4 +1,4 @@
-"""Section 6: what was read, kept, set aside and missing, and who is not scored."""
+"""Section 7: what was read, kept, set aside and missing, and who is not scored."""
 
 from __future__ import annotations
 
@@ -32,21 +32,21 @@ def completeness(scope: Scope, beside: Sequence[float] = ()) -> Part:
     whole = data_quality(without_period(scope.cohort), name, at=WINDOW)
     gate = scope.gate
     released = {
-        "rows": gate.files("rows_by_table", whole.rows, size="n_kept", place="Section 6, rows"),
-        "rules": gate.files("rows_set_aside", whole.rules, size="n_rows", place="Section 6, rows set aside"),
+        "rows": gate.files("rows_by_table", whole.rows, size="n_kept", place="Section 7, rows"),
+        "rules": gate.files("rows_set_aside", whole.rules, size="n_rows", place="Section 7, rows set aside"),
         "blanked": gate.files(
-            "cells_set_to_missing", whole.blanked, size="n_cells", place="Section 6, cells set to missing"
+            "cells_set_to_missing", whole.blanked, size="n_cells", place="Section 7, cells set to missing"
         ),
         "missing": gate.files(
-            "missing_cells", whole.missing, size="n_rows", place="Section 6, missing cells"
+            "missing_cells", whole.missing, size="n_rows", place="Section 7, missing cells"
         ),
-        "recording": gate.rates("recording", followed.recording, place="Section 6, sessions with a record"),
+        "recording": gate.rates("recording", followed.recording, place="Section 7, sessions with a record"),
     }
     figures, notes = [], []
     if name is not None and len(followed.flow):
         steps = _reasons(followed.flow, followed.losses, gate.suppresses)
         sizes = (scope.cohort.n_patients, *beside)
-        released["flow"] = gate.flow("attrition", steps, place="Section 6, attrition", beside=sizes)
+        released["flow"] = gate.flow("attrition", steps, place="Section 7, attrition", beside=sizes)
         if released["flow"].frame["n"].notna().any():
             figures.append(_flow_figure(scope, released["flow"], "a"))
         else:
@@ -60,7 +60,7 @@ def completeness(scope: Scope, beside: Sequence[float] = ()) -> Part:
         notes.append("No cell of the columns supplied is missing.")
     found, hidden = gathered(list(released.values()))
     section = Section(
-        number=6,
+        number=7,
         question="How complete are the data?",
         reading=("The share of starters with a known result bounds everything above.",),
         terms=(
@@ -101,9 +101,9 @@ def _flow_figure(scope: Scope, given: Released, letter: str) -> Figure:
     for row in frame.to_dict("records"):
         size = "not shown" if missing(row["n"]) else count(row["n"])
         told.append(f"{str(row['step']).capitalize()}: {size}.")
-    svg = drawn(flow, frame, prefix=f"figure-6{letter}", title=title, description=" ".join(told))
+    svg = drawn(flow, frame, prefix=f"figure-7{letter}", title=title, description=" ".join(told))
     population = f"{scope.instrument.name}, patients who started{scope.during}"
-    return Figure(f"Fig. 6{letter}", title, population, svg, ("% of starters. Hatched: lost at that step.",))
+    return Figure(f"Fig. 7{letter}", title, population, svg, ("% of starters. Hatched: lost at that step.",))
 
 
 def _missing_figure(gaps: pd.DataFrame, letter: str) -> Figure:
@@ -117,12 +117,12 @@ def _missing_figure(gaps: pd.DataFrame, letter: str) -> Figure:
         f"{count(row['n_rows'])})."
         for row in shown.to_dict("records")
     )
-    svg = drawn(draw_missing, shown, prefix=f"figure-6{letter}", title=title, description=told)
+    svg = drawn(draw_missing, shown, prefix=f"figure-7{letter}", title=title, description=told)
     rest = len(worst) - len(shown)
     more = f", and so are {rest} further columns with missing cells" if rest else ""
     notes = (f"Single items and the parts of a dose are in the table file only{more}.",)
     return Figure(
-        f"Fig. 6{letter}",
+        f"Fig. 7{letter}",
         title,
         "Share of rows without a value, by table and column; whole data set",
         svg,

@@ -1,4 +1,4 @@
-"""Section 3: the symptom course, of a mixed model and as it was observed."""
+"""Section 4: the symptom course, of a mixed model and as it was observed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def course(scope: Scope) -> Part:
         result = _course(scope, instrument)
         if result is None:
             continue
-        place = f"Section 3, {instrument.name}"
+        place = f"Section 4, {instrument.name}"
         given = released_means(scope, result, place=place)
         released.append(given)
         curve = None
@@ -51,9 +51,9 @@ def course(scope: Scope) -> Part:
     if not results:
         notes.append("Not recorded: no symptom instrument has scores.")
     if figures:
-        hidden = (Hidden("Section 3", "individual lines", "a line is a patient"), *hidden)
+        hidden = (Hidden("Section 4", "individual lines", "a line is a patient"), *hidden)
     section = Section(
-        number=3,
+        number=4,
         question="What is the symptom course?",
         reading=(
             "Line: mean of a mixed model, of all who have a score. It holds if missing scores depend only on "
@@ -146,14 +146,14 @@ def _figure(
         "minimum": instrument.minimum, "maximum": instrument.maximum, "instrument": instrument.name,
         "higher_is": instrument.higher_is, "level": scope.level,
     }  # fmt: skip
-    named = {"prefix": f"figure-3{letter}", "title": title, "description": told}
+    named = {"prefix": f"figure-4{letter}", "title": title, "description": told}
     if curve is None:
         svg = drawn(draw_course, given.frame, **named, **options)
         population = f"No model: observed means; n scored at each day{_of(scope)}"
     else:
         svg = drawn(draw_model, curve.frame, **named, observed=observed_of(given.frame), **options)
         population = f"Mixed model and observed means; n scored at each day{_of(scope)}"
-    return Figure(f"Fig. 3{letter}", title, population, svg)
+    return Figure(f"Fig. 4{letter}", title, population, svg)
 
 
 def _told(scope: Scope, frame: pd.DataFrame, *, is_model: bool) -> str:

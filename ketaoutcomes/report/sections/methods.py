@@ -1,4 +1,4 @@
-"""Section 7: definitions, methods and limits, written from the settings of this run."""
+"""Section 8: definitions, methods and limits, written from the settings of this run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LIMITS = (
     "No comparison group: natural recovery, expectation, regression to the mean and other treatment are in "
     "every number. "
     "Patients start when they feel at their worst, so a later score tends to be lower whatever is done.",
-    "Those without a score may differ from those with one; the lower bounds of section 2 count each of "
+    "Those without a score may differ from those with one; the lower bounds of section 3 count each of "
     "them as not responding.",
     "Doses, intervals and routes follow how patients did; differences between groups are associated with "
     "them and are not their effect.",
@@ -53,7 +53,7 @@ def methods(scope: Scope, results: Sequence[Result], hidden: Sequence[Hidden], a
         left.append(Text("Not recorded or not reported", points=tuple(absent)))
     right = [Text("Small counts", paragraphs=_small_counts(scope)), Text("Words", terms=WORDS)]
     section = Section(
-        number=7,
+        number=8,
         question="Definitions, methods and limits",
         reading=("Written from the settings of this run.",),
         texts=(tuple(left), tuple(right)),
@@ -113,7 +113,7 @@ def _methods(scope: Scope, results: Sequence[Result]) -> tuple[str, ...]:
             cut = f"The data end on {day_name(scope.calendar.cut)}."
         words.append(
             f"{cut} Sections 1 to 4 and the attrition describe {scope.starters}, followed to the end of "
-            "the data; section 5 per session "
+            "the data; section 6 per session "
             f"describes the sessions of the {scope.period}."
             if scope.has_recent
             else cut
@@ -122,7 +122,7 @@ def _methods(scope: Scope, results: Sequence[Result]) -> tuple[str, ...]:
 
 
 def _models(results: Sequence[Result]) -> list[str]:
-    """How the mixed models of sections 3 and 4 were fitted."""
+    """How the mixed models of sections 4 and 5 were fitted."""
     fits = [result.model for result in results if isinstance(result, CourseResult) and result.model]
     fits += [result.fit for result in results if isinstance(result, LinesResult)]
     if not fits:
@@ -130,7 +130,7 @@ def _models(results: Sequence[Result]) -> list[str]:
     methods_used = {fit.df_method for fit in fits}
     names = [name for key, name in DF_NAMES.items() if key in methods_used]
     return [
-        f"Sections 3 and 4: linear mixed models by REML, degrees of freedom by {joined(names)}; which random "
+        f"Sections 4 and 5: linear mixed models by REML, degrees of freedom by {joined(names)}; which random "
         "effects patients have is decided by AIC. Valid where missing scores depend only on what was "
         "recorded (missing at random)."
     ]

@@ -1,4 +1,4 @@
-"""Section 4: a mixed model of the main instrument in terms that can be read out."""
+"""Section 5: a mixed model of the main instrument in terms that can be read out."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from ketaoutcomes.results.mixed_words import df_text, p_text
 
 __all__ = ["mixed"]
 
-PLACE = "Section 4"
+PLACE = "Section 5"
 QUESTION = "What do the mixed models say?"
 
 
@@ -87,7 +87,7 @@ def mixed(scope: Scope) -> Part:
 
 def _section(*, reading=(), terms=(), figures=(), texts=(), tables=(), notes=()) -> Section:
     return Section(
-        number=4,
+        number=5,
         question=QUESTION,
         reading=reading,
         terms=terms,
@@ -121,7 +121,7 @@ def _variances(result: LinesResult) -> pd.DataFrame:
 
 
 def _means(scope: Scope) -> Released | None:
-    """The observed means of section 3, masked in the same way."""
+    """The observed means of section 4, masked in the same way."""
     try:
         course = trajectory(scope.recent, scope.instrument.name, at=DAYS, level=scope.level)
     except DataError:
@@ -130,7 +130,7 @@ def _means(scope: Scope) -> Released | None:
 
 
 def _supported(lines: pd.DataFrame, means: pd.DataFrame) -> pd.DataFrame:
-    """The lines as far as they are drawn in section 3; they are of the same scores."""
+    """The lines as far as they are drawn in section 4; they are of the same scores."""
     days = means.loc[(means["suppressed"] == "") & means["estimate"].notna(), "day"]
     return lines[lines["day"] <= (days.max() if len(days) else 0.0)].reset_index(drop=True)
 
@@ -145,9 +145,9 @@ def _forest(scope: Scope, result: LinesResult, given: Released) -> Figure:
         title = f"{result.instrument} {change} by day {result.turn:g}"
     told = " ".join(f"{row['term']}: {estimate_words(row, scope.level)}." for row in rows.to_dict("records"))
     svg = drawn(
-        effects, rows, prefix="figure-4a", title=title, description=told, unit="points", level=scope.level
+        effects, rows, prefix="figure-5a", title=title, description=told, unit="points", level=scope.level
     )
-    return Figure("Fig. 4a", title, f"Fixed effects{scope.during}; {_who(scope, result)}", svg)
+    return Figure("Fig. 5a", title, f"Fixed effects{scope.during}; {_who(scope, result)}", svg)
 
 
 def _who(scope: Scope, result: LinesResult) -> str:
@@ -167,20 +167,20 @@ def _lines(scope: Scope, result: LinesResult, lines: Released, means: Released) 
         title = f"Observed means lie within {number(abs(apart[far]))} points of the lines"
         told = f"The farthest, on day {shown['day'].iloc[far]:g}, lies {side} them."
     svg = drawn(
-        draw_model, lines.frame, prefix="figure-4b", title=title, description=told,
+        draw_model, lines.frame, prefix="figure-5b", title=title, description=told,
         observed=observed_of(means.frame),
         minimum=result.minimum, maximum=result.maximum, instrument=result.instrument,
         higher_is=result.higher_is, level=scope.level,
     )  # fmt: skip
     population = f"Lines: all in the model; hollow: those still scored{scope.during}"
-    return Figure("Fig. 4b", title, population, svg)
+    return Figure("Fig. 5b", title, population, svg)
 
 
 def _diagnostics(scope: Scope, result: LinesResult) -> Figure:
     title = "Residuals, random effects and influence"
     note = "A point is a score or a patient, so this picture is drawn only where small counts may be shown."
-    svg = diagnostics_svg(result, prefix="figure-4c", title=title)
-    return Figure("Fig. 4c", title, _who(scope, result), svg, (note,))
+    svg = diagnostics_svg(result, prefix="figure-5c", title=title)
+    return Figure("Fig. 5c", title, _who(scope, result), svg, (note,))
 
 
 def _effects_table(scope: Scope, result: LinesResult, given: Released) -> Table:

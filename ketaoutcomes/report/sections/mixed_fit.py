@@ -1,4 +1,4 @@
-"""How well the model of section 4 describes the scores: shares and extremes, no patient's value."""
+"""How well the model of section 5 describes the scores: shares and extremes, no patient's value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Section 2: who responded after induction, over three denominators and by group."""
+"""Section 3: who responded after induction, over three denominators and by group."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def responders(scope: Scope) -> Part:
             continue
         result = _rates(scope, definition)
         given = scope.gate.denominators(
-            f"{kind}_rates", result.table, place=f"Section 2, {kind}", beside=sizes
+            f"{kind}_rates", result.table, place=f"Section 3, {kind}", beside=sizes
         )
         sizes += given.frame["n"].dropna().tolist()
         if not (given.frame["n"].fillna(1) > 0).any():
@@ -82,7 +82,7 @@ def _section(scope: Scope, *, figures=(), tables=(), notes=()) -> Section:
         terms.append(("Baseline:", f"{baseline_words(baseline_rule(BASELINE), scope.instrument)}."))
         terms.append(("Window:", f"{window_words(WINDOWS[WINDOW])}."))
     return Section(
-        number=2,
+        number=3,
         question="Who responded?",
         reading=(
             "The same patients over three denominators, all of them patients whose window has closed. Over "
@@ -119,7 +119,7 @@ def _figure(scope: Scope, kind: str, definition: Outcome, given: Released, lette
         estimate, of_total, interval = rate_words(row)
         told.append(f"Of {OF[row['denominator']]}: {estimate} ({of_total}, {ci(scope.level)} {interval}).")
     svg = drawn(
-        rates, frame, prefix=f"figure-2{letter}", title=title, description=" ".join(told), level=scope.level
+        rates, frame, prefix=f"figure-3{letter}", title=title, description=" ".join(told), level=scope.level
     )
     started = frame[frame["denominator"] == "starters"].iloc[0]
     who = f"{scope.of_starters(started['n'])} whose window has closed"
@@ -127,7 +127,7 @@ def _figure(scope: Scope, kind: str, definition: Outcome, given: Released, lette
     notes = [f"Wilson intervals. Not known: {_not_known(frame)}."]
     if not missing(started["n_not_due"]) and started["n_not_due"]:
         notes.append(f"Not due yet and in no denominator: {plural(started['n_not_due'], 'starter')}.")
-    return Figure(f"Fig. 2{letter}", title, population, svg, (" ".join(notes),))
+    return Figure(f"Fig. 3{letter}", title, population, svg, (" ".join(notes),))
 
 
 def _not_known(frame: pd.DataFrame) -> str:
@@ -162,7 +162,7 @@ def _by_group(scope: Scope, by: str) -> tuple[Released | None, RateResult | None
     scored = result.table[result.table["denominator"] == "scored"]
     table = scored.drop(columns=["denominator", "n_missing", "n_not_due"])
     table = table[table["n"] > 0].sort_values("n", ascending=False, kind="stable")
-    return scope.gate.parts(f"response_by_{by}", table, place=f"Section 2, by {by}"), result
+    return scope.gate.parts(f"response_by_{by}", table, place=f"Section 3, by {by}"), result
 
 
 def _table(scope: Scope, by: str, frame: pd.DataFrame) -> Table:

@@ -1,4 +1,4 @@
-"""Section 5: side effects per session and per patient, by the way they were asked for."""
+"""Section 6: side effects per session and per patient, by the way they were asked for."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def side_effects(scope: Scope) -> Part:
 
 def _section(*, figures=(), tables=(), notes=()) -> Section:
     return Section(
-        number=5,
+        number=6,
         question="Which side effects?",
         reading=(
             "Per session and per patient answer different questions: “how often does it happen?” and “how "
@@ -116,7 +116,7 @@ def _with_people(table: pd.DataFrame, cohort: Cohort) -> pd.DataFrame:
 
 def _release(scope: Scope, per: str, table: pd.DataFrame) -> Released:
     also = ("n_patients_with_event",) if per == "session" else ()
-    return scope.gate.rates(f"side_effects_per_{per}", table, place=f"Section 5, per {per}", also=also)
+    return scope.gate.rates(f"side_effects_per_{per}", table, place=f"Section 6, per {per}", also=also)
 
 
 def _figure(scope: Scope, per: str, given: Released, letter: str) -> Figure:
@@ -130,7 +130,7 @@ def _figure(scope: Scope, per: str, given: Released, letter: str) -> Figure:
         title = TITLES[per].format(way=way.capitalize(), share=percent(first["estimate"]))
     sizes = [f"{row['ascertainment']} {_size(row, per)}" for row in totals.to_dict("records")]
     svg = drawn(
-        forest, frame, prefix=f"figure-5{letter}", title=title, description=_told(frame, scope),
+        forest, frame, prefix=f"figure-6{letter}", title=title, description=_told(frame, scope),
         unit_line=f"% of {per}s", level=scope.level,
     )  # fmt: skip
     population = "; ".join(sizes).capitalize()
@@ -141,7 +141,7 @@ def _figure(scope: Scope, per: str, given: Released, letter: str) -> Figure:
         note = "Exact intervals. The share grows with the number of sessions that a patient has."
     left_out = given.frame["effect"].nunique() - frame["effect"].nunique()
     more = f" {left_out} rarer effects are in the table file." if left_out else ""
-    return Figure(f"Fig. 5{letter}", title, population, svg, (note + more,) if ways else ())
+    return Figure(f"Fig. 6{letter}", title, population, svg, (note + more,) if ways else ())
 
 
 def _size(row, per: str) -> str:

@@ -1,0 +1,89 @@
+"""Small counts in tables of episodes, of which a patient may have several."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from ketaoutcomes.report.released import COUNT, ESTIMATES, TOTAL
+from ketaoutcomes.report.small_counts import SECONDARY, blank, is_small, near, small
+
+__all__ = [
+    "without_small_curve",
+    "without_small_episodes",
+    "without_small_gaps",
+    "without_small_quantities",
+]
+
+COUNTS = ("n_lost", "n_next_session", "n_stopped", "n_still", "n_unknown")
+SHARES = (
+    "next_session", "next_session_high", "stopped", "stopped_high", "still_responding",
+    "still_responding_high",
+)  # fmt: skip
+
+
+def without_small_episodes(frame: pd.DataFrame, *, by: str | None, beside) -> pd.DataFrame:
+    """Days of what became of episodes, without those that a few patients make.
+
+    A day is hidden when one of its counts is 1 to 10 or is of 1 to 10 patients, or when the difference
+    to the day shown before it is. The number of patients is hidden where it comes close to one in
+    `beside`, which the report prints elsewhere.
+    """
+    frame = frame.copy()
+    reason = frame["suppressed"].copy()
+    groups = frame[by].astype(str) if by else pd.Series("all", index=frame.index)
+    for group in groups.unique():
+        shown = None
+        for row in frame.index[groups == group]:
+            values = frame.loc[row, list(COUNTS)].to_numpy(float)
+            few = is_small(frame.at[row, "fewest_patients"]) or is_small(frame.at[row, "n_patients"])
+            if few or np.any(small(values)):
+                reason.at[row] = COUNT
+            elif shown is not None and np.any(small(np.abs(values - shown))):
+                reason.at[row] = SECONDARY
+            else:
+                shown = values
+    frame["suppressed"] = reason
+    frame = blank(frame, reason != "", [*ESTIMATES, *SHARES, *COUNTS])
+    # Hidden days must not follow from the total.
+    frame = blank(frame, small(frame["n"]) | small(frame["n_patients"]), ["n"])
+    frame.loc[small(frame["n_patients"]) | near(frame["n_patients"], beside), "n_patients"] = pd.NA
+    return frame.drop(columns="fewest_patients")
+
+
+def without_small_curve(frame: pd.DataFrame, marks) -> pd.DataFrame:
+    """A curve at its planned days only, where more than 10 patients are watched; counts are left out."""
+    frame = frame[frame["time"].isin(list(marks))].reset_index(drop=True)
+    hidden = small(frame["n_patients"]) | (frame["n_patients"].fillna(0) == 0).to_numpy(bool)
+    frame.loc[hidden & frame["estimate"].notna().to_numpy(bool), "suppressed"] = TOTAL
+    frame = blank(frame, hidden, ESTIMATES)
+    return frame.drop(columns=["n_at_risk", "n_patients"])
+
+
+def without_small_quantities(frame: pd.DataFrame) -> pd.DataFrame:
+    """A model's quantities by group, without those of groups of 1 to 10 patients; sizes are left out then.
+
+    The sizes of groups add up to that of all, so that none is shown where one is hidden. Degrees of
+    freedom and standard errors come close to a size and are never shown.
+    """
+    hidden = small(frame["n_patients"])
+    frame.loc[hidden, "suppressed"] = TOTAL
+    frame = blank(frame, hidden, [*ESTIMATES])
+    every = np.ones(len(frame), bool)
+    frame = blank(frame, every, ["std_error", "df"])
+    return blank(frame, every if hidden.any() else hidden, ["n", "n_patients"])
+
+
+def without_small_gaps(frame: pd.DataFrame, beside) -> pd.DataFrame:
+    """Quantiles or trends of gaps between sessions, without those of 1 to 10 patients.
+
+    The numbers of open gaps and of patients without a next session follow from those of closed ones, so
+    only the estimates stay.
+    """
+    hidden = small(frame["n_patients"]) | small(frame["n"])
+    frame.loc[hidden, "suppressed"] = TOTAL
+    frame = blank(frame, hidden, [*ESTIMATES, "p25", "p75", "p_value", "direction"])
+    counts = [name for name in ("n", "n_events", "n_open", "df") if name in frame.columns]
+    frame = blank(frame, np.ones(len(frame), bool), counts)
+    frame.loc[hidden | near(frame["n_patients"], beside), "n_patients"] = pd.NA
+    return frame

@@ -53,8 +53,8 @@ METHODS = (
     ),
     (
         "bounds",
-        "Of the same share, whatever those treated again or stopped would have done: at worst each would "
-        "have lost the response that day, at best none of them by the day in question",
+        "Of the same share, whatever those treated again or stopped would have done: the lower takes each to "
+        "have lost the response that day, the upper none of them by the day in question",
         "Peterson 1976, Proc. Natl. Acad. Sci. 73, 11",
     ),
 )

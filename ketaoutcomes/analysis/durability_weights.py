@@ -8,7 +8,7 @@ import pandas as pd
 from ketaoutcomes.analysis.durability_curves import CurveSettings
 from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.derive.durability_rows import DurabilityRows
-from ketaoutcomes.derive.episodes import EpisodeSet, episode_assessments
+from ketaoutcomes.derive.episodes import EpisodeSet
 from ketaoutcomes.derive.untreated_days import untreated_days
 from ketaoutcomes.engine.censoring_weights import FEWEST_EFFECTIVE, person_periods
 from ketaoutcomes.engine.delayed import survival_bounds
@@ -41,7 +41,7 @@ def weighted_curves(
     dict
         "weighted" (as the cause-specific curve; missing where it is no estimate) and "weights".
     """
-    days = untreated_days(found.frame, episode_assessments(cohort, found), rows, chosen, found.instrument)
+    days = untreated_days(cohort, found, rows, chosen)
     periods = person_periods(
         days.episode, days.patient, bin=days.day, history=days.history, numerator=days.numerator,
         event=days.event,

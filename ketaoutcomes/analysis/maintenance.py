@@ -41,7 +41,7 @@ _GAP = (
     "Days from one session to the next, to the nearest whole day. The gap after the last session is open: no "
     "next session is known by the data cut (or the last record), by a stop or planned end, or by the loss of "
     "contact",
-    "",
+    "Rule of this library",
 )
 _OPEN = (
     "Open gaps counted",
@@ -50,10 +50,10 @@ _OPEN = (
     "Kaplan and Meier 1958, J. Am. Stat. Assoc. 53, 457",
 )
 _TREND = (
-    "Trend",
+    "Change of gaps",
     "Linear mixed model of log gap by its number in the patient's order, counted from the patient's own mean "
     "number, with a random intercept by patient; per cent change from one closed gap to the next",
-    "",
+    "Rule of this library",
 )
 _LONGEST = (
     "Longest gap",

@@ -45,7 +45,7 @@ def definitions(
         groups += f", up to the patient's session number {split} and after it"
     return (
         cited(baseline),
-        ("Group of sessions", groups, ""),
+        ("Group of sessions", groups, "Rule of this library"),
         (
             "Benefit retained",
             f"Mean benefit at a day after the session over that at day {peak_day:g}; limits by Fieller",

@@ -26,7 +26,7 @@ LEFT, RIGHT, TOP, PLOT, BELOW = 104.0, 16.0, 34.0, 192.0, 42.0
 SMALL_PLOT, SMALL_GAP = 104.0, 46.0
 MARK_DAYS = (7.0, 14.0, 21.0, 28.0, 42.0, 56.0, 84.0, 112.0, 168.0)
 COUNTS = {"n_at_risk": "Episodes watched", "n_patients": "Patients watched"}
-BOUNDS_NOTE = ("grey: at worst and at best, whatever", "those treated again would have done")
+BOUNDS_NOTE = ("grey: all that is possible, whatever", "those treated again would have done")
 NAIVE_NOTE = ("dotted: Kaplan–Meier at detection,", "for comparison only")
 BAND_NOTE = "{:g}% CI"
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ketaoutcomes.engine.bootstrap import patient_weights
+from ketaoutcomes.engine.clusters import numbered_clusters
 from ketaoutcomes.engine.delayed import DelayedNpmle, delayed_npmle, survival_bounds
 from ketaoutcomes.engine.delayed_replicates import SURVIVAL_ROUNDING, SurvivalReplicates
 from ketaoutcomes.engine.delayed_support import checked_delayed
@@ -84,8 +85,7 @@ def delayed_bootstrap(
     given : float, optional
         As for `delayed_npmle`.
     n_replicates, seed : int
-        Patients are numbered in the order of their names, so the order of the rows does not
-        matter with `clusters`; without, rows are put in order of time first.
+        The result depends neither on the order of the rows nor on the names of the clusters.
     level : float
         Confidence level, between 0 and 1.
 
@@ -183,18 +183,17 @@ def with_end_of_fall(fit: DelayedNpmle, times: Array) -> Array:
 
 
 def _sorted_rows(left, right, entry, weights, clusters) -> DelayedRows:
-    used = slice(None) if weights is None else np.asarray(weights, float) > 0
-    given = None if clusters is None else np.asarray(clusters)
-    if given is not None and given.shape != np.shape(left):
-        raise DataError("clusters must be one value per interval")
+    if clusters is not None:
+        clusters = np.asarray(clusters)
+        if clusters.shape != np.shape(left):
+            raise DataError("clusters must be one value per interval")
+        clusters = clusters if weights is None else clusters[np.asarray(weights, float) > 0]
     left, right, entry, weights = checked_delayed(left, right, entry, weights)
-    order = np.lexsort((weights, entry, right, left))
-    if given is None:
-        cluster, n_clusters = np.arange(len(left)), len(left)
-    else:
-        names, code = np.unique(given, return_inverse=True)
-        cluster, n_clusters = code[used][order], len(names)
-    return DelayedRows(left[order], right[order], entry[order], weights[order], cluster, n_clusters)
+    _, content = np.unique(np.column_stack([left, right, entry, weights]), axis=0, return_inverse=True)
+    cluster = numbered_clusters(content.reshape(-1), clusters)
+    order = np.lexsort((cluster, content.reshape(-1)))
+    columns = (column[order] for column in (left, right, entry, weights, cluster))
+    return DelayedRows(*columns, int(cluster.max()) + 1)
 
 
 def _without_rounding(limits):

@@ -15,6 +15,7 @@ from ketaoutcomes.engine.censoring_weights import (
     censoring_weights,
     replicate_weights,
 )
+from ketaoutcomes.engine.clusters import numbered_clusters
 from ketaoutcomes.engine.delayed import DelayedNpmle, delayed_npmle
 from ketaoutcomes.engine.delayed_bootstrap import (
     DelayedRows,
@@ -167,7 +168,8 @@ def weighted_durability(
     truncate : (float, float)
         Percentiles to which the weights are cut.
     n_replicates, seed : int
-        Patients are numbered as in `periods`. 0 replicates give no band.
+        The result depends neither on the order of rows nor on the names of patients. 0
+        replicates give no band.
     level : float
 
     Returns
@@ -190,9 +192,7 @@ def weighted_durability(
     if len(rows.episode) and not (rows.episode.min() >= 0 and rows.episode.max() < n_episodes):
         raise DataError("assessments: an episode is not among the person-periods")
     checked_delayed(rows.left, rows.right, rows.entry)
-    patient_of = np.zeros(n_episodes, np.int64)
-    patient_of[periods.episode] = periods.patient
-    patient = patient_of[rows.episode]
+    patient, periods = _numbered_patients(rows, periods, n_episodes)
     place = _period_of(rows, periods, bin_width, assessed)
     weights = censoring_weights(periods, truncate=truncate)
     row_weight = np.where(place >= 0, weights.weight[np.maximum(place, 0)], 1.0)
@@ -207,6 +207,19 @@ def weighted_durability(
         curves = _replicates(fixed, periods, place, weights, asked, curve.given, truncate, n_replicates, seed)
         band = _cleared(survival_band(curve, fixed, times, *curves, level), weights, bin_width)
     return WeightedDurability(curve, unweighted, weights, row_weight, band)
+
+
+def _numbered_patients(rows: AssessmentRows, periods: PersonPeriods, n_episodes):
+    """Patient of each row, and the person-periods with patients numbered by what is known of them."""
+    patient_of = np.zeros(n_episodes, np.int64)
+    patient_of[periods.episode] = periods.patient
+    seen = np.column_stack([rows.entry, rows.left, rows.right])
+    _, seen = np.unique(seen, axis=0, return_inverse=True)
+    passed = np.column_stack([periods.bin, periods.event, periods.history, periods.numerator])
+    _, passed = np.unique(passed, axis=0, return_inverse=True)
+    content = np.concatenate([seen.reshape(-1), passed.reshape(-1) + len(seen)])
+    number = numbered_clusters(content, np.concatenate([patient_of[rows.episode], periods.patient]))
+    return number[: len(seen)], replace(periods, patient=number[len(seen) :])
 
 
 def _period_of(rows: AssessmentRows, periods: PersonPeriods, bin_width, assessed):

@@ -177,7 +177,8 @@ class DurabilityResult(Result):
             return stacked(
                 table, ax, causes=STACKED, landmarks=counts_by_event(self.landmarks, self.by),
                 by=self.by, title=title, unit="days", origin=self.origin, event_free="still responding",
-                free_at="bottom", at_risk="Known to respond", unit_line=f"Episodes of response, % ({self.rule})",
+                free_at="bottom",
+                at_risk="Known to respond", unit_line=f"Episodes of response, % ({self.rule})",
             )  # fmt: skip
         weighted = self.weighted if len(self.weighted) else None
         return held_response(

@@ -7,7 +7,12 @@ import pytest
 
 from ketaoutcomes.engine.censoring_weights import censoring_weights, person_periods
 from ketaoutcomes.engine.delayed import delayed_npmle, survival_bounds
-from ketaoutcomes.engine.weighted_durability import assessment_rows, weighted_durability
+from ketaoutcomes.engine.weighted_durability import (
+    AssessmentRows,
+    _numbered_patients,
+    assessment_rows,
+    weighted_durability,
+)
 from ketaoutcomes.errors import DataError
 
 INF = np.inf
@@ -208,10 +213,13 @@ def test_the_weighted_curve_is_a_weighted_product_of_daily_shares():
 def test_a_replicate_refits_both_models_and_the_curve():
     rows, periods = small_study(n=40)
     fit = weighted_durability(rows, periods, [2.0, 3.0], bin_width=1, n_replicates=40, seed=3)
+    # Patients are numbered by what is known of them, so that names do not matter.
+    number_of = np.zeros(20, int)
+    number_of[periods.patient] = _numbered_patients(rows, periods, 40)[1].patient
     curves = []
     for number in range(40):
         stream = np.random.default_rng(np.random.SeedSequence(3, spawn_key=(number,)))
-        counts = np.bincount(stream.integers(0, 20, 20), minlength=20)
+        counts = np.bincount(stream.integers(0, 20, 20), minlength=20)[number_of]
         weights = censoring_weights(periods, multiplicity=counts[periods.patient])
         place = [
             np.flatnonzero((periods.episode == episode) & (periods.bin < end))[-1]
@@ -224,6 +232,25 @@ def test_a_replicate_refits_both_models_and_the_curve():
         curves.append(survival_bounds(curve, [2.0, 3.0])[0])
     np.testing.assert_allclose(fit.band.conf_low, np.quantile(curves, 0.025, axis=0), atol=1e-5)
     assert fit.band.n_failed == 0
+
+
+def test_a_band_depends_neither_on_the_order_of_rows_nor_on_names():
+    rows, periods = small_study()
+    plain = weighted_durability(rows, periods, [2.0, 3.0], bin_width=1, n_replicates=40, seed=3)
+    stream = np.random.default_rng(1)
+    order, mixed = stream.permutation(len(periods.bin)), stream.permutation(len(rows.left))
+    renamed = person_periods(
+        59 - periods.episode[order],
+        99 - periods.patient[order],
+        bin=periods.bin[order],
+        history=periods.history[order],
+        numerator=periods.numerator[order],
+        event=periods.event[order],
+    )
+    again = AssessmentRows(59 - rows.episode[mixed], rows.entry[mixed], rows.left[mixed], rows.right[mixed])
+    other = weighted_durability(again, renamed, [2.0, 3.0], bin_width=1, n_replicates=40, seed=3)
+    np.testing.assert_allclose(other.band.conf_low, plain.band.conf_low, atol=1e-6)
+    np.testing.assert_allclose(other.band.conf_high, plain.band.conf_high, atol=1e-6)
 
 
 def test_there_are_no_limits_where_fewer_than_ten_episodes_are_left():

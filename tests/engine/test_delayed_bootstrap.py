@@ -92,7 +92,7 @@ def test_constant_weights_change_nothing():
     np.testing.assert_allclose(weighted.conf_low, plain.conf_low, atol=1e-5)
 
 
-def test_the_order_of_the_rows_does_not_matter():
+def test_neither_the_order_of_the_rows_nor_the_names_of_patients_matter():
     left, right, entry = daily(50, np.random.default_rng(8))
     order = np.random.default_rng(1).permutation(50)
     first = delayed_bootstrap(left, right, entry, [5, 15], n_replicates=50, seed=1)
@@ -101,7 +101,7 @@ def test_the_order_of_the_rows_does_not_matter():
     clusters = np.arange(50) % 17
     first = delayed_bootstrap(left, right, entry, [5], clusters=clusters, n_replicates=50, seed=1)
     second = delayed_bootstrap(
-        left[order], right[order], entry[order], [5], clusters=clusters[order], n_replicates=50, seed=1
+        left[order], right[order], entry[order], [5], clusters=99 - clusters[order], n_replicates=50, seed=1
     )
     np.testing.assert_allclose(first.conf_low, second.conf_low, atol=1e-9)
 

@@ -137,7 +137,10 @@ def _worn_table(scope: Scope, worn: WearingOff, frame: pd.DataFrame) -> Table:
         patients = "not shown" if missing(row["n_patients"]) else count(row["n_patients"])
         rows.append((f"{row['group']}: {what}", number(values[0], decimals), limits, patients))
     columns = (Column("Sessions", True), Column("Estimate"), Column(ci(scope.level)), Column("Patients"))
-    note = f"{worn.instrument}, mixed model of the benefit on days since the session; limits of ratios by Fieller."
+    note = (
+        f"{worn.instrument}, mixed model of the benefit on days since the session; limits of ratios by "
+        "Fieller."
+    )
     return Table("How the benefit wears off between sessions", columns, tuple(rows), (note,))
 
 
@@ -177,7 +180,7 @@ def _gaps_title(frame: pd.DataFrame) -> str:
 
 def _trend_said(scope: Scope, frame: pd.DataFrame) -> str:
     if frame.empty or missing(frame["estimate"].iloc[0]):
-        return "The trend of gaps is not given."
+        return "How gaps change from one to the next is not given."
     row = frame.iloc[0]
     more = "longer" if row["estimate"] >= 0 else "shorter"
     limits = number_range(100 * row["conf_low"], 100 * row["conf_high"], 1)

@@ -107,7 +107,8 @@ def _figures(scope: Scope, result: DurabilityResult, own: dict[str, Released]) -
     first = drawn(
         stacked, table, prefix=f"figure-{NUMBER}a", title=title, description=told, causes=STACKED,
         landmarks=counts_by_event(landmarks, None), unit="days", origin=result.origin,
-        event_free="still responding", free_at="bottom", at_risk="Known to respond", unit_line=f"Episodes, % ({result.rule})",
+        event_free="still responding", free_at="bottom",
+                at_risk="Known to respond", unit_line=f"Episodes, % ({result.rule})",
         horizon=max(MARKS),
     )  # fmt: skip
     level = scope.level

@@ -42,6 +42,7 @@ _WHERE = {
     "wearing_off": "ketaoutcomes.analysis.wearing_off",
     "maintenance_intervals": "ketaoutcomes.analysis.maintenance",
     "assessment_pattern": "ketaoutcomes.analysis.assessment_pattern",
+    "published_comparison": "ketaoutcomes.analysis.published",
     "interval_survival": "ketaoutcomes.analysis.any_frame",
     "interval_logrank": "ketaoutcomes.analysis.any_frame",
     "interval_aft": "ketaoutcomes.analysis.aft",

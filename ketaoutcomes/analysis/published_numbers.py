@@ -33,6 +33,7 @@ LONGEST_DAYS = 83.0
 RESPONSE_WINDOW_HOURS = 31 * 24.0
 RELAPSE_DAYS = (28.0, 56.0, 84.0, 112.0, 140.0, 168.0)
 MOST_SESSIONS = 8
+TWICE = "MADRS less than 50% below baseline twice in a row"
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,9 @@ class Clinic:
         """Response after session 1, 2, … with Wilson limits, as `response_after_sessions`."""
         table = response_after_sessions(self.cohort, instrument, most=MOST_SESSIONS)
         low, high = wilson(table["n_events"], table["n"], level=self._level)
-        share = np.divide(table["n_events"], table["n"], out=np.full(len(table), np.nan), where=table["n"] > 0)
+        share = np.divide(
+            table["n_events"], table["n"], out=np.full(len(table), np.nan), where=table["n"] > 0
+        )
         return table.assign(estimate=share, conf_low=low, conf_high=high)
 
     def after_session(self, instrument: str, session: int) -> Number:
@@ -103,9 +106,9 @@ class Clinic:
         fewer = int(row["n_eligible"] - row["n_reached"])
         remark = f"here only patients scored within 7 days after session {session} count"
         if fewer:
-            remark += f"; {fewer} who could be judged had not come so far"
+            remark += f"; {fewer} who could be judged had not had session {session}"
         if unseen:
-            remark += f"; {unseen} who had were not scored then"
+            remark += f"; {unseen} had session {session} and no score within 7 days"
         return self._proportion(row["n_events"], row["n"], unknown=fewer + unseen, remark=remark)
 
     @cached_property
@@ -161,12 +164,13 @@ class Clinic:
     @cached_property
     def madrs_held(self) -> DurabilityResult | None:
         """Share without relapse after the last induction session had no further one been given, MADRS."""
-        return _or_none(
+        found = _or_none(
             lambda: durability(
                 self.cohort, "MADRS", estimand="cause-specific", sessions="last_induction", clock="session",
                 loss="relapse_murrough", at=(LONGEST_DAYS,), horizon=LONGEST_DAYS, **self._how,
             )
         )  # fmt: skip
+        return None if found is None else replace(found, rule=TWICE)
 
     def held_at(self, day: float) -> Number:
         """Share still responding at a day, PHQ-9."""
@@ -206,7 +210,7 @@ class Clinic:
         return Number(
             first("estimate"), first("estimate_high"), first("conf_low"), first("conf_high"), n, events,
             n - events, "bootstrap of patients",
-            remark="here a further session ends observation, and patients came back as the clinic booked them",
+            remark="here a further session ends observation, and patients came back as they were booked",
         )  # fmt: skip
 
     # ------------------------------------------------------------ relapse
@@ -224,18 +228,18 @@ class Clinic:
     def _relapse(self, state: str, but_not: str | None) -> RelapseSet:
         return relapse_rows(self.cohort, "MADRS", state=state, but_not=but_not, loss="relapse_sustain1")
 
-    def relapsed(self, found: RelapseSet) -> Number:
+    def relapsed(self, found: RelapseSet, who: str) -> Number:
         """Share who relapsed by the end of their follow-up, whatever sessions followed."""
         unseen = found.dropped.set_index("reason")["n_patients"]
         apart, never = int(unseen.get(TOO_FAR_APART, 0)), int(unseen.get(NEVER_AGAIN, 0))
         parts = []
         if apart:
-            parts.append(f"{apart} here were never scored twice 5 to 15 days apart and are left out")
+            parts.append(f"{apart} {who} here were never scored twice 5 to 15 days apart and are left out")
         if never:
-            parts.append(f"{never} here have no score after it and are left out")
+            parts.append(f"{never} {who} here have no later score and are left out")
         if len(found.frame):
-            days = np.median(np.fmin(found.frame["left"], found.frame["right"]) / 24.0)
-            parts.append(f"follow-up here: median {days:.0f} days to the last score before any relapse")
+            days = np.median(_followed(found.frame) / 24.0)
+            parts.append(f"follow-up of {who} here: median {days:.0f} days to relapse or the last score")
         n = len(found.frame)
         events = int(np.isfinite(found.frame["right"]).sum())
         return self._proportion(events, n, unknown=apart + never, remark="; ".join(parts))
@@ -262,6 +266,11 @@ class Clinic:
         low, high = wilson(n_events, n, level=self._level)
         share = n_events / n
         return Number(share, share, float(low), float(high), n, n_events, unknown, "Wilson", True, remark)
+
+
+def _followed(frame: pd.DataFrame) -> np.ndarray:
+    """Hours until relapse was seen, or until the last score that was none."""
+    return np.where(np.isfinite(frame["right"]), frame["right"], frame["left"])
 
 
 def _or_none(make: Callable[[], Result]) -> Result | None:

@@ -17,13 +17,16 @@ from ketaoutcomes.draw.labels import DASH, count, missing, number, percent, perc
 from ketaoutcomes.draw.panels import floats
 from ketaoutcomes.draw.scale import round_ticks, tick_names
 from ketaoutcomes.draw.sheet import Sheet
-from ketaoutcomes.draw.theme import BASE, GROUPS, NOTE, PALETTE, TABLE, GroupStyle, Layout
+from ketaoutcomes.draw.theme import BASE, GROUPS, NOTE, PALETTE, PX_PER_INCH, TABLE, GroupStyle, Layout
 from ketaoutcomes.draw.ticks import x_ticks
 
 __all__ = ["THERE", "beside"]
 
 WIDTH, LEFT, RIGHT, TOP, BOTTOM = 640.0, 318.0, 142.0, 40.0, 8.0
 LINE, AIR, AXIS, PAIR = 12.0, 14.0, 46.0, 16.0
+NARROWEST_PLOT, NARROWEST_WORDS, GAP, MARGIN = 110.0, 140.0, 20.0, 4.0
+# Widths are estimates: fonts that are hinted for a screen run a little wider.
+SLACK, MOST_LINES = 1.06, 14
 # Published values are hollow and grey everywhere; the clinic's are filled.
 THERE = GroupStyle(PALETTE["secondary"], PALETTE["spread"], "solid", "D", PALETTE["paper"])
 HERE = GROUPS[0]
@@ -69,9 +72,10 @@ def beside(
     -------
     Axes
     """
+    left = _words_width(ax)
     shown, absent = table[table["here"] != ""], table[table["here"] == ""]
     panels = [
-        (unit, [_block(cells) for cells in shown[shown["unit"] == unit].to_dict("records")])
+        (unit, [_block(cells, left) for cells in shown[shown["unit"] == unit].to_dict("records")])
         for unit in UNITS
         if (shown["unit"] == unit).any()
     ]
@@ -80,7 +84,7 @@ def beside(
     heading = "Published (hollow), and here under the same definition (filled)"
     foot = tuple(f"{row.study}: {row.words}." for row in absent.itertuples())
     with theme.context():
-        layout = Layout(TOP + body + BOTTOM, WIDTH, LEFT, RIGHT, TOP, BOTTOM)
+        layout = Layout(TOP + body + BOTTOM, WIDTH, left, RIGHT, TOP, BOTTOM)
         head = head_of(ax, layout, heading, title=title)
         below = footer_lines(ax, layout, foot)
         ax = theme.prepare(ax, head.raised(with_footer(layout, below)))
@@ -89,12 +93,12 @@ def beside(
         down = 0.0
         for (unit, blocks), height in zip(panels, heights, strict=True):
             panel = _inset(ax, sheet, down, height)
-            _draw_panel(panel, unit, blocks, height)
+            _draw_panel(panel, unit, blocks, height, left)
             if not down:
                 _write_heads(sheet, level)
             down += height + AXIS
         if not panels:
-            sheet.write("no number here", ("left", -LEFT), ("top", -12), color=PALETTE["secondary"])
+            sheet.write("no number here", ("left", -left), ("top", -12), color=PALETTE["secondary"])
         head.write(sheet, 24.0)
         write_footer(sheet, below, layout)
         return ax
@@ -106,17 +110,31 @@ def _write_heads(sheet: Sheet, level: float) -> None:
                     align="right", gid="column")  # fmt: skip
 
 
-def _block(cells: Mapping) -> _Block:
+def _words_width(ax: Axes | None) -> float:
+    """Room in px for the words at the left: what the figure leaves beside the narrowest plot."""
+    if ax is None:
+        return LEFT
+    figure = ax.figure
+    asked = figure.open_lengths if isinstance(figure, theme.ModuleFigure) else None
+    if asked is not None and figure.axes == [ax]:
+        room = (asked["width"] or WIDTH) - RIGHT - NARROWEST_PLOT
+    else:
+        # Axes of one's own keep their place.
+        room = ax.bbox.x0 * PX_PER_INCH / figure.dpi - MARGIN
+    return float(np.clip(room, NARROWEST_WORDS, LEFT))
+
+
+def _block(cells: Mapping, left: float) -> _Block:
     """The words at the left of a pair: what, theirs, here, and what may be said."""
-    room = (LEFT - 26.0) / 1.06
+    room = (left - GAP) / SLACK
     what = f"{cells['study']}: {_lower(cells['quantity'])}"
     if not cells.get("verified", True):
         what += " (not checked against its source)"
-    heads = wrap(what, room / 1.05, TABLE, max_lines=3)
+    heads = wrap(what, room / SLACK, TABLE, max_lines=MOST_LINES)
     theirs = f"There: {cells['definition']}; {cells['window']}; denominator: {cells['denominator']}"
-    lines = wrap(theirs, room, NOTE, max_lines=4)
-    lines += wrap(f"Here: {cells['here']}", room, NOTE, max_lines=5)
-    says = wrap(cells["words"], room, NOTE, max_lines=2)
+    lines = wrap(theirs, room, NOTE, max_lines=MOST_LINES)
+    lines += wrap(f"Here: {cells['here']}", room, NOTE, max_lines=MOST_LINES)
+    says = wrap(cells["words"], room, NOTE, max_lines=MOST_LINES)
     return _Block(cells, tuple(heads), tuple(lines), tuple(says))
 
 
@@ -133,7 +151,7 @@ def _inset(ax: Axes, sheet: Sheet, down: float, height: float) -> Axes:
     return panel
 
 
-def _draw_panel(panel: Axes, unit: str, blocks: list[_Block], height: float) -> None:
+def _draw_panel(panel: Axes, unit: str, blocks: list[_Block], height: float, left: float) -> None:
     """All pairs of one unit, with their axis below."""
     sheet = Sheet(panel)
     panel.yaxis.set_visible(False)
@@ -141,7 +159,7 @@ def _draw_panel(panel: Axes, unit: str, blocks: list[_Block], height: float) -> 
     end = _axis(sheet, unit, table)
     tops = np.cumsum([0.0] + [block.height for block in blocks[:-1]])
     for top, block in zip(tops, blocks, strict=True):
-        _write_words(sheet, block, top)
+        _write_words(sheet, block, top, left)
     for style, names, up in (
         (THERE, ("published", "published", "published_low", "published_high"), 0),
         (HERE, ("estimate", "estimate_high", "conf_low", "conf_high"), 1),
@@ -188,13 +206,13 @@ def _axis(sheet: Sheet, unit: str, table: pd.DataFrame) -> float:
     values = np.concatenate([floats(table, name) for name in columns])
     largest = float(values[np.isfinite(values)].max(initial=0.01))
     if unit == "share":
-        ticks = share_ticks(largest, most=5)
+        ticks = share_ticks(largest, most=5 if sheet.size[0] > 150 else 2)
         names = [percent(tick, decimals=0, sign=tick == ticks[-1]) for tick in ticks]
     else:
         lower = floats(table, "conf_low")
         largest = max(largest, float(lower[np.isfinite(lower)].max(initial=1.0)))
         largest *= 1.2
-        ticks = round_ticks(0.0, largest, most=5)
+        ticks = round_ticks(0.0, largest, most=5 if sheet.size[0] > 150 else 3)
         names = tick_names(ticks)
     end = float(max(ticks[-1], 0.0 if unit == "share" else largest))
     sheet.ax.set_xlim(0.0, end)
@@ -205,13 +223,13 @@ def _axis(sheet: Sheet, unit: str, table: pd.DataFrame) -> float:
     return end
 
 
-def _write_words(sheet: Sheet, block: _Block, top: float) -> None:
+def _write_words(sheet: Sheet, block: _Block, top: float, left: float) -> None:
     up = top + 11.0 - LINE
     for kind, color in (("heads", "text"), ("lines", "secondary"), ("says", "text")):
         for words in getattr(block, kind):
             up += LINE
             sheet.write(
-                words, ("left", -LEFT), ("data", up), bold=kind == "heads", color=PALETTE[color],
+                words, ("left", -left), ("data", up), bold=kind == "heads", color=PALETTE[color],
                 size=TABLE if kind == "heads" else NOTE, gid=kind,
             )  # fmt: skip
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ketaoutcomes.engine.clusters import numbered_clusters
 from ketaoutcomes.engine.interior import maximise_replicates
 from ketaoutcomes.engine.interval import cumulative, npmle, quantile_interval
 from ketaoutcomes.engine.rates import clopper_pearson
@@ -223,16 +224,17 @@ class _Rows:
 
 
 def _sorted_rows(left, right, clusters) -> _Rows:
+    if clusters is not None and np.shape(clusters) != np.shape(left):
+        raise DataError("clusters must be one value per interval")
     order = np.lexsort((right, left))
     left, right = left[order], right[order]
     changes = (left[1:] != left[:-1]) | (right[1:] != right[:-1])
     starts = np.concatenate(([0], np.flatnonzero(changes) + 1))
     if clusters is None:
         return _Rows(left, right, starts, np.arange(len(left)), len(left))
-    names, code = np.unique(np.asarray(clusters), return_inverse=True)
-    if len(code) != len(left):
-        raise DataError("clusters must be one value per interval")
-    return _Rows(left, right, starts, code[order], len(names))
+    pair = np.repeat(np.arange(starts.size), np.diff(np.append(starts, len(left))))
+    code = numbered_clusters(pair, np.asarray(clusters)[order])
+    return _Rows(left, right, starts, code, int(code.max()) + 1)
 
 
 def _replicate_curves(rows: _Rows, times, n_replicates, seed, size):

@@ -146,3 +146,16 @@ def test_the_band_covers_the_truth_where_visits_are_spread_over_continuous_time(
     error = (0.95 * 0.05 / n_runs) ** 0.5
     assert (holds / n_runs > 0.95 - 4 * error).all()
     assert median / n_runs > 0.95 - 4 * error
+
+
+def test_the_band_of_clustered_rows_does_not_depend_on_names_or_order():
+    stream = np.random.default_rng(11)
+    left = stream.integers(0, 20, 90).astype(float)
+    right = np.where(stream.random(90) < 0.3, np.inf, left + stream.integers(1, 15, 90))
+    patient = np.repeat(np.arange(30), 3)
+    order = stream.permutation(90)
+    one = npmle_bootstrap(left, right, [7.0, 14.0], clusters=patient, n_replicates=60)
+    names = np.array([f"{97 * k % 31}x" for k in patient])
+    other = npmle_bootstrap(left[order], right[order], [7.0, 14.0], clusters=names[order], n_replicates=60)
+    np.testing.assert_allclose(one.conf_low, other.conf_low, atol=1e-6)  # replicates stop at a gap of 1e-6
+    np.testing.assert_allclose(one.conf_high, other.conf_high, atol=1e-6)

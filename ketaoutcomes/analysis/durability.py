@@ -33,6 +33,7 @@ LANDMARK_DAYS = (7.0, 14.0, 21.0, 28.0, 42.0, 56.0)
 # Beyond this a clinic's course is not about the last session any more.
 LONGEST_DAYS = 182.0
 SMALLEST_GROUP = 2
+FEWEST_REPLICATES = 40
 ORIGINS = {"session": "the session", "response": "the response was seen"}
 FRAMES = ("incidence", "cause_specific", "bounds", "landmarks", "medians", "naive", "fits")
 TABLES = {"cumulative-incidence": "incidence", "cause-specific": "cause_specific", "bounds": "bounds"}
@@ -141,6 +142,11 @@ def durability(
     check_level(level)
     check_count("n_replicates", n_replicates, meaning=", which is for no limits")
     check_count("seed", seed)
+    if 0 < n_replicates < FEWEST_REPLICATES:
+        raise DataError(
+            f"n_replicates must be 0, for no limits, or at least {FEWEST_REPLICATES}: percentiles of fewer "
+            "samples are none"
+        )
     check_horizon(horizon)
     check_choice("estimand", estimand, tuple(ESTIMANDS))
     wanted = planned_times("at", LANDMARK_DAYS if at is None else at, unit="days")
@@ -173,7 +179,7 @@ def durability(
         name: pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
         for name, frames in parts.items()
     }
-    notes = durability_notes(cohort, found, rows, tables, how, estimand)
+    notes = durability_notes(cohort, found, rows, tables, how, estimand, by)
     notes += _group_notes(grouped, group, sizes, shown)
     if at is not None and (wanted > end).any():
         beyond = ", ".join(f"{day:g}" for day in wanted[wanted > end])

@@ -10,7 +10,7 @@ import pandas as pd
 from ketaoutcomes.derive.durability_rows import CAUSES, LOSS, NEXT, STOP, DurabilityRows
 from ketaoutcomes.engine.competing_bootstrap import incidence_bootstrap
 from ketaoutcomes.engine.competing_interval import incidence_at, interval_incidence
-from ketaoutcomes.engine.delayed import at_risk, delayed_npmle, survival_bounds
+from ketaoutcomes.engine.delayed import delayed_npmle, survival_bounds
 from ketaoutcomes.engine.delayed_bootstrap import delayed_bootstrap
 from ketaoutcomes.engine.rates import cluster_ratio, wilson
 from ketaoutcomes.engine.survival import kaplan_meier
@@ -69,7 +69,7 @@ def group_curves(rows: DurabilityRows, how: CurveSettings) -> dict[str, pd.DataF
     return {
         "incidence": incidence,
         "cause_specific": own,
-        "bounds": _worst_and_best(rows, incidence, own),
+        "bounds": _worst_and_best(rows, times, own),
         "landmarks": landmarks,
         "medians": pd.DataFrame([medians]),
         "naive": pd.DataFrame(
@@ -117,16 +117,21 @@ def _incidence(rows: DurabilityRows, times, how: CurveSettings):
 def _cause_specific(rows: DurabilityRows, times, how: CurveSettings):
     """Share still responding if nobody were treated again, where that can be told."""
     left, right, entry = rows.cause_specific()
-    fit = delayed_npmle(left, right, entry)
+    at_risk = _at_risk(rows, times)
+    watched = _patients_of(rows, at_risk)
+    enough = np.flatnonzero(watched >= FEWEST_AT_RISK)
+    # Before enough patients are watched one loss would decide the curve, which therefore begins later.
+    begins = max(times[enough[0]] - 1, 0.0) if enough.size else 0.0
+    gaps = np.flatnonzero(np.diff(enough) > 1)
+    last = enough[gaps[0]] if gaps.size else enough[-1] if enough.size else 0
+    fit = delayed_npmle(left, right, entry, given=begins)
     _check(fit.converged, len(rows), fit.gap)
     low, high = survival_bounds(fit, times)
-    watched = _patients_watched(rows, times)
-    known_to = times[watched >= FEWEST_AT_RISK].max(initial=0.0)
-    identified = times <= known_to
+    identified = (times >= begins) & (times <= times[last])
     conf_low, conf_high, failed = np.full(times.size, np.nan), np.full(times.size, np.nan), 0
     if how.n_replicates and rows.n_patients > 1:
         band = delayed_bootstrap(
-            left, right, entry, times, clusters=rows.patient,
+            left, right, entry, times, clusters=rows.patient, given=begins,
             n_replicates=how.n_replicates, seed=how.seed, level=how.level,
         )  # fmt: skip
         conf_low, conf_high, failed = band.conf_low, band.conf_high, band.n_failed
@@ -134,7 +139,7 @@ def _cause_specific(rows: DurabilityRows, times, how: CurveSettings):
     values = {"estimate": low, "estimate_high": high, "conf_low": conf_low, "conf_high": conf_high}
     for column, value in values.items():
         table[column] = np.where(identified, value, np.nan)
-    table["n_at_risk"] = np.rint(at_risk(left, right, entry, times)).astype(np.int64)
+    table["n_at_risk"] = at_risk.sum(axis=0)
     table["n_patients"] = watched
     table["identified"] = identified
     quality = {"curve": "cause-specific", "log_likelihood": fit.log_likelihood, "gap": fit.gap}
@@ -143,21 +148,35 @@ def _cause_specific(rows: DurabilityRows, times, how: CurveSettings):
     return table, quality
 
 
-def _worst_and_best(rows: DurabilityRows, incidence: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
+def _worst_and_best(rows: DurabilityRows, times, own: pd.DataFrame) -> pd.DataFrame:
     """Share that would respond at the worst and at the best that those treated again might have done.
 
-    At worst each of them would have lost it the same day, at best none by then (Peterson's bounds).
-    With delayed entry the shares of all episodes are no bounds: who entered late could not be lost before.
+    At worst each of them would have lost it the same day, at best none by then (Peterson's bounds), and
+    so would those whose state at that session is not known. With delayed entry the shares of all
+    episodes are no bounds: who entered late could not be lost before.
     """
+    missing = np.full(times.size, np.nan)
     if (rows.entry > 0).any():
-        incidence = incidence.assign(estimate=np.nan)
-    known = incidence[incidence["event"] == STILL]
-    lost = incidence[incidence["event"] == CAUSES[LOSS]]
-    worst, best = known["estimate"].to_numpy(), 1.0 - lost["estimate"].to_numpy()
-    # The two maxima may put a loss on different days of its interval; the bounds are of both.
-    if not np.isnan(worst).all():
-        worst, best = np.fmin(worst, own["estimate"]), np.fmax(best, own["estimate_high"])
-    return pd.DataFrame({"time": known["time"].to_numpy(), "worst": worst, "best": best})
+        return pd.DataFrame({"time": times, "worst": missing, "best": missing})
+    worst = 1.0 - sum(incidence_at(_fitted(rows, "lost"), cause, times)[1] for cause in range(len(CAUSES)))
+    best = 1.0 - incidence_at(_fitted(rows, "kept"), LOSS, times)[0]
+    beyond = times > _last_known(rows)
+    # The maxima may put a loss on different days of its interval; the bounds are of all of them.
+    worst, best = np.fmin(worst, own["estimate"]), np.fmax(best, own["estimate_high"])
+    return pd.DataFrame(
+        {
+            "time": times,
+            "worst": np.where(beyond, np.nan, np.clip(worst, 0.0, 1.0)),
+            "best": np.where(beyond, np.nan, np.clip(best, 0.0, 1.0)),
+        }
+    )
+
+
+def _fitted(rows: DurabilityRows, unknown: str):
+    left, right, cause = rows.competing(unknown)
+    fit = interval_incidence(left, right, cause, n_causes=len(CAUSES))
+    _check(fit.converged, len(rows), fit.gap)
+    return fit
 
 
 def _landmarks(rows: DurabilityRows, incidence: pd.DataFrame, counts: pd.DataFrame, how: CurveSettings):
@@ -189,36 +208,30 @@ def _landmarks(rows: DurabilityRows, incidence: pd.DataFrame, counts: pd.DataFra
 
 
 def _counts(rows: DurabilityRows, marks) -> pd.DataFrame:
-    """How many episodes are surely lost, treated again, stopped or still responding at each day."""
-    lost = (rows.right[:, None] <= marks).sum(axis=0)
-    again = ((rows.cause == NEXT)[:, None] & (rows.end[:, None] <= marks)).sum(axis=0)
-    stopped = ((rows.cause == STOP)[:, None] & (rows.end[:, None] <= marks)).sum(axis=0)
-    seen_until = np.where(rows.cause > LOSS, rows.end, rows.left)
-    still = ((seen_until[:, None] >= marks) & (rows.right[:, None] > marks)).sum(axis=0)
-    still -= ((rows.cause > LOSS)[:, None] & (rows.end[:, None] == marks)).sum(axis=0)
-    n = len(rows)
-    ended = (rows.end[:, None] <= marks) & (rows.cause > LOSS)[:, None]
-    behind = [
-        _patients_of(rows, part)
-        for part in (
-            rows.right[:, None] <= marks,
-            ended & (rows.cause == NEXT)[:, None],
-            ended & (rows.cause == STOP)[:, None],
-            (seen_until[:, None] >= marks) & (rows.right[:, None] > marks) & ~ended,
-        )
-    ]
+    """How many episodes are surely lost, treated again, stopped or still responding at each day.
+
+    An episode that a session ended on a day without a score is not known of after its last one.
+    """
+    sure = (rows.cause == STOP) | ((rows.cause == NEXT) & rows.known)
+    ended = (rows.end[:, None] <= marks) & sure[:, None]
+    lost = rows.right[:, None] <= marks
+    again, stopped = (ended & (rows.cause == cause)[:, None] for cause in (NEXT, STOP))
+    until = np.where((rows.cause > LOSS) & rows.known, rows.end, rows.left)
+    still = (until[:, None] >= marks) & ~lost & ~ended
+    unknown = ~(lost | again | stopped | still)
+    behind = [_patients_of(rows, part) for part in (lost, again, stopped, still, unknown)]
     # Nobody is nobody; a count of episodes may be of fewer patients.
     fewest = np.array([[size if size else np.inf for size in part] for part in behind]).min(axis=0)
     return pd.DataFrame(
         {
-            "n": np.full(marks.size, n),
+            "n": np.full(marks.size, len(rows)),
             "fewest_patients": np.where(np.isfinite(fewest), fewest, 0).astype(np.int64),
             "n_patients": np.full(marks.size, rows.n_patients),
-            "n_lost": lost,
-            "n_next_session": again,
-            "n_stopped": stopped,
-            "n_still": still,
-            "n_unknown": n - lost - again - stopped - still,
+            "n_lost": lost.sum(axis=0),
+            "n_next_session": again.sum(axis=0),
+            "n_stopped": stopped.sum(axis=0),
+            "n_still": still.sum(axis=0),
+            "n_unknown": unknown.sum(axis=0),
         }
     )
 
@@ -247,11 +260,10 @@ def _median(own: pd.DataFrame) -> dict[str, float]:
     return {"estimate": middle, "low": low, "high": high, "conf_low": limits[0], "conf_high": limits[1]}
 
 
-def _patients_watched(rows: DurabilityRows, times) -> np.ndarray:
-    """Distinct patients with an episode that is known to be going on at each time."""
-    until = np.where(np.isfinite(rows.right), np.maximum(rows.right - 1, rows.left), rows.left)
-    watched = (rows.entry[:, None] <= times) & (until[:, None] >= times)
-    return _patients_of(rows, watched)
+def _at_risk(rows: DurabilityRows, times) -> np.ndarray:
+    """Marks the episodes that may be lost at each time: watched until then, and not lost before; (n, t)."""
+    until = np.where(np.isfinite(rows.right), rows.right, rows.left)
+    return ((rows.entry[:, None] < times) | (rows.entry[:, None] == 0)) & (until[:, None] >= times)
 
 
 def _last_known(rows: DurabilityRows) -> float:

@@ -39,6 +39,7 @@ def durability_notes(
     tables: Mapping[str, pd.DataFrame],
     how: CurveSettings,
     estimand: str,
+    by: str | None,
 ) -> list[str]:
     """The notes in the order in which a reader needs them."""
     n = len(rows)
@@ -63,9 +64,9 @@ def durability_notes(
         "the time since the session, those treated again were no nearer to loss than the others; sessions "
         "are booked because symptoms return, so it is shown with its bounds."
     )
-    notes.append(_identified(tables["cause_specific"], how))
+    notes += _identified(tables["cause_specific"], how, by)
     if estimand == "ipcw":
-        notes += _weights(tables["weights"])
+        notes += _weights(tables["weights"], by)
     notes.append(CLOCKS[found.clock])
     notes += _unknown_at_session(rows)
     notes += _clock(found)
@@ -109,29 +110,48 @@ def _ends(rows: DurabilityRows) -> str:
 
 def _unknown_at_session(rows: DurabilityRows) -> list[str]:
     """Episodes whose state at their end is not known, and what was taken of them."""
-    unknown = (rows.cause > LOSS) & ~rows.known
-    if not unknown.any():
-        return []
-    gap = np.median((rows.end - rows.left)[unknown])
-    return [
-        f"In {int(unknown.sum()):,} of {int((rows.cause > LOSS).sum()):,} episodes that a session or a stop "
-        f"ended there was no score on that day (median {gap:g} days since the last): the patient is taken to "
-        "have been responding. At worst all of them had lost it: see the bounds."
-    ]
+    notes = []
+    unknown = (rows.cause == NEXT) & ~rows.known
+    if unknown.any():
+        gap = np.median((rows.end - rows.left)[unknown])
+        notes.append(
+            f"In {int(unknown.sum()):,} of {int((rows.cause == NEXT).sum()):,} episodes that a session ended "
+            f"there was no score on that day (median {gap:g} days since the last): what came after the last "
+            "score is taken as missing, whatever it was. The bounds allow for a loss the day after it."
+        )
+    unseen = (rows.cause == STOP) & ~rows.known
+    if unseen.any():
+        gap = np.median((rows.end - rows.left)[unseen])
+        notes.append(
+            f"Stopped: stopped when last seen responding; {int(unseen.sum()):,} of "
+            f"{int((rows.cause == STOP).sum()):,} had no score on that day (median {gap:g} days since the "
+            "last)."
+        )
+    return notes
 
 
-def _identified(own: pd.DataFrame, how: CurveSettings) -> str:
-    known = own[own["identified"]]
-    until = 0.0 if known.empty else float(known["time"].max())
-    if until >= how.end:
-        return f"It is drawn as long as {FEWEST_AT_RISK} patients or more are watched, here to the end."
-    return (
-        f"It is not identified after day {until:g}, when fewer than {FEWEST_AT_RISK} patients are watched "
-        "without a further session, and not drawn there."
-    )
+def _identified(own: pd.DataFrame, how: CurveSettings, by: str | None) -> list[str]:
+    """From where to where each curve is drawn, and why no further."""
+    notes = []
+    for name, rows in own.groupby(by, sort=False, observed=True) if by else [("", own)]:
+        known = rows.loc[rows["identified"], "time"]
+        head = f"{name}: the" if by else "The"
+        if known.empty or known.max() < 1:
+            notes.append(f"{head} cause-specific curve is not identified: too few patients are watched.")
+            continue
+        first, last = known.min(), known.max()
+        said = f"{head} cause-specific curve is drawn from day {first:g} to {last:g}"
+        if last < how.end:
+            said += f"; after that fewer than {FEWEST_AT_RISK} patients are watched without a further session"
+        if first > 0:
+            said += (
+                f"; before that fewer than {FEWEST_AT_RISK} were, and it is of those still responding then"
+            )
+        notes.append(said + ".")
+    return notes
 
 
-def _weights(table: pd.DataFrame) -> list[str]:
+def _weights(table: pd.DataFrame, by: str | None) -> list[str]:
     """What the weights rest on, and whether they may be used."""
     notes = [
         "Reweighted: each episode that went on counts by the inverse of its probability of no session and no "
@@ -140,7 +160,8 @@ def _weights(table: pd.DataFrame) -> list[str]:
     ]
     for row in table.to_dict("records"):
         said = (
-            f"Weights: mean {row['mean']:.2f} (should be near 1), {row['low']:.2f} to {row['high']:.2f} "
+            f"Weights{'' if by is None else f' of {row[by]}'}: mean {row['mean']:.2f} (should be near 1), "
+            f"{row['low']:.2f} to {row['high']:.2f} "
             f"after truncation at the 1st and 99th percentile, {row['high_before_truncation']:.1f} at most "
             f"before; {row['effective_n']:,.0f} effective of {row['n_days']:,} episode-days."
         )
@@ -149,6 +170,8 @@ def _weights(table: pd.DataFrame) -> list[str]:
                 " POSITIVITY: on some days, or with some histories, a session nearly always came, so nobody "
                 "is left to stand for those treated; the reweighted curve is no estimate and is not given."
             )
+        if row["n_replicates"]:
+            said += f" Limits of the reweighted curve: {row['n_replicates']} bootstrap samples, all refitted."
         notes.append(said)
     return notes
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
@@ -46,16 +48,16 @@ def weighted_curves(
         days.episode, days.patient, bin=days.day, history=days.history, numerator=days.numerator,
         event=days.event,
     )  # fmt: skip
-    # Episodes that were over before anyone was treated again have no day, and weigh 1.
+    # Episodes that were over before anyone was treated again have no day: they weigh 1.
     names = np.unique(days.episode)
-    kept = np.isin(days.assessed_episode, names)
-    seen = assessment_rows(
-        np.searchsorted(names, days.assessed_episode[kept]), days.assessed_day[kept],
-        lost=days.lost[kept], entry=days.entry[kept],
-    )  # fmt: skip
+    place = np.minimum(np.searchsorted(names, days.assessed_episode), names.size - 1)
+    code = np.where(names[place] == days.assessed_episode, place, -1 - days.assessed_episode)
+    seen = assessment_rows(code, days.assessed_day, lost=days.lost, entry=days.entry)
+    patient = rows.patient[np.where(seen.episode < 0, -1 - seen.episode, names[np.maximum(seen.episode, 0)])]
+    seen = replace(seen, episode=np.maximum(seen.episode, -1))
     times = own["time"].to_numpy(float)
     fit = weighted_durability(
-        seen, periods, times, bin_width=1.0, seed=how.seed, level=how.level,
+        seen, periods, times, bin_width=1.0, patient=patient, seed=how.seed, level=how.level,
         n_replicates=min(how.n_replicates, MOST_REPLICATES),
     )  # fmt: skip
     weights = fit.weights

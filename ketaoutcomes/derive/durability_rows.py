@@ -57,10 +57,28 @@ class DurabilityRows:
         """Patients with a row."""
         return int(np.unique(self.patient).size)
 
-    def competing(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """left, right and cause for an incidence of competing causes."""
+    def competing(self, unknown: str = "missing") -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """left, right and cause for an incidence of competing causes.
+
+        Parameters
+        ----------
+        unknown : {"missing", "lost", "kept"}
+            What is taken of episodes that ended with a session on a day without a score: they count up to
+            their last score, or as lost the day after it, or as kept to the end. Who stops is seldom scored
+            that day, so a stop counts as one unless "lost" is asked for.
+        """
         ended = self.cause > LOSS
-        return np.where(ended, self.end, self.left), np.where(ended, self.end, self.right), self.cause
+        vague = ended & ~self.known
+        if unknown == "missing":
+            vague &= self.cause == NEXT
+        elif unknown == "kept":
+            vague = np.zeros(len(self), dtype=bool)
+        sure = ended & ~vague
+        left, right = np.where(sure, self.end, self.left), np.where(sure, self.end, self.right)
+        cause = np.where(vague, -1, self.cause)
+        if unknown == "lost":
+            cause, right = np.where(vague, LOSS, cause), np.where(vague, self.left + 1, right)
+        return left, right, cause
 
     def cause_specific(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """left, right and entry for the loss alone; whoever is treated again was last seen responding."""
@@ -78,10 +96,10 @@ def durability_rows(episodes: pd.DataFrame) -> DurabilityRows:
     lost = np.isfinite(right)
     cause = np.where(lost, LOSS, reason.map(_ENDS).fillna(-1).to_numpy(dtype=np.int64))
     end = np.where(cause > LOSS, whole_days(episodes["end"]), np.inf)
-    # Seen responding and found lost on one day: the loss is of that day.
-    right = np.where(lost, np.maximum(right, 1.0), right)
-    left = np.minimum(left, np.where(lost, right, np.inf))
+    # Lost on the day on which the episode begins: by the next, or nobody else would be at risk with it.
+    right = np.where(lost, np.maximum(right, entry + 1.0), right)
+    left = np.minimum(left, right)
     end = np.maximum(end, left)
-    entry = np.minimum(entry, np.where(lost & (left >= right), right - 1.0, left))
+    entry = np.minimum(entry, left)
     known = lost | (end <= left) | episodes["state_known_at_end"].to_numpy(dtype=bool)
     return DurabilityRows(left, right, entry, end, cause, known, patient_codes(episodes))

@@ -23,6 +23,7 @@ from ketaoutcomes.draw.timeaxis import set_time_axis
 __all__ = ["held_response"]
 
 LEFT, RIGHT, TOP, PLOT, BELOW = 104.0, 16.0, 34.0, 192.0, 42.0
+LONGEST_BOUNDS = 84.0
 SMALL_PLOT, SMALL_GAP = 104.0, 46.0
 MARK_DAYS = (7.0, 14.0, 21.0, 28.0, 42.0, 56.0, 84.0, 112.0, 168.0)
 COUNTS = {"n_at_risk": "Episodes watched", "n_patients": "Patients watched"}
@@ -36,7 +37,6 @@ def held_response(
     ax: Axes | None = None,
     *,
     bounds: pd.DataFrame | None = None,
-    weighted: pd.DataFrame | None = None,
     naive: pd.DataFrame | None = None,
     published: pd.DataFrame | None = None,
     by: str | None = None,
@@ -45,6 +45,7 @@ def held_response(
     level: float = 0.95,
     origin: str = "the session",
     horizon: float | None = None,
+    only_bounds: bool = False,
 ) -> Axes:
     """Share still responding against days, with its band, between the worst and the best that may be true.
 
@@ -60,8 +61,6 @@ def held_response(
         From `theme.new_figure` for a page; without it pyplot makes a figure.
     bounds : DataFrame, optional
         time, worst, best; drawn for a single group.
-    weighted : DataFrame, optional
-        As `table`: the reweighted curve, drawn over it.
     naive : DataFrame, optional
         time, estimate: Kaplan-Meier at detection, dashed; drawn for a single group.
     published : DataFrame, optional
@@ -77,16 +76,19 @@ def held_response(
         What day 0 is, in words.
     horizon : float, optional
         Right end; by default what is identified and a little more.
+    only_bounds : bool
+        Draw the bounds alone; each group has a panel of its own then.
 
     Returns
     -------
     Axes
     """
     groups = levels(table, by)
-    end = horizon or _end(table, bounds, published)
+    end = horizon or (LONGEST_BOUNDS if only_bounds else _end(table, bounds, published))
     with theme.context():
-        if len(groups) > MOST_PER_PANEL:
-            return _small_multiples(table, ax, groups, by, end, unit_line, title, origin)
+        if len(groups) > (1 if only_bounds else MOST_PER_PANEL):
+            shown = bounds if only_bounds else None
+            return _small_multiples(table, ax, groups, by, end, unit_line, title, origin, shown)
         alone = len(groups) <= 1
         names_px = 0.0 if alone else min(max(text_width(clean(g), TABLE, bold=True) for g in groups), 90) + 8
         marks = [day for day in MARK_DAYS if day <= end]
@@ -108,11 +110,10 @@ def held_response(
             _draw_naive(sheet, room, naive, min(end, _identified_to(table)))
         for place, name in enumerate(groups):
             _draw_curve(sheet, room, rows_of(table, by, name), GROUPS[place], end, alone=alone)
-            if weighted is not None:
-                _draw_weighted(sheet, room, rows_of(weighted, by, name), GROUPS[place], end)
         if alone:
             _mark_published(sheet, room, published, end)
-            _say(sheet, room, table, bounds, weighted, naive, end, level)
+            if not only_bounds:
+                _say(sheet, room, table, bounds, naive, end, level)
         else:
             _name_groups(sheet, table, by, groups, names_px, end)
         head.write(sheet, 20.0)
@@ -185,16 +186,6 @@ def _draw_curve(sheet: Sheet, room: Room, table: pd.DataFrame, style: GroupStyle
     room.take_line(sheet.pixels(x[known], high[known]), margin=5)
 
 
-def _draw_weighted(sheet: Sheet, room: Room, table: pd.DataFrame, style: GroupStyle, end) -> None:
-    x, low, high = _stairs(table, ("estimate", "estimate_high"), end)
-    sheet.ax.plot(
-        x, (low + high) / 2, color=PALETTE["text"], linewidth=1.4, linestyle=(0, (5, 2)), zorder=5,
-        gid="weighted",
-    )  # fmt: skip
-    known = np.isfinite(low)
-    room.take_line(sheet.pixels(x[known], low[known]), margin=4)
-
-
 def _draw_bounds(sheet: Sheet, room: Room, bounds: pd.DataFrame, end: float) -> None:
     x, worst, best = _stairs(bounds, ("worst", "best"), end)
     sheet.ax.fill_between(x, worst, best, color=PALETTE["competing"], linewidth=0, zorder=1, gid="bounds")
@@ -228,7 +219,7 @@ def _mark_published(sheet: Sheet, room: Room, published: pd.DataFrame | None, en
         place_note(sheet, room, (clean(row.label),), target)
 
 
-def _say(sheet: Sheet, room: Room, table, bounds, weighted, naive, end: float, level: float) -> None:
+def _say(sheet: Sheet, room: Room, table, bounds, naive, end: float, level: float) -> None:
     """Notes: where the curve ends and why, what the band, the grey area and the lines are."""
     known = table[table["identified"].to_numpy(bool)]
     until = float(known["time"].max()) if len(known) else 0.0
@@ -269,13 +260,6 @@ def _say(sheet: Sheet, room: Room, table, bounds, weighted, naive, end: float, l
                     " ".join(NAIVE_NOTE), ("right", RIGHT), ("top", 6), size=NOTE, color=PALETTE["secondary"],
                     align="right", gid="note",
                 )  # fmt: skip
-    if weighted is not None and len(weighted):
-        known = weighted[np.isfinite(floats(weighted, "estimate"))]
-        if len(known):
-            at = known.iloc[len(known) // 2]
-            place_note(
-                sheet, room, ("dashed: reweighted",), tuple(sheet.pixels(at["time"], at["estimate"])[0])
-            )
 
 
 def _name_groups(sheet: Sheet, table, by: str, groups: Sequence[Hashable], room_px: float, end) -> None:
@@ -319,7 +303,7 @@ def _number_lines(table: pd.DataFrame, by, groups, marks: Sequence[float]) -> li
     return lines
 
 
-def _small_multiples(table, ax, groups, by, end, unit_line, title, origin) -> Axes:
+def _small_multiples(table, ax, groups, by, end, unit_line, title, origin, bounds=None) -> Axes:
     """A small panel for each group, without numbers below."""
     n_rows = -(-len(groups) // 2)
     height = 50.0 + n_rows * (SMALL_PLOT + SMALL_GAP) - SMALL_GAP + 40.0
@@ -334,9 +318,11 @@ def _small_multiples(table, ax, groups, by, end, unit_line, title, origin) -> Ax
         _axes(sheet, end, (), small=True)
         rows = rows_of(table, by, name)
         _draw_curve(sheet, Room(*sheet.size), rows, GROUPS[0], end, alone=True)
-        if not rows["identified"].iloc[1:].any():
+        if bounds is not None:
+            _draw_bounds(sheet, Room(*sheet.size), rows_of(bounds, by, name), end)
+        elif not rows["identified"].iloc[1:].any():
             sheet.write(
-                "too few patients for a curve", ("left", 6), ("bottom", sheet.size[1] / 2 + 6), size=NOTE,
+                "no curve can be given", ("left", 6), ("bottom", sheet.size[1] / 2 + 6), size=NOTE,
                 color=PALETTE["secondary"], gid="note",
             )  # fmt: skip
         patients = floats(rows, "n_patients").max(initial=0.0)

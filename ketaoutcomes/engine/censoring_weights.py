@@ -45,6 +45,8 @@ class PersonPeriods:
         Whether the session came in this bin.
     order : (n,) int
         Rows by episode and bin.
+    patient_names : (m,)
+        Names of the patients, by code.
     """
 
     episode: Index
@@ -54,6 +56,7 @@ class PersonPeriods:
     numerator: Array
     event: NDArray[np.bool_]
     order: Index
+    patient_names: NDArray
 
 
 @dataclass(frozen=True)
@@ -144,7 +147,7 @@ def person_periods(
         If shapes differ, an episode has two patients, a bin twice, or goes on after its session.
     """
     episode_names, episode = np.unique(np.asarray(episode), return_inverse=True)
-    _, patient = np.unique(np.asarray(patient), return_inverse=True)
+    patient_names, patient = np.unique(np.asarray(patient), return_inverse=True)
     bin, event = np.asarray(bin, np.int64), np.asarray(event, bool)
     history, numerator = np.asarray(history, float), np.asarray(numerator, float)
     n = len(episode)
@@ -161,7 +164,7 @@ def person_periods(
     ):
         if bad.any():
             raise DataError(f"{message} ({int(bad.sum())} of {len(episode_names)} episodes)")
-    return PersonPeriods(episode, patient, bin, history, numerator, event, order)
+    return PersonPeriods(episode, patient, bin, history, numerator, event, order, patient_names)
 
 
 def censoring_weights(
@@ -259,7 +262,8 @@ def replicate_weights(
     counts = multiplicity.astype(float)
     history, good = logistic_replicates(start.history_fit, periods.history, periods.event, counts)
     numerator, also = logistic_replicates(start.numerator_fit, periods.numerator, periods.event, counts)
-    weight = np.exp(_stabilised(periods, history, numerator)[0])
+    # A replicate without convergence may have any coefficients; it is marked and not used.
+    weight = np.exp(np.clip(_stabilised(periods, history, numerator)[0], -700.0, 700.0))
     for row, times in zip(weight, multiplicity, strict=True):
         np.clip(row, *np.percentile(np.repeat(row, times), truncate), out=row)
     return weight, good & also

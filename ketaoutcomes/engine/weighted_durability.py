@@ -141,6 +141,7 @@ def weighted_durability(
     times: ArrayLike,
     *,
     bin_width: float,
+    patient: ArrayLike | None = None,
     assessed: str = "before",
     given: float | None = None,
     truncate: tuple[float, float] = (1.0, 99.0),
@@ -160,6 +161,9 @@ def weighted_durability(
         Where to give limits.
     bin_width : float
         In the unit of the times.
+    patient : (n,) array_like, optional
+        Name of each row's patient, as in `periods`; needed where episodes have no person-period,
+        because they were over before anyone had a session. Their `rows.episode` is -1 and they weigh 1.
     assessed : {"before", "after"}
         Whether assessments come before the session of the same bin, so that they are weighted up to
         the bin before, or after it.
@@ -189,10 +193,16 @@ def weighted_durability(
         raise DataError(f'assessed must be "before" or "after", not {assessed!r}')
     times = np.atleast_1d(np.asarray(times, float))
     n_episodes = int(periods.episode.max()) + 1
-    if len(rows.episode) and not (rows.episode.min() >= 0 and rows.episode.max() < n_episodes):
+    least = 0 if patient is None else -1
+    if len(rows.episode) and not (rows.episode.min() >= least and rows.episode.max() < n_episodes):
         raise DataError("assessments: an episode is not among the person-periods")
     checked_delayed(rows.left, rows.right, rows.entry)
-    patient, periods = _numbered_patients(rows, periods, n_episodes)
+    if patient is None:
+        patient_of = np.zeros(n_episodes, np.int64)
+        patient_of[periods.episode] = periods.patient
+        patient = periods.patient_names[patient_of[rows.episode]]
+    of_row, periods = _numbered_patients(rows, periods, np.asarray(patient))
+    n_patients = 1 + int(max(of_row.max(initial=-1), periods.patient.max()))
     place = _period_of(rows, periods, bin_width, assessed)
     weights = censoring_weights(periods, truncate=truncate)
     row_weight = np.where(place >= 0, weights.weight[np.maximum(place, 0)], 1.0)
@@ -200,25 +210,21 @@ def weighted_durability(
     unweighted = delayed_npmle(rows.left, rows.right, rows.entry, given=given)
     band = None
     if weights.usable and n_replicates > 0:
-        fixed = DelayedRows(
-            rows.left, rows.right, rows.entry, row_weight, patient, int(periods.patient.max()) + 1
-        )
+        fixed = DelayedRows(rows.left, rows.right, rows.entry, row_weight, of_row, n_patients)
         asked = with_end_of_fall(curve, times)
         curves = _replicates(fixed, periods, place, weights, asked, curve.given, truncate, n_replicates, seed)
         band = _cleared(survival_band(curve, fixed, times, *curves, level), weights, bin_width)
     return WeightedDurability(curve, unweighted, weights, row_weight, band)
 
 
-def _numbered_patients(rows: AssessmentRows, periods: PersonPeriods, n_episodes):
+def _numbered_patients(rows: AssessmentRows, periods: PersonPeriods, patient):
     """Patient of each row, and the person-periods with patients numbered by what is known of them."""
-    patient_of = np.zeros(n_episodes, np.int64)
-    patient_of[periods.episode] = periods.patient
     seen = np.column_stack([rows.entry, rows.left, rows.right])
     _, seen = np.unique(seen, axis=0, return_inverse=True)
     passed = np.column_stack([periods.bin, periods.event, periods.history, periods.numerator])
     _, passed = np.unique(passed, axis=0, return_inverse=True)
     content = np.concatenate([seen.reshape(-1), passed.reshape(-1) + len(seen)])
-    number = numbered_clusters(content, np.concatenate([patient_of[rows.episode], periods.patient]))
+    number = numbered_clusters(content, np.concatenate([patient, periods.patient_names[periods.patient]]))
     return number[: len(seen)], replace(periods, patient=number[len(seen) :])
 
 

@@ -43,9 +43,9 @@ class EpisodeGate:
             frame = without_small_quantities(frame)
         return Released(name, frame, hidden_in(frame, place, "quantity"))
 
-    def gaps(self, name: str, table: pd.DataFrame, *, place: str, beside=()) -> Released:
+    def gaps(self, name: str, table: pd.DataFrame, *, place: str) -> Released:
         """Quantiles or trend of `n` gaps between sessions of `n_patients`."""
         frame = opened(name, table)
         if self.suppresses and len(frame):
-            frame = without_small_gaps(frame, beside)
+            frame = without_small_gaps(frame)
         return Released(name, frame, hidden_in(frame, place, "gaps"))

@@ -52,7 +52,11 @@ def without_small_episodes(frame: pd.DataFrame, *, by: str | None, beside) -> pd
 
 
 def without_small_curve(frame: pd.DataFrame, marks) -> pd.DataFrame:
-    """A curve at its planned days only, where more than 10 patients are watched; counts are left out."""
+    """A curve at some days only, where more than 10 patients are watched; counts are left out.
+
+    The days are those at which what became of the episodes is shown: where few were lost, the share still
+    responding would give their number away.
+    """
     frame = frame[frame["time"].isin(list(marks))].reset_index(drop=True)
     hidden = small(frame["n_patients"]) | (frame["n_patients"].fillna(0) == 0).to_numpy(bool)
     frame.loc[hidden & frame["estimate"].notna().to_numpy(bool), "suppressed"] = TOTAL
@@ -63,27 +67,24 @@ def without_small_curve(frame: pd.DataFrame, marks) -> pd.DataFrame:
 def without_small_quantities(frame: pd.DataFrame) -> pd.DataFrame:
     """A model's quantities by group, without those of groups of 1 to 10 patients; sizes are left out then.
 
-    The sizes of groups add up to that of all, so that none is shown where one is hidden. Degrees of
-    freedom and standard errors come close to a size and are never shown.
+    Sizes of groups, of all, and those that the report prints elsewhere differ by a few; degrees of freedom
+    and standard errors come close to a size. None of them is shown.
     """
     hidden = small(frame["n_patients"])
     frame.loc[hidden, "suppressed"] = TOTAL
     frame = blank(frame, hidden, [*ESTIMATES])
     every = np.ones(len(frame), bool)
-    frame = blank(frame, every, ["std_error", "df"])
-    return blank(frame, every if hidden.any() else hidden, ["n", "n_patients"])
+    return blank(frame, every, ["std_error", "df", "n", "n_patients"])
 
 
-def without_small_gaps(frame: pd.DataFrame, beside) -> pd.DataFrame:
+def without_small_gaps(frame: pd.DataFrame) -> pd.DataFrame:
     """Quantiles or trends of gaps between sessions, without those of 1 to 10 patients.
 
-    The numbers of open gaps and of patients without a next session follow from those of closed ones, so
-    only the estimates stay.
+    The numbers of open gaps and of patients without a next session follow from those of closed ones, and
+    sizes differ by a few from those that the report prints elsewhere, so only the estimates stay.
     """
     hidden = small(frame["n_patients"]) | small(frame["n"])
     frame.loc[hidden, "suppressed"] = TOTAL
     frame = blank(frame, hidden, [*ESTIMATES, "p25", "p75", "p_value", "direction"])
-    counts = [name for name in ("n", "n_events", "n_open", "df") if name in frame.columns]
-    frame = blank(frame, np.ones(len(frame), bool), counts)
-    frame.loc[hidden | near(frame["n_patients"], beside), "n_patients"] = pd.NA
-    return frame
+    counts = [name for name in ("n", "n_events", "n_open", "n_patients", "df") if name in frame.columns]
+    return blank(frame, np.ones(len(frame), bool), counts)

@@ -84,7 +84,28 @@ class DurabilityResult(Result):
     rule: str
 
     def readable(self) -> tuple[pd.DataFrame, tuple[str, ...]]:
-        """The landmarks as text."""
+        """The estimand at the landmarks as text."""
+        if self.estimand == "cumulative-incidence":
+            return self._became()
+        marks = self.landmarks["time"].unique()
+        table = self.table[self.table["time"].isin(marks)]
+        out: dict[str, list[str]] = {}
+        if self.by is not None:
+            out[self.by] = [str(value) for value in table[self.by]]
+        words = tuple(out)
+        out["since"] = [time_point(value, "days") for value in table["time"]]
+        if self.estimand == "bounds":
+            out["still responding, at least"] = [bounds(value, value) for value in table["worst"]]
+            out["at most"] = [bounds(value, value) for value in table["best"]]
+            return pd.DataFrame(out), words
+        out["still responding"] = _shares(table, "estimate")
+        out[confidence(self.level)] = _limits(table)
+        out["episodes watched"] = [count(value) for value in table["n_at_risk"]]
+        out["patients"] = [count(value) for value in table["n_patients"]]
+        return pd.DataFrame(out), words
+
+    def _became(self) -> tuple[pd.DataFrame, tuple[str, ...]]:
+        """What became of the episodes at the landmarks."""
         table = self.landmarks
         out: dict[str, list[str]] = {}
         if self.by is not None:
@@ -92,12 +113,7 @@ class DurabilityResult(Result):
         words = tuple(out)
         out["since"] = [time_point(value, "days") for value in table["time"]]
         out["lost"] = _shares(table, "estimate")
-        out[confidence(self.level)] = [
-            percent_range(low, high, like=estimate)
-            for low, high, estimate in zip(
-                table["conf_low"], table["conf_high"], table["estimate"], strict=True
-            )
-        ]
+        out[confidence(self.level)] = _limits(table)
         for column, label in (
             ("next_session", "treated again"),
             ("stopped", "stopped"),
@@ -110,7 +126,9 @@ class DurabilityResult(Result):
         return pd.DataFrame(out), words
 
     def sentences(self) -> list[str]:
-        """What each curve says in one line per group."""
+        """What the curve without further sessions says in one line per group."""
+        if self.estimand == "bounds":
+            return []
         lines = [""]
         for row in self.medians.to_dict("records"):
             head = "" if self.by is None else f"{row[self.by]}: "
@@ -118,28 +136,31 @@ class DurabilityResult(Result):
         return lines
 
     def _median_words(self, row: dict) -> str:
-        own = self._group(self.cause_specific, row)
-        limits = own[own["identified"]]
-        until = number(limits["time"].max() if len(limits) else 0.0, 0)
-        seen = (
-            f"{episodes(int(row['n']))} of {patients(int(row['n_patients']))}, {count(row['n_events'])} lost"
+        own = self._group(self.weighted if self.estimand == "ipcw" else self.cause_specific, row)
+        known = own[own["identified"]]
+        seen = f"{episodes(int(row['n']))} of {patients(int(row['n_patients']))}, {row['n_events']:,} lost"
+        how = "reweighted" if self.estimand == "ipcw" else "and were sessions booked at random"
+        head = f"Had no further session been given, {how},"
+        if known.empty or known["time"].max() < 1:
+            return f"{head} nothing can be told: too few are watched ({seen})."
+        low, high, first, last = (
+            _first_half(known, column) for column in ("estimate", "estimate_high", "conf_low", "conf_high")
         )
-        if not np.isfinite(row["high"]):
-            said = f"half is not reached in the {until} days in which it can be told"
+        if not np.isfinite(high):
+            said = f"half is not reached in the {number(known['time'].max(), 0)} days in which it can be told"
         else:
-            where = time_point(row["high"], "days")
-            if row["low"] < row["high"]:
-                where = f"day {time_range(row['low'], row['high'], 'days')}"
+            where = time_point(high, "days")
+            if low < high:
+                where = f"day {time_range(low, high, 'days')}"
             said = f"half would have lost it by {where}"
-            if np.isfinite(row["conf_low"]):
-                span = time_range(row["conf_low"], row["conf_high"], "days")
-                said += f" ({confidence(self.level)} {span})"
-        said = f"Had no further session been given, and were sessions booked at random, {said} ({seen})."
-        return said + self._between(row)
+            if known["conf_low"].notna().any():
+                said += f" ({confidence(self.level)} {time_range(first, last, 'days')})"
+        return f"{head} {said} ({seen})." + self._between(row)
 
     def _between(self, row: dict) -> str:
         """The bounds at the last landmark at which the cause-specific curve is known."""
-        own, ends = self._group(self.cause_specific, row), self._group(self.bounds, row)
+        own = self._group(self.weighted if self.estimand == "ipcw" else self.cause_specific, row)
+        ends = self._group(self.bounds, row)
         marks = self._group(self.landmarks, row)["time"]
         known = own[own["identified"] & own["time"].isin(marks)]
         if known.empty or ends["worst"].isna().all():
@@ -180,12 +201,31 @@ class DurabilityResult(Result):
                 free_at="bottom",
                 at_risk="Known to respond", unit_line=f"Episodes of response, % ({self.rule})",
             )  # fmt: skip
-        weighted = self.weighted if len(self.weighted) else None
+        table, what = self.cause_specific, "had no further session been given"
+        if self.estimand == "ipcw":
+            table, what = self.weighted, f"{what}, reweighted"
+        if self.estimand == "bounds":
+            table, what = table.assign(identified=False), f"{what}: all that is possible"
+            for column in ("estimate", "estimate_high", "conf_low", "conf_high"):
+                table[column] = np.nan
         return held_response(
-            self.cause_specific, ax, bounds=self.bounds, weighted=weighted, naive=self.naive, by=self.by,
-            title=title, origin=self.origin, level=self.level,
-            unit_line=f"Still responding had no further session been given, % ({self.rule})",
+            table, ax, bounds=self.bounds, by=self.by, title=title, origin=self.origin, level=self.level,
+            naive=self.naive if self.estimand == "cause-specific" else None,
+            only_bounds=self.estimand == "bounds", unit_line=f"Still responding {what}, % ({self.rule})",
         )  # fmt: skip
+
+
+def _first_half(curve: pd.DataFrame, column: str) -> float:
+    """First time at which a curve of the share still responding is at or below one half; inf if never."""
+    below = curve.loc[curve[column] <= 0.5 + 1e-9, "time"]
+    return float(below.iloc[0]) if len(below) else np.inf
+
+
+def _limits(table: pd.DataFrame) -> list[str]:
+    return [
+        percent_range(low, high, like=estimate)
+        for low, high, estimate in zip(table["conf_low"], table["conf_high"], table["estimate"], strict=True)
+    ]
 
 
 def counts_by_event(landmarks: pd.DataFrame, by: str | None) -> pd.DataFrame:

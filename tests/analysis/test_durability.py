@@ -111,7 +111,9 @@ def test_the_sample_clinics_counts_are_those_of_its_episodes(clinic):
     begun = episodes(clinic, "PHQ-9", clock="response")
     day = np.floor(begun[["left", "right", "end"]] / DAY + 0.5)
     lost = day["right"] <= 28
-    again = (begun["end_reason"] == "next session") & (day["end"] <= 28)
+    # Whoever has no score on the day of the next session is not known of after the last one.
+    seen = begun["state_known_at_end"] | (day["end"] <= day["left"])
+    again = (begun["end_reason"] == "next session") & (day["end"] <= 28) & seen
     assert (row["n"], row["n_patients"]) == (len(begun), begun["patient_id"].nunique())
     assert row["n_lost"] == lost.sum()
     assert row["n_next_session"] == again.sum()
@@ -180,6 +182,76 @@ def test_day_2_responders_of_a_trial_who_still_respond_on_day_10(shared, tmp_pat
     assert (row["conf_low"], row["conf_high"]) == pytest.approx((low, high))
 
 
+def test_a_state_that_nobody_saw_at_the_next_session_is_not_counted_as_response(make):
+    # Thirty patients are seen on day 1 only; the next session is on day 30 and nobody is scored there.
+    sessions, rows = [], []
+    for k in range(30):
+        name = f"P{k:02d}"
+        sessions += [(name, 0.0), (name, 30 * DAY)]
+        rows += [(name, -24.0, 20), (name, DAY, 5)]
+    found = durability(make(sessions, rows), "PHQ-9", sessions="all", at=(7, 28), **FAST)
+    assert found.landmarks["n_unknown"].tolist() == [30, 30]
+    assert (found.landmarks["method"] == "bootstrap of patients").all()
+    assert (found.bounds.loc[found.bounds["time"] > 1, "worst"].dropna() < 1e-6).all()
+
+
+def test_a_steep_fall_is_identified_by_those_at_risk_before_it(make):
+    # On day 14 after the response 28 of 30 are found to have lost it; two are still watched after it.
+    cohort = single_session(make, {16: 28}, 30, seen=(2, 9, 16, 23))
+    found = durability(cohort, "PHQ-9", **FAST)
+    row = found.medians.iloc[0]
+    assert (row["low"], row["high"]) == (8, 14)  # whole days of (7, 14]
+    assert found.cause_specific.set_index("time").loc[14, "identified"]
+
+
+def test_one_early_loss_among_few_does_not_decide_the_curve_on_the_clock_of_the_session(make):
+    # Thirty patients are seen to respond on day 3; one of them has lost it eight hours later.
+    sessions = [(f"P{k:02d}", 0.0) for k in range(30)]
+    rows = []
+    for k in range(30):
+        rows += [(f"P{k:02d}", -24.0, 20), (f"P{k:02d}", 3 * DAY, 5)]
+        rows += [(f"P{k:02d}", 3 * DAY + 8, 18)] if k == 0 else [(f"P{k:02d}", 10 * DAY, 6)]
+    own = durability(make(sessions, rows), "PHQ-9", clock="session", **FAST).cause_specific
+    at = own.set_index("time").loc[10]
+    assert at["estimate"] == pytest.approx(29 / 30, abs=1e-6)
+
+
+@pytest.mark.parametrize("estimand", ["cause-specific", "ipcw", "bounds"])
+def test_each_estimand_prints_its_own_numbers(clinic, estimand):
+    found = durability(clinic, "PHQ-9", estimand=estimand, at=28, n_replicates=0)
+    row = found.table[found.table["time"] == 28].iloc[0]
+    value = row["worst" if estimand == "bounds" else "estimate"]
+    assert f"{100 * value:.0f}%" in found.summary()
+
+
+def test_losses_before_anyone_is_treated_again_stay_in_the_reweighted_curve(make):
+    # Booking has nothing to do with the state and begins on day 14: both curves must agree.
+    stream = np.random.default_rng(3)
+    sessions, rows = [], []
+    for k in range(150):
+        name, loss, again = f"P{k:03d}", stream.exponential(25.0), int(stream.integers(14, 40))
+        sessions += [(name, 0.0), (name, again * DAY)]
+        rows += [(name, -24.0, 20), (name, DAY, int(stream.integers(3, 9)))]
+        for day in range(4, again, 4):
+            lost = day - 1 >= loss
+            rows.append((name, day * DAY, 20 if lost else int(stream.integers(2, 10))))
+            if lost:
+                break
+        else:
+            rows.append((name, again * DAY, 5 if again - 1 < loss else 20, "pre"))
+    found = durability(make(sessions, rows), "PHQ-9", sessions="all", estimand="ipcw", n_replicates=0)
+    both = found.cause_specific.merge(found.weighted, on="time", suffixes=("", "_weighted"))
+    at = both[both["time"].isin([3, 7, 11, 19, 27])]
+    # The weights differ from 1 only by what 150 patients show by chance.
+    assert (at["estimate"] - at["estimate_weighted"]).abs().max() < 0.05
+    assert at.set_index("time").loc[11, "estimate_weighted"] < 0.8
+
+
+def test_limits_from_a_handful_of_replicates_are_refused(clinic):
+    with pytest.raises(DataError, match="at least 40"):
+        durability(clinic, "PHQ-9", n_replicates=1)
+
+
 def test_malformed_questions_are_refused_with_what_to_ask_instead(clinic):
     with pytest.raises(DataError, match="cumulative-incidence"):
         durability(clinic, "PHQ-9", estimand="survival")
@@ -193,7 +265,7 @@ def test_what_is_assumed_and_left_out_is_said(clinic):
     for words in (
         "in this clinic's own schedule",
         "booked because symptoms return",
-        "not identified after day",
+        "after that fewer than 5 patients are watched",
         "begin no episode",
         "Uncontrolled",
     ):

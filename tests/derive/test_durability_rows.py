@@ -38,8 +38,10 @@ def test_a_session_of_day_7_and_the_score_before_it_are_of_one_day():
 def test_a_session_after_the_last_score_leaves_the_state_at_it_unknown():
     rows = rows_of(episode(5 * 24, INF, end=12 * 24, reason="next session"))
     assert not rows.known[0]
-    left, right, cause = rows.competing()
-    assert (left[0], right[0], cause[0]) == (12, 12, NEXT)
+    assert [part[0] for part in rows.competing("kept")] == [12, 12, NEXT]
+    assert [part[0] for part in rows.competing("lost")] == [5, 6, LOSS]
+    left, _, cause = rows.competing()
+    assert (left[0], cause[0]) == (5, -1)
     assert rows.cause_specific()[0][0] == 5
 
 

@@ -90,7 +90,7 @@ def test_more_than_three_groups_get_panels_and_one_without_a_curve_says_so():
     axes = drawn(table, by="clinic")
     panels = axes.child_axes
     assert len(panels) == 5
-    assert any("too few patients" in artist.get_text() for artist in parts(panels[-1], "note"))
+    assert any("no curve can be given" in artist.get_text() for artist in parts(panels[-1], "note"))
 
 
 def test_published_shares_are_hollow_diamonds_with_their_names():

@@ -215,7 +215,9 @@ def test_a_replicate_refits_both_models_and_the_curve():
     fit = weighted_durability(rows, periods, [2.0, 3.0], bin_width=1, n_replicates=40, seed=3)
     # Patients are numbered by what is known of them, so that names do not matter.
     number_of = np.zeros(20, int)
-    number_of[periods.patient] = _numbered_patients(rows, periods, 40)[1].patient
+    patient_of = np.zeros(40, int)
+    patient_of[periods.episode] = periods.patient
+    number_of[periods.patient] = _numbered_patients(rows, periods, patient_of[rows.episode])[1].patient
     curves = []
     for number in range(40):
         stream = np.random.default_rng(np.random.SeedSequence(3, spawn_key=(number,)))

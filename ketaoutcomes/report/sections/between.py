@@ -145,8 +145,8 @@ def _worn_table(scope: Scope, worn: WearingOff, frame: pd.DataFrame) -> Table:
 
 
 def _add_gaps(scope: Scope, found: MaintenanceResult, out: Between, letters) -> None:
-    given = scope.gate.gaps("days_between_sessions", found.table, place=PLACE, beside=scope.sizes)
-    trend = scope.gate.gaps("days_between_sessions_trend", found.trend, place=PLACE, beside=scope.sizes)
+    given = scope.gate.gaps("days_between_sessions", found.table, place=PLACE)
+    trend = scope.gate.gaps("days_between_sessions_trend", found.trend, place=PLACE)
     out.released.extend([given, trend])
     out.results.append(found)
     if not scope.gate.suppresses:

@@ -87,7 +87,8 @@ def _result(scope: Scope) -> DurabilityResult | None:
 def _released(scope: Scope, result: DurabilityResult) -> dict[str, Released]:
     gate, beside = scope.gate, scope.sizes
     out = {"landmarks": gate.episodes("durability_days", result.landmarks, place=PLACE, beside=beside)}
-    marks = result.landmarks["time"]
+    shown = out["landmarks"].frame
+    marks = shown.loc[shown["suppressed"] == "", "time"]
     own = gate.watched("durability_without_sessions", result.cause_specific, place=PLACE, marks=marks)
     out["own"] = own
     if not gate.suppresses:
@@ -121,10 +122,17 @@ def _figures(scope: Scope, result: DurabilityResult, own: dict[str, Released]) -
     return [
         Figure(
             f"Fig. {NUMBER}a", title, who, first,
-            ("Cumulative incidence; hatched: lost or not, somewhere between two assessments.",),
+            (_hatched(own["incidence"].frame),),
         ),
         Figure(f"Fig. {NUMBER}b", other, who, second, (ASSUMED,)),
     ]  # fmt: skip
+
+
+def _hatched(curve: pd.DataFrame) -> str:
+    wide = (curve["estimate_high"] - curve["estimate"]).max() > 0.005
+    return "Cumulative incidence" + (
+        "; hatched: lost or not, somewhere between two assessments." if wide else "."
+    )
 
 
 ASSUMED = (

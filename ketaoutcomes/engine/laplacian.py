@@ -8,8 +8,7 @@ q = w / d^2. Newton's quadratic model of the log-likelihood in F is then
 from __future__ import annotations
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
-from scipy.linalg.lapack import dpttrf, dpttrs
+from scipy.linalg.lapack import dpotrf, dpotrs, dpttrf, dpttrs
 
 __all__ = ["newton_target"]
 
@@ -112,8 +111,13 @@ def _solve_dense(a, b, edge, load):
     size = len(load) + 2
     joint = np.bincount(a * size + b, edge, size * size).reshape(size, size)
     joint = joint + joint.T
-    matrix = np.diag(joint.sum(axis=1)) - joint
-    return cho_solve(cho_factor(matrix[1:-1, 1:-1], check_finite=False), load, check_finite=False)
+    matrix = -joint
+    place = np.arange(size)
+    matrix[place, place] += joint.sum(axis=1)
+    factor, info = dpotrf(matrix[1:-1, 1:-1])
+    if info:
+        raise np.linalg.LinAlgError("the Hessian is not positive definite")
+    return dpotrs(factor, load)[0]
 
 
 def _solve_conjugate(a, b, edge, load):

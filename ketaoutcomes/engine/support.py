@@ -55,7 +55,7 @@ def innermost_intervals(left: NDArray[np.float64], right: NDArray[np.float64]) -
     Turnbull (1976), J. R. Stat. Soc. B 38, 290; ties as in Ng (2002), Biometrics 58, 439.
     """
     n = len(left)
-    values, rank = np.unique(np.concatenate([left, right]), return_inverse=True)
+    values, rank = _ranked(np.concatenate([left, right]))
     # At one value an exact point opens first, then intervals close, then intervals open.
     left_key = 3 * rank[:n] + np.where(left == right, 0, 2)
     right_key = 3 * rank[n:] + 1
@@ -77,6 +77,25 @@ def innermost_intervals(left: NDArray[np.float64], right: NDArray[np.float64]) -
         first=np.cumsum(n_opened)[left_key],
         stop=np.cumsum(n_closed)[right_key + 1],
     )
+
+
+def _ranked(values: NDArray[np.float64]):
+    """The distinct values, rising, and the place of each value among them.
+
+    Whole numbers that are not large are counted instead of sorted: hours and days usually are.
+    """
+    finite = np.isfinite(values)
+    whole = np.where(finite, values, -1.0).astype(np.int64)
+    most = int(whole.max(initial=0))
+    if most > 4 * values.size + 10_000 or not (whole[finite] == values[finite]).all():
+        return np.unique(values, return_inverse=True)
+    whole[~finite] = most + 1
+    seen = np.bincount(whole, minlength=most + 2) > 0
+    place = np.cumsum(seen) - 1
+    found = np.flatnonzero(seen).astype(float)
+    if seen[-1]:
+        found[-1] = np.inf
+    return found, place[whole]
 
 
 def collapse(first, second, weights, *, n_second: int):

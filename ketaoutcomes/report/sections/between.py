@@ -134,14 +134,16 @@ def _worn_table(scope: Scope, worn: WearingOff, frame: pd.DataFrame) -> Table:
             what = f"points lost a week, day {row['from_day']:g} to {row['day']:g}"
             values, decimals = [row[name] for name in ("estimate", "conf_low", "conf_high")], 2
         limits = "not limited" if missing(values[1]) else number_range(values[1], values[2], decimals)
-        patients = "not shown" if missing(row["n_patients"]) else count(row["n_patients"])
-        rows.append((f"{row['group']}: {what}", number(values[0], decimals), limits, patients))
-    columns = (Column("Sessions", True), Column("Estimate"), Column(ci(scope.level)), Column("Patients"))
+        patients = () if scope.gate.suppresses else (count(row["n_patients"]),)
+        rows.append((f"{row['group']}: {what}", number(values[0], decimals), limits, *patients))
+    columns = [Column("Sessions", True), Column("Estimate"), Column(ci(scope.level))]
+    if not scope.gate.suppresses:
+        columns.append(Column("Patients"))
     note = (
         f"{worn.instrument}, mixed model of the benefit on days since the session; limits of ratios by "
         "Fieller."
     )
-    return Table("How the benefit wears off between sessions", columns, tuple(rows), (note,))
+    return Table("How the benefit wears off between sessions", tuple(columns), tuple(rows), (note,))
 
 
 def _add_gaps(scope: Scope, found: MaintenanceResult, out: Between, letters) -> None:

@@ -92,6 +92,8 @@ def time_to_response(
         it, of which there is at least one. Confirmed: met again at least
         `apart_hours` later, and at all assessments up to then. Both are dated at the
         first assessment of their run; what is never confirmed is right-censored.
+        A whole number of days is counted in days to the nearest, so that 24 hours are
+        fulfilled from 12 hours on; with `unit="hours"`, or any other length, by the clock.
     origin : {"first_session", "each_session"}
         "each_session": from each session at which the patient is not responding to
         the first response before the next one. `by` of a column of `sessions` is
@@ -108,10 +110,13 @@ def time_to_response(
         they stop. The incidence of stopping is `.competing`.
     stop_state : {"nonresponse", "response"}
         Whether a response between the last assessment and the stop is taken not to have
-        happened, or to have happened in all of them: the two ends of what may be true.
+        happened, or to have happened in all of them, right after the last assessment: at least,
+        and at most, so many responded by each time.
     landmark : float, optional
         Time since session 1, in `unit`, from which the analysis counts: patients who are still
-        assessed and not seen to respond by then, in groups as known by then. `by` may then also be
+        assessed and not known to have responded by then, in groups as known by then. A response
+        met before it and confirmed (or seen to last) only after it is not known then: the patient
+        is in, and it is dated at the first assessment after the landmark. `by` may then also be
         one of `LANDMARK_GROUPS`: "maintenance_by_landmark", "responded_by_landmark",
         "sessions_by_landmark".
     window_days, apart_hours : float
@@ -219,7 +224,7 @@ def _result(cohort: Cohort, ask: Ask) -> CurveResult:
         whose = patient if ask.origin == "each_session" else None
         tables = curves(left, right, level_of, grouped, shown, how, patient=whose)
     else:
-        rows = Stopping(left, right, stop, ask.stop_state == "response")
+        rows = Stopping(left, right, stop, ask.stop_state == "response", ask.unit == "sessions")
         tables = competing_curves(rows, level_of, grouped, shown, how)
     in_test = np.where((level_of >= 0) & shown[level_of], level_of, -1)
     tested = _tested(ask, events, left, right, in_test, patient)

@@ -7,19 +7,21 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ketaoutcomes.analysis.turnbull import Settings, median_row, naive_frame, pieces
+from ketaoutcomes.analysis.turnbull import LEAST_MASS, Settings, median_row, pieces
 from ketaoutcomes.derive.groups import Groups
+from ketaoutcomes.engine.competing import aalen_johansen
 from ketaoutcomes.engine.competing_bootstrap import incidence_bootstrap
 from ketaoutcomes.engine.competing_interval import IntervalIncidence, incidence_at, interval_incidence
 from ketaoutcomes.engine.logrank import interval_logrank
 from ketaoutcomes.engine.schedules import schedule_difference, schedule_free_test
-from ketaoutcomes.engine.survival import kaplan_meier
 from ketaoutcomes.errors import ConvergenceError
 
 __all__ = ["FEWEST_FOR_TEST", "SCHEDULES_DIFFER", "Compared", "Stopping", "compared", "competing_curves"]
 
 TABLES = ("table", "landmarks", "medians", "masses", "naive", "fits", "competing")
 RESPONSE, STOP = 0, 1
+# "Right after an assessment", as a share of its time (of 1 before time 1): less than a clock can show.
+RIGHT_AFTER = 1e-9
 # A sum of masses this close to one half has reached it.
 MASS_ROUNDING = 1e-9
 FEWEST_FOR_TEST = 20
@@ -38,13 +40,17 @@ class Stopping:
     stop : (n,) float
         When treatment stopped, inf where that is not known.
     responded : bool
-        Whether whoever was not assessed at the stop is taken to have responded by then.
+        Whether whoever was not assessed at the stop is taken to have responded before it, as early as
+        can be: right after the last assessment.
+    whole : bool
+        Times are numbers of sessions: the earliest after k is k + 1.
     """
 
     left: np.ndarray
     right: np.ndarray
     stop: np.ndarray
     responded: bool
+    whole: bool = False
 
     @property
     def event(self) -> np.ndarray:
@@ -60,9 +66,12 @@ class Stopping:
         """Arguments of `interval_incidence`: a stop is known to the time, a response between two."""
         unseen = self.stopped & (self.left < self.stop) & self.responded
         stopped, event = self.stopped & ~unseen, self.event | unseen
-        until = np.where(unseen, self.stop, self.right)
+        # Spread over the time until the stop the curve would be no upper end before that time.
+        after = 1.0 if self.whole else RIGHT_AFTER * np.maximum(self.left, 1.0)
+        earliest = np.minimum(self.left + after, self.stop)
+        until = np.where(unseen, earliest, self.right)
         return {
-            "left": np.where(stopped, self.stop, self.left),
+            "left": np.where(stopped, self.stop, np.where(unseen, earliest, self.left)),
             "right": np.where(event, until, np.where(stopped, self.stop, self.left)),
             "cause": np.where(event, RESPONSE, np.where(stopped, STOP, -1)),
             "n_causes": 2,
@@ -82,7 +91,7 @@ def competing_curves(
     parts: dict[str, list[pd.DataFrame]] = {name: [] for name in TABLES}
     for number in np.flatnonzero(shown):
         own = level_of == number
-        group = Stopping(rows.left[own], rows.right[own], rows.stop[own], rows.responded)
+        group = Stopping(rows.left[own], rows.right[own], rows.stop[own], rows.responded, rows.whole)
         for name, frame in _curve(group, how).items():
             if grouped.by is not None:
                 frame.insert(0, grouped.by, [grouped.levels[number]] * len(frame))
@@ -122,25 +131,25 @@ def _curve(rows: Stopping, how: Settings) -> dict[str, pd.DataFrame]:
     steps.insert(3, "determined", steps["estimate_high"] - steps["estimate"] < 1e-12)
     stopping = bounds(STOP, slice(last, wanted.size))
     stopping.insert(0, "time", stops)
-    naive = kaplan_meier(np.where(rows.event, rows.right, rows.left), rows.event, level=how.level)
+    naive, naive_median = _at_detection(rows, how)
     sizes = {"n_patients": rows.left.size, "n_events": int((rows.right <= how.end).sum())}
     sizes["n_stopped"] = int((rows.stopped & (rows.stop <= how.end)).sum())
     quality = {"log_likelihood": fit.log_likelihood, "gap": fit.gap, "converged": fit.converged}
     quality |= {"unique": fit.unique, "n_replicates": how.n_replicates, "n_failed": n_failed}
-    own = (fit.cause == RESPONSE) & (fit.mass > 0)
+    own = (fit.cause == RESPONSE) & (fit.mass > LEAST_MASS)
     return {
         "table": steps,
         "landmarks": _landmarks(rows, how.marks, bounds(RESPONSE, slice(first, last))),
-        "medians": pd.DataFrame([_median(fit, steps, naive.median) | sizes]),
+        "medians": pd.DataFrame([_median(fit, steps, naive_median, comparable=not rows.responded) | sizes]),
         "masses": pd.DataFrame({"left": fit.left[own], "right": fit.right[own], "mass": fit.mass[own]}),
-        "naive": naive_frame(naive, how.end),
+        "naive": naive,
         "fits": pd.DataFrame([sizes | quality]),
         "competing": stopping,
     }
 
 
 def _ends(fit: IntervalIncidence, cause: int) -> tuple[np.ndarray, np.ndarray]:
-    used = (fit.cause == cause) & (fit.mass > 0)
+    used = (fit.cause == cause) & (fit.mass > LEAST_MASS)
     return fit.left[used], fit.right[used]
 
 
@@ -157,8 +166,34 @@ def _limits(coded, wanted: np.ndarray, how: Settings) -> tuple[np.ndarray, np.nd
     return band.conf_low, band.conf_high, band.n_failed
 
 
-def _median(fit: IntervalIncidence, steps: pd.DataFrame, naive: float) -> dict[str, float]:
-    """Where the incidence of response reaches one half; inf where it never does."""
+def _at_detection(rows: Stopping, how: Settings) -> tuple[pd.DataFrame, float]:
+    """Incidence of responses dated when they were found, before a stop, and where it reaches one half.
+
+    Aalen-Johansen, since Kaplan-Meier would take those who stopped to respond later as the others do.
+    """
+    time = np.where(rows.event, rows.right, np.where(rows.stopped, rows.stop, rows.left))
+    cause = np.where(rows.event, 1, np.where(rows.stopped, 2, 0))
+    found = aalen_johansen(time, cause, n_causes=2, level=how.level)
+    share, step = found.incidence[0], found.n_events[0] > 0
+    half = np.flatnonzero(share >= 0.5 - MASS_ROUNDING)
+    shown = step & (found.time <= how.end)
+    frame = pd.DataFrame(
+        {
+            "time": found.time[shown],
+            "estimate": share[shown],
+            "n_at_risk": np.rint(found.n_at_risk[shown]).astype(np.int64),
+        }
+    )
+    return frame, float(found.time[half[0]]) if half.size else np.inf
+
+
+def _median(
+    fit: IntervalIncidence, steps: pd.DataFrame, naive: float, *, comparable: bool
+) -> dict[str, float]:
+    """Where the incidence of response reaches one half; inf where it never does.
+
+    Where responses that nobody saw are counted, those that were found are not the same quantity.
+    """
     own = fit.cause == RESPONSE
     reached = np.flatnonzero(np.cumsum(fit.mass[own]) >= 0.5 - MASS_ROUNDING)
     low, high = np.inf, np.inf
@@ -170,7 +205,8 @@ def _median(fit: IntervalIncidence, steps: pd.DataFrame, naive: float) -> dict[s
         for place, bound in enumerate(("conf_high", "conf_low")):
             past = np.flatnonzero(steps[bound].to_numpy(float) >= 0.5 - MASS_ROUNDING)
             limits[place] = time[past[0]] if past.size else np.inf
-    return median_row(low, high, limits, naive)
+    found = median_row(low, high, limits, naive)
+    return found if comparable else found | {"late_low": np.nan, "late_high": np.nan}
 
 
 def _landmarks(rows: Stopping, marks: np.ndarray, bounds: pd.DataFrame) -> pd.DataFrame:

@@ -12,12 +12,13 @@ from ketaoutcomes.analysis.timing_ask import Ask
 from ketaoutcomes.analysis.timing_curves import SCHEDULES_DIFFER, Compared
 from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.derive.each_session import STATE_DAYS
+from ketaoutcomes.derive.event_rows import run_rule
 from ketaoutcomes.derive.event_setup import EventSet
 from ketaoutcomes.derive.groups import Groups
 from ketaoutcomes.derive.landmark import LANDMARK_GROUPS, known_only_after
 from ketaoutcomes.derive.scores import HOURS_PER_DAY
 from ketaoutcomes.derive.stops import Stops
-from ketaoutcomes.results.curve_words import late_words, moment
+from ketaoutcomes.results.curve_words import NEGLIGIBLE, late_words, moment, naive_name
 from ketaoutcomes.results.text import patients
 
 __all__ = ["beyond_notes", "comparison_notes", "landmark_notes", "notes"]
@@ -38,7 +39,7 @@ def notes(
     found += _kind_notes(ask, events)
     if stops is not None:
         n_stopped = int(tables["fits"]["n_stopped"].sum())
-        found += _stop_notes(ask, stops, n_stopped, events.definition.kind)
+        found += _stop_notes(ask, stops, n_stopped, events)
     found += _recall_notes(ask, end)
     # The likelihood puts mass among times that nearly coincide, not into the gap between visits: at a visit's
     # planned time this cancels out, beside it it does not (tests/simulation/test_time_to_response_truth.py).
@@ -51,7 +52,7 @@ def notes(
         )
         found += _clock_notes(events)
     found += _band_notes(ask, tables["fits"])
-    found.append(_naive_note(tables["medians"], ask.unit))
+    found.append(_naive_note(ask, tables["medians"]))
     found.append(f"The log-likelihood is at most {tables['fits']['gap'].max():.0e} below its maximum.")
     if not tables["fits"]["unique"].all():
         found.append("Other curves have the same likelihood: the masses are not unique.")
@@ -96,10 +97,7 @@ def _kind_notes(ask: Ask, events: EventSet) -> list[str]:
         later = ""
     if ask.kind == "first":
         return [f"First {what}, not necessarily kept. {later}".rstrip()]
-    if ask.kind == "sustained":
-        rule = f"at every assessment in the {ask.window_days:g} days after it, of which there is at least one"
-    else:
-        rule = f"again at least {ask.apart_hours:g} hours later, and at every assessment up to then"
+    rule = _length_words(ask)
     found = [
         f"{ask.kind.capitalize()} {what}: met at an assessment and {rule}. It is dated at the first of these "
         f"assessments, although it is known to be {ask.kind} only later. {later}".rstrip()
@@ -114,11 +112,31 @@ def _kind_notes(ask: Ask, events: EventSet) -> list[str]:
     return found
 
 
-def _stop_notes(ask: Ask, stops: Stops, n_stopped: int, what: str) -> list[str]:
+def _length_words(ask: Ask) -> str:
+    """How long the outcome must hold, and how that is counted."""
+    rule = run_rule(
+        ask.kind, window_days=ask.window_days, apart_hours=ask.apart_hours, by_clock=ask.unit == "hours"
+    )
+    if ask.kind == "sustained":
+        how = "by the clock" if rule.by_clock else "counted in days to the nearest whole day"
+        return (
+            f"at every assessment in the {ask.window_days:g} days after it ({how}), of which there is at "
+            "least one"
+        )
+    least = ask.apart_hours - HOURS_PER_DAY / 2
+    how = "by the clock" if rule.by_clock else f"counted in days to the nearest: from {least:g} hours on"
+    return f"again at least {ask.apart_hours:g} hours later ({how}), and at every assessment up to then"
+
+
+def _stop_notes(ask: Ask, stops: Stops, n_stopped: int, events: EventSet) -> list[str]:
     """Who stopped, and what is taken to have happened before."""
-    state = "is taken not to have happened"
+    what = events.definition.kind
+    state = "is taken not to have happened: by each time at least so many responded"
     if ask.stop_state == "response":
-        state = "is taken to have happened in all of them: at most so many responded"
+        state = (
+            "is taken to have happened in all of them, right after the last assessment: by each time at most "
+            "so many responded"
+        )
     found = [
         f"Treatment stop is a competing event, from disposition: {patients(n_stopped)} stopped before {what} "
         f"was seen. For {patients(stops.n_planned)} of the cohort treatment ended as planned, which censors "
@@ -132,7 +150,16 @@ def _stop_notes(ask: Ask, stops: Stops, n_stopped: int, what: str) -> list[str]:
     )
     found += [f"{patients(n)} {words}" for n, words in less if n]
     if stops.n_day_only:
-        found.append(f"{stops.n_day_only:,} stops are known only to the day.")
+        found.append(
+            f"{stops.n_day_only:,} {'stop is' if stops.n_day_only == 1 else 'stops are'} known only to the "
+            "day; assessments of that day count as made before it."
+        )
+    if events.n_after_stop:
+        n = events.n_after_stop
+        found.append(
+            f"{n:,} {'assessment' if n == 1 else 'assessments'} after treatment had stopped "
+            f"{'was' if n == 1 else 'were'} not looked at."
+        )
     return found
 
 
@@ -188,22 +215,44 @@ def _band_notes(ask: Ask, fits: pd.DataFrame) -> list[str]:
             f"Band: {ask.n_replicates} bootstrap samples of m of n patients, m the power 2/3 of n, on the "
             "scale of the cube root of n, pointwise: for assessments spread over continuous time."
         ]
+    if (fits["n_patients"] == 1).any():
+        found.append("One patient alone gives no interval of a median, however many sessions it has.")
     if fits["n_failed"].any():
         found.append(f"{int(fits['n_failed'].sum())} bootstrap fits failed and are not in the band.")
     return found
 
 
-def _naive_note(medians: pd.DataFrame, unit: str) -> str:
-    text = (
-        "Kaplan–Meier at detection is shown for comparison only: it dates each patient at the assessment "
-        "that found the change, which is late by up to the gap between assessments"
-    )
+def _naive_note(ask: Ask, medians: pd.DataFrame) -> str:
+    """What the dashed curve is, and how far it may be compared."""
+    unit, name = ask.unit, naive_name(ask.competing is not None)
+    text = f"{name} at detection is shown for comparison only: "
+    if ask.stop_state == "response" and ask.competing is not None:
+        return text + (
+            "it counts the responses that were found, at the assessment that found them. The curve also "
+            "counts those that nobody saw, so the two are not compared."
+        )
+    if ask.origin == "each_session":
+        text += (
+            "it dates a response after a session at the assessment that found it, and takes a session "
+            "without one out of the count at its last assessment, so it may lie before or after the curve"
+        )
+    elif (medians["late_low"] < -NEGLIGIBLE).any():
+        text += (
+            "it dates each patient at the assessment that found the change, and takes those not seen to "
+            "change out of the count at their last assessment, so it may lie before or after the curve"
+        )
+    else:
+        text += (
+            "it dates each patient at the assessment that found the change, which is late by up to the gap "
+            "between assessments"
+        )
     if len(medians) == 1 and np.isfinite(medians["naive"].iloc[0]) and np.isfinite(medians["high"].iloc[0]):
         row = medians.iloc[0]
         low, high = moment(row["low"], unit), moment(row["high"], unit)
-        turnbull = low if low == high else f"{low} to {high}"
+        ours = "interval-censored " if ask.competing else "Turnbull "
+        ours += low if low == high else f"{low} to {high}"
         late = late_words(row["late_low"], row["late_high"], unit)
-        text += f" (median {moment(row['naive'], unit)}, {late}; Turnbull {turnbull})"
+        text += f" (median {moment(row['naive'], unit)}, {late}; {ours})"
     return text + "."
 
 
@@ -213,8 +262,8 @@ def landmark_notes(cohort: Cohort, ask: Ask, events: EventSet, grouped: Groups) 
         return []
     when, what = moment(ask.landmark, ask.unit), events.definition.kind
     found = [
-        f"Landmark {when}: only patients who were still assessed and not seen to have reached {what} by then "
-        f"are analysed, and times count from {when} after session 1."
+        f"Landmark {when}: only patients who were still assessed and not known to have reached {what} by "
+        f"then are analysed, and times count from {when} after session 1."
     ]
     if ask.by in LANDMARK_GROUPS:
         found.append(f"Groups: {LANDMARK_GROUPS[ask.by]} ({when}); what comes later does not change them.")
@@ -224,6 +273,12 @@ def landmark_notes(cohort: Cohort, ask: Ask, events: EventSet, grouped: Groups) 
         found.append(
             f"For {patients(events.n_spanning)} the last assessment without {what} was before the landmark "
             "and the first with it after: it is taken to have come after the landmark."
+        )
+    if events.n_pending:
+        found.append(
+            f"For {patients(events.n_pending)} {what} was met before the landmark and known to be {ask.kind} "
+            "only after it. Who is at risk at the landmark may not depend on that: they are in, and it is "
+            "dated at the first assessment after the landmark."
         )
     return found
 

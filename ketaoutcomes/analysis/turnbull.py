@@ -13,8 +13,10 @@ from ketaoutcomes.engine.interval import Npmle, cumulative, npmle, quantile_inte
 from ketaoutcomes.engine.survival import KaplanMeier, kaplan_meier
 from ketaoutcomes.errors import ConvergenceError
 
-__all__ = ["Settings", "curves", "median_row", "naive_frame", "numbered_by_content", "pieces"]
+__all__ = ["LEAST_MASS", "Settings", "curves", "median_row", "naive_frame", "numbered_by_content", "pieces"]
 
+# What is less than this is rounding of an estimate that is 0.
+LEAST_MASS = 1e-10
 TABLES = ("table", "landmarks", "medians", "masses", "naive", "fits")
 
 
@@ -112,7 +114,7 @@ def _curve(left: np.ndarray, right: np.ndarray, patient, how: Settings) -> dict[
     median = median_row(low, high, median_conf, naive.median)
     quality = {"log_likelihood": fit.log_likelihood, "gap": fit.gap, "converged": fit.converged}
     quality |= {"unique": fit.unique, "n_replicates": how.n_replicates, "n_failed": n_failed}
-    used = fit.mass > 0
+    used = fit.mass > LEAST_MASS
     return {
         "table": steps,
         "landmarks": _landmarks(
@@ -203,7 +205,7 @@ def _landmarks(left, right, patient, marks: np.ndarray, bounds: pd.DataFrame) ->
 
 def _steps(fit: Npmle, end: float) -> tuple[np.ndarray, np.ndarray]:
     """Times at which the curve may change, and a time inside the piece that each of them begins."""
-    used = fit.mass > 0
+    used = fit.mass > LEAST_MASS
     return pieces(fit.left[used], fit.right[used], end)
 
 

@@ -15,11 +15,15 @@ __all__ = [
     "check_choice",
     "check_cohort",
     "check_count",
+    "check_flag",
     "check_horizon",
     "check_level",
     "is_number",
     "planned_times",
 ]
+
+# A longer text is no mistyped choice.
+_LONGEST_SHOWN = 40
 
 
 def check_cohort(cohort: Any) -> None:
@@ -43,6 +47,12 @@ def check_count(name: str, value: Any, *, least: int = 0, meaning: str = "") -> 
         raise DataError(f"{name} must be a whole number of at least {least}{meaning}")
 
 
+def check_flag(name: str, value: Any, meaning: str) -> None:
+    """Refuse what is neither True nor False; `meaning` says what is asked, e.g. "whether ..."."""
+    if not isinstance(value, bool | np.bool_):
+        raise DataError(f"{name} is True or False: {meaning}")
+
+
 def check_horizon(horizon: Any) -> None:
     """Refuse a last time that is no number above 0; None is no last time."""
     if horizon is not None and not (is_number(horizon) and horizon > 0):
@@ -56,7 +66,14 @@ def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
     near = get_close_matches(value.strip().lower(), choices, n=1) if isinstance(value, str) else []
     hint = f'did you mean "{near[0]}"? ' if near else ""
     offered = " or ".join(f'"{choice}"' for choice in choices)
-    raise DataError(f'{name}="{value}" is not known; {hint}choose {offered}')
+    raise DataError(f"{name}{_shown(value)}; {hint}choose {offered}")
+
+
+def _shown(value: Any) -> str:
+    """What was given, if it is a short word: a column or a frame may hold cells of the data."""
+    if isinstance(value, str) and len(value) <= _LONGEST_SHOWN and value.isprintable():
+        return f'="{value}" is not known'
+    return " is no word that can be chosen"
 
 
 def planned_times(name: str, value: Any, *, unit: str) -> np.ndarray:
@@ -88,6 +105,8 @@ def planned_times(name: str, value: Any, *, unit: str) -> np.ndarray:
         times = np.unique(np.atleast_1d(np.asarray(value, dtype=float)).ravel())
     except (TypeError, ValueError):
         raise DataError(say) from None
+    if not times.size:
+        raise DataError(f"{name} holds no planned time; {say}")
     if not np.isfinite(times).all() or (times < 0).any():
         raise DataError(say)
     return times

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.derive.arrays import segment_starts
-from ketaoutcomes.derive.clock import CLOCK_COLUMNS, HOURS_PER_DAY, day_only, whole_days
+from ketaoutcomes.derive.clock import CLOCK_COLUMNS, HOURS_PER_DAY, day_only
 from ketaoutcomes.derive.runs import RunRule, first_runs
 
 __all__ = [
@@ -37,20 +37,20 @@ CENSORED = "not met at the last assessment"
 CENSORED_HORIZON = "not met at the last assessment looked at, the first after the horizon"
 UNCONFIRMED = "met at the last assessment, not confirmed"
 
-# Below so many hours apart clock times count; from there on whole days do.
-_EXACT_BELOW_HOURS = 12.0
 
+def run_rule(kind: str, *, window_days: float, apart_hours: float, by_clock: bool = False) -> RunRule:
+    """How long the outcome must hold for it to count.
 
-def run_rule(kind: str, *, window_days: float, apart_hours: float) -> RunRule:
-    """How long the outcome must hold for it to count."""
+    Whole days are counted in days, to the nearest; any other length by the clock, and with `by_clock`
+    whole days too.
+    """
+    if kind not in ("sustained", "confirmed"):
+        return RunRule()
+    days = float(window_days if kind == "sustained" else apart_hours / HOURS_PER_DAY)
+    exact = by_clock or days != round(days)
     if kind == "sustained":
-        return RunRule(throughout_days=window_days)
-    if kind == "confirmed" and apart_hours < _EXACT_BELOW_HOURS:
-        # A rule's whole days forgive half a day; so many days more undo that.
-        return RunRule(again_after_days=(apart_hours + HOURS_PER_DAY / 2) / HOURS_PER_DAY)
-    if kind == "confirmed":
-        return RunRule(again_after_days=float(whole_days(np.array(apart_hours))))
-    return RunRule()
+        return RunRule(throughout_days=days, by_clock=exact)
+    return RunRule(again_after_days=days, by_clock=exact)
 
 
 @dataclass(frozen=True)
@@ -123,11 +123,14 @@ class Found:
         First row of the run that counts; -1 where there is none.
     unconfirmed : (g,) bool
         No run counts, and the last row looked at meets the outcome.
+    known : (g,) float
+        Hour at which the run is known to count; inf where there is none.
     """
 
     before: np.ndarray
     row: np.ndarray
     unconfirmed: np.ndarray
+    known: np.ndarray
 
     @property
     def event(self) -> np.ndarray:
@@ -186,6 +189,7 @@ def find_runs(seen: Followed, holds: np.ndarray, rule: RunRule) -> Found:
         before=np.where(found, run.before, last_failed),
         row=np.where(found, run.row, -1),
         unconfirmed=~found & some & _at(holds, seen.last).astype(bool),
+        known=np.where(found, run.known, np.inf),
     )
 
 

@@ -59,6 +59,10 @@ class EventSet:
         Rows censored although the outcome was met at the last assessment, since it was not confirmed.
     n_spanning : int
         Rows whose outcome may have come before the landmark, or after it.
+    n_pending : int
+        Rows whose outcome was met before the landmark and known to count only after it.
+    n_after_stop : int
+        Assessments of the patients in `frame` that are not looked at since treatment had stopped.
     sessions_dropped : DataFrame or None
         `reason`, `n_sessions`: sessions of the patients who can be judged that are not in `frame`,
         where each session is an origin.
@@ -78,6 +82,8 @@ class EventSet:
     gap_row: np.ndarray
     n_unconfirmed: int = 0
     n_spanning: int = 0
+    n_pending: int = 0
+    n_after_stop: int = 0
     sessions_dropped: pd.DataFrame | None = None
 
 
@@ -145,7 +151,7 @@ def asked(
         raise DataError('a landmark is a time since session 1; it needs unit="days" or "hours"')
     return Asked(
         kind=kind,
-        rule=run_rule(kind, window_days=window_days, apart_hours=apart_hours),
+        rule=run_rule(kind, window_days=window_days, apart_hours=apart_hours, by_clock=clock_needed),
         origin=origin,
         clock=clock,
         horizon=np.inf if horizon_hours is None else float(horizon_hours),

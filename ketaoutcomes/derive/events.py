@@ -85,9 +85,11 @@ def response_events(
         "response" (the default), "remission", or the name of a definition of either.
     kind : {"first", "sustained", "confirmed"}
     window_days : float
-        For a sustained response, days counted to the nearest whole day.
+        For a sustained response. A whole number is counted in days to the nearest, any other by the
+        clock.
     apart_hours : float
-        For a confirmed response. From 12 h on they are counted in whole days, to the nearest.
+        For a confirmed response. A whole number of days is counted in days to the nearest (24 hours are
+        fulfilled from 12 hours on), any other length by the clock.
     origin : {"first_session", "each_session"}
         With "each_session" a row per session at which the patient is not responding, from that
         session until the next.
@@ -147,11 +149,13 @@ def event_set(
 
     With `clock_needed`, assessments after session 1 that are known only to the
     day are left out, and so are patients whose session 1 is. A baseline needs no
-    clock time.
+    clock time. `window_days` and `apart_hours` are then counted by the clock.
 
     With `clock="sessions"` the ends (and `horizon_hours`) are numbers of sessions; equal where the
     number is known. With `landmark_hours` only patients who are still assessed and not seen to
-    respond by then are in, and times count from there. With `stops` nothing after a patient's stop
+    respond by then are in, and times count from there: a run that began before it and is known to count
+    only after it is dated at the first assessment after it, or who is at risk at the landmark would
+    depend on what came later. With `stops` nothing after a patient's stop
     is looked at, and whoever stopped is in even without a later score.
     """
     found = judged(cohort, instrument, definition, baseline)
@@ -171,7 +175,7 @@ def _patient_event_set(cohort: Cohort, found: Judged, ask: Asked) -> EventSet:
     if ask.clock_needed:
         reason[eligible & ~origin_known] = NO_CLOCK_ORIGIN
         eligible = eligible & origin_known
-    seen, codes, left_out = _assessments(found, eligible, ask)
+    seen, codes, left_out, after_stop = _assessments(found, eligible, ask)
     stopped = np.zeros(eligible.size, dtype=bool) if ask.stops is None else np.isfinite(ask.stops.hour)
     followed_up = seen.n_rows > 0
     unseen = eligible & ~followed_up & ~stopped
@@ -185,9 +189,15 @@ def _patient_event_set(cohort: Cohort, found: Judged, ask: Asked) -> EventSet:
     left, right = runs.sessions(seen) if ask.clock == "sessions" else runs.ends(seen)
     stop = None
     if ask.stops is not None:
-        stop = ask.stops.session if ask.clock == "sessions" else ask.stops.hour
+        # A stop known only to the day did not come before an assessment of that day.
+        late = np.where(np.isfinite(ask.stops.hour), np.fmax(ask.stops.hour, seen.last_hour), np.inf)
+        stop = ask.stops.session if ask.clock == "sessions" else late
     start = ask.landmark_hours or 0.0
+    pending = np.zeros(eligible.size, dtype=bool)
     if start:
+        # Met before the landmark, but whether it would be confirmed only the time after it told.
+        pending = (right <= start) & (runs.known > start)
+        right = np.where(pending, np.fmin(_first_after(seen, start), runs.known), right)
         for mark, why in _over_by_landmark(seen, right, stop, start):
             reason[analysed & mark] = why
             analysed = analysed & ~mark
@@ -209,25 +219,47 @@ def _patient_event_set(cohort: Cohort, found: Judged, ask: Asked) -> EventSet:
         cohort, found, seen, table, analysed, np.arange(analysed.size), reason, start=start,
         n_day_only_dropped=int(left_out.sum()),
         n_unconfirmed=int((runs.unconfirmed & analysed).sum()),
-        n_spanning=int((analysed & runs.event & (left < start)).sum()),
+        n_spanning=int((analysed & runs.event & (left < start) & ~pending).sum()),
+        n_pending=int((analysed & pending).sum()),
+        n_after_stop=int(after_stop[analysed].sum()),
     )  # fmt: skip
 
 
-def _assessments(found: Judged, eligible: np.ndarray, ask: Asked) -> tuple[Followed, np.ndarray, np.ndarray]:
-    """The scores after session 1, their patients, and how many of each patient's lack a clock time."""
+def _assessments(found: Judged, eligible: np.ndarray, ask: Asked):
+    """The scores after session 1 and their patients; how many of each patient's are left out.
+
+    Returns
+    -------
+    seen : Followed
+    codes : (n,) int
+    lost, after_stop : (n_patients,) int
+        Without a clock time where one is needed; after treatment had stopped.
+    """
     placed = found.placed
     codes = patient_codes(placed)
     hour = placed["hour"].to_numpy(float)
     keep = (placed["session"].to_numpy() > 0) & eligible[codes] & ~superseded(placed)
+    after_stop = np.zeros(eligible.size, dtype=np.int64)
     if ask.stops is not None:
-        keep &= hour <= ask.stops.hour[codes]
+        # What is known only to the day counts as before a stop of that day.
+        late = keep & (placed["hour_low"].to_numpy(float) > ask.stops.latest[codes])
+        after_stop = np.bincount(codes[late], minlength=eligible.size)
+        keep &= ~late
     until = ask.horizon + (ask.landmark_hours or 0.0)
     lost = np.zeros(eligible.size, dtype=np.int64)
     if ask.clock_needed:
         keep, lost = without_clock(placed, keep, codes, hour, eligible.size, until)
     measure = placed["session"].to_numpy(float)[keep] if ask.clock == "sessions" else None
     seen = followed(placed[keep], codes[keep], hour[keep], eligible.size, until=until, measure=measure)
-    return seen, codes[keep], lost
+    return seen, codes[keep], lost, after_stop
+
+
+def _first_after(seen: Followed, start: float) -> np.ndarray:
+    """Hour of each segment's first row after `start`; inf where there is none."""
+    found = np.full(seen.last.size, np.inf)
+    later = seen.hour > start
+    np.minimum.at(found, np.repeat(np.arange(found.size), np.diff(seen.starts))[later], seen.hour[later])
+    return found
 
 
 def _over_by_landmark(seen: Followed, right, stop, landmark: float):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,9 @@ __all__ = ["Groups", "groups", "session_groups"]
 
 _MOST_NUMERIC_LEVELS = 10
 _MOST_LEVELS = 60
+# So many levels are never too many for the rows; beyond, there must be as many rows per level on average.
+_ALWAYS_ALLOWED, _FEWEST_PER_LEVEL = 10, 3
+_LONGEST_SHOWN = 40
 # Keys and clocks: a level per row is no group.
 _NEVER = CLOCK_COLUMNS | {"patient_id"}
 # Columns of result tables: a group of the same name would hide one of them.
@@ -135,7 +139,11 @@ def _table_of(cohort: Cohort, by: str) -> str:
         if by in getattr(cohort, table).columns and by not in _NEVER:
             return table
     choices = sorted((set(cohort.patients.columns) | set(cohort.sessions.columns)) - _NEVER)
-    raise DataError(f'by="{by}" is no column of patients or sessions; choose one of: {", ".join(choices)}')
+    near = get_close_matches(by.strip().lower(), choices, n=1)
+    hint = f'did you mean "{near[0]}"? ' if near else ""
+    # A long text is no column's name, and may be a cell.
+    given = f'by="{by}" is' if len(by) <= _LONGEST_SHOWN and by.isprintable() else "by is"
+    raise DataError(f"{given} no column of patients or sessions; {hint}choose one of: {', '.join(choices)}")
 
 
 def _levels(values: pd.Series, by: str, table: str) -> tuple[np.ndarray, tuple]:
@@ -154,6 +162,17 @@ def _levels(values: pd.Series, by: str, table: str) -> tuple[np.ndarray, tuple]:
         raise DataError(
             Problem(
                 f"has {len(levels)} levels, too many for one row or curve each; {advice}",
+                table=table,
+                column=by,
+                rule="too_many_levels",
+            )
+        )
+    n_valued = int((np.asarray(code) >= 0).sum())
+    if len(levels) > _ALWAYS_ALLOWED and len(levels) * _FEWEST_PER_LEVEL > n_valued:
+        raise DataError(
+            Problem(
+                f"has {len(levels)} levels for {n_valued:,} {table}, fewer than {_FEWEST_PER_LEVEL} each, "
+                "too few for one row or curve each; merge its levels first",
                 table=table,
                 column=by,
                 rule="too_many_levels",

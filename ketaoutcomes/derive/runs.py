@@ -11,6 +11,8 @@ from ketaoutcomes.derive.clock import HOURS_PER_DAY
 __all__ = ["FirstRun", "RunRule", "first_runs"]
 
 _HALF_DAY = HOURS_PER_DAY / 2
+# Hours; clock times are written to the second at best.
+_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,7 @@ class RunRule:
     """How long a condition must hold to count.
 
     Days are counted to the nearest whole day, so that a visit a week later at another time of day
-    still counts as a week later.
+    still counts as a week later; `by_clock` counts hours instead.
 
     Parameters
     ----------
@@ -29,11 +31,14 @@ class RunRule:
         That assessment must come within so many days.
     throughout_days : float, optional
         The condition must hold at every assessment within so many days, and there must be one.
+    by_clock : bool
+        Days and their fractions are counted as 24 hours by the clock, not to the nearest whole day.
     """
 
     again_after_days: float | None = None
     again_within_days: float = np.inf
     throughout_days: float | None = None
+    by_clock: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,11 +54,15 @@ class FirstRun:
         row of all. -1 where there is none.
     unconfirmed : (g,) bool
         No run counts, and the condition holds at the last row: it may yet be confirmed.
+    known : (g,) float
+        Hour at which the run is known to count: of the row that confirms it, or the end of the days
+        throughout which it must hold; inf where there is no run.
     """
 
     row: np.ndarray
     before: np.ndarray
     unconfirmed: np.ndarray
+    known: np.ndarray
 
 
 def first_runs(holds: np.ndarray, hour: np.ndarray, starts: np.ndarray, rule: RunRule) -> FirstRun:
@@ -78,15 +87,19 @@ def first_runs(holds: np.ndarray, hour: np.ndarray, starts: np.ndarray, rule: Ru
     failing = np.minimum.accumulate(np.where(holds, n, np.arange(n))[::-1])[::-1]
     run_end = np.minimum(failing, end)
     counts = holds.copy()
+    slack = _ROUNDING if rule.by_clock else _HALF_DAY
+    known = hour
     if rule.again_after_days is not None:
-        late = _first_at(hour, starts, hour + _least(rule.again_after_days))
+        late = _first_at(hour, starts, hour + _least(rule.again_after_days, slack))
         late = np.maximum(late, np.arange(n) + 1)
         counts &= late < run_end
         inside = np.minimum(late, n - 1)
-        counts &= hour[inside] - hour < rule.again_within_days * HOURS_PER_DAY + _HALF_DAY
+        counts &= hour[inside] - hour < rule.again_within_days * HOURS_PER_DAY + slack
+        known = hour[inside] if n else hour
     if rule.throughout_days is not None:
-        past = _first_at(hour, starts, hour + rule.throughout_days * HOURS_PER_DAY + _HALF_DAY)
+        past = _first_at(hour, starts, hour + rule.throughout_days * HOURS_PER_DAY + slack)
         counts &= (past <= run_end) & (past > np.arange(n) + 1)
+        known = np.maximum(known, hour + rule.throughout_days * HOURS_PER_DAY)
 
     first = _next_marked(counts, starts)
     row = np.where(first < starts[1:], first, -1)
@@ -97,12 +110,13 @@ def first_runs(holds: np.ndarray, hour: np.ndarray, starts: np.ndarray, rule: Ru
     before = np.where(found >= starts[:-1], found, -1)
     closing = np.maximum(starts[1:] - 1, 0)
     holds_last = (starts[1:] > starts[:-1]) & (holds[closing] if n else np.zeros(n_segments, bool))
-    return FirstRun(row, before, (row < 0) & holds_last)
+    since = np.where(row >= 0, known[np.maximum(row, 0)] if n else np.inf, np.inf)
+    return FirstRun(row, before, (row < 0) & holds_last, since)
 
 
-def _least(days: float) -> float:
+def _least(days: float, slack: float) -> float:
     """Fewest hours that count as so many days; an instant later at the least."""
-    return max(days * HOURS_PER_DAY - _HALF_DAY, 1e-9)
+    return max(days * HOURS_PER_DAY - slack, 1e-9)
 
 
 def _first_at(hour: np.ndarray, starts: np.ndarray, wanted: np.ndarray) -> np.ndarray:

@@ -35,6 +35,9 @@ class Stops:
     ----------
     hour : (n,) float
         Hours since session 1 at which treatment stopped; inf where it is not known to have stopped.
+    latest : (n,) float
+        Last hour at which it may have stopped: the end of the day where only that is known. Assessments
+        up to then count as made before the stop.
     session : (n,) float
         Number of the last session, for the patients who stopped; inf for the others.
     n_stopped : int
@@ -51,6 +54,7 @@ class Stops:
     """
 
     hour: np.ndarray
+    latest: np.ndarray
     session: np.ndarray
     n_stopped: int
     n_planned: int
@@ -70,7 +74,19 @@ def treatment_stops(cohort: Cohort) -> Stops:
     """
     check_cohort(cohort)
     table = cohort.disposition
-    if not len(table) or "status" not in table.columns or not table["status"].notna().any():
+    if len(table) and ("status" not in table.columns or not table["status"].notna().any()):
+        lacks = "lacks the column status" if "status" not in table.columns else "has an empty column status"
+        raise DataError(
+            Problem(
+                f"{lacks}, without which it is not known who stopped and who ended as planned; give e.g. "
+                "ongoing, completed, stopped or lost to follow-up for each patient, or leave out "
+                'competing="stop"',
+                table="disposition",
+                column="status",
+                rule="no_status",
+            )
+        )
+    if not len(table):
         raise DataError(
             Problem(
                 "is needed to know when treatment stopped: one row per patient with patient_id, one of hour, "
@@ -101,6 +117,7 @@ def treatment_stops(cohort: Cohort) -> Stops:
     hour = np.where(dated, np.fmax(np.fmax(at, last_hour), 0.0), np.inf)
     return Stops(
         hour=hour,
+        latest=np.fmax(hour, np.where(dated, latest, np.inf)),
         session=np.where(dated, last_session, np.inf),
         n_stopped=int(dated.sum()),
         n_planned=int(planned.sum()),

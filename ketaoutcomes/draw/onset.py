@@ -83,6 +83,7 @@ def onset(
     verb: str = "Responded",
     footer: tuple[str, ...] = (),
     stopped: pd.DataFrame | None = None,
+    naive_name: str = "Kaplan–Meier",
 ) -> Axes:
     """Share of patients who have responded, against time.
 
@@ -125,6 +126,8 @@ def onset(
     stopped : DataFrame, optional
         time, estimate: share that left before the event, from the top down in grey; drawn for a single
         group, or in its panel where there are more than three.
+    naive_name : str
+        Whose estimate `naive` is.
 
     Returns
     -------
@@ -164,7 +167,7 @@ def onset(
         # Below the grey area there is no room for the bracket; the notes of the result say the same.
         if recall_days and stopped is None:
             recall = recall_days * (HOURS_PER_DAY if unit == "hours" else 1.0)
-        _panel(sheet, frames, end, by, groups, names_px, steps, recall, unit, origin)
+        _panel(sheet, frames, end, by, groups, names_px, steps, recall, unit, origin, naive_name)
         head.write(sheet, 20.0)
         _time_words(sheet, unit, breaks, origin)
         if lines:
@@ -173,13 +176,15 @@ def onset(
         return ax
 
 
-def _panel(sheet: Sheet, frames: _Frames, end, by, groups, names_px, steps, recall, unit, origin) -> None:
+def _panel(
+    sheet: Sheet, frames: _Frames, end, by, groups, names_px, steps, recall, unit, origin, naive_name
+) -> None:
     """Curves, landmarks, their labels and the notes of up to three groups."""
     room = Room(*sheet.size)
     alone = len(groups) <= 1
     area = None
     if alone and steps and frames.stopped is not None:
-        area = draw_stopped(sheet, frames.stopped, end)
+        area = draw_stopped(sheet, frames.stopped, end, room)
     parts = [
         _draw_group(sheet, room, frames, end, by, groups, number, steps) for number in range(len(groups))
     ]
@@ -193,7 +198,7 @@ def _panel(sheet: Sheet, frames: _Frames, end, by, groups, names_px, steps, reca
     else:
         label_ends(sheet, frames.landmarks, by, groups, names_px)
     if has_curve:
-        draw_notes(sheet, room, parts[0], frames.naive, end, stopped=area)
+        draw_notes(sheet, room, parts[0], frames.naive, end, stopped=area, naive_name=naive_name)
 
 
 def _last_time(table: pd.DataFrame, landmarks: pd.DataFrame | None) -> float:

@@ -40,7 +40,6 @@ __all__ = [
 
 RIGHT = 14.0
 NARROWEST_BAR = 5.0
-NAIVE_NOTE = ("Kaplan–Meier at detection,", "for comparison only")
 STOPPED_NOTE = ("grey, from the top: treatment", "stopped before")
 BOX_NOTE = ("shaded box: the curve passes", "somewhere inside, unknown where")
 
@@ -138,7 +137,9 @@ def _naive_path(naive: pd.DataFrame, end: float) -> np.ndarray:
     return np.column_stack([np.repeat(time, 2)[1:-1], np.repeat(share, 2)])
 
 
-def draw_stopped(sheet: Sheet, stopped: pd.DataFrame, end: float) -> tuple[float, float]:
+def draw_stopped(
+    sheet: Sheet, stopped: pd.DataFrame, end: float, room: Room | None = None
+) -> tuple[float, float]:
     """Share that left before the event, from the top down in grey; a point of the data inside the area."""
     path = _naive_path(stopped, end)
     time, share = path[:, 0], path[:, 1]
@@ -148,6 +149,8 @@ def draw_stopped(sheet: Sheet, stopped: pd.DataFrame, end: float) -> tuple[float
     sheet.ax.plot(
         time, 1.0 - share, color=PALETTE["secondary"], linewidth=0.9, zorder=1.5, gid="stopped-edge"
     )
+    if room is not None:
+        room.take_line(sheet.pixels(time, 1.0 - share), margin=2)
     return float(time[-1]) * 0.8, 1.0 - float(np.interp(time[-1] * 0.8, time, share)) / 2
 
 
@@ -171,7 +174,9 @@ def draw_recall(sheet: Sheet, room: Room, until: float, length: str, since: str 
     lines = wrap(words, width - left + 10, NOTE)
     for number, line in enumerate(lines):
         up = ("top", top - 12 * number)
-        sheet.write(line, ("left", left), up, size=NOTE, color=PALETTE["secondary"], gid="recall-note")
+        sheet.write(
+            line, ("left", left), up, size=NOTE, color=PALETTE["secondary"], gid="recall-note", on_white=True
+        )
     widest = max(text_width(line, NOTE) for line in lines)
     room.take(left, left + widest + 4, height + top - 12 * len(lines) + 6, height, words=True)
     room.take(0, stop, height - 16, height)
@@ -193,15 +198,18 @@ def label_landmarks(sheet: Sheet, room: Room, landmarks: pd.DataFrame) -> None:
         half = text_width(text, BASE if is_number else NOTE, bold=is_number) / 2
         across = min(x, width + RIGHT - half)
         # Clear of the curve if that can be had; over it, but never over words, if not.
-        ways = [(up, True) for up in (top + 5, bottom - 14, top + 17)]
-        ways += [(up, False) for up in (top + 5, bottom - 14)]
-        for up, is_strict in ways:
-            box = (across - half - 1, across + half + 1, up - 1, up + 9)
+        beside = [min(x + side * (half + 8), width + RIGHT - half) for side in (-1, 1)]
+        ways = [(across, up, True) for up in (top + 5, bottom - 14, top + 17, bottom - 26)]
+        ways += [(place, up, True) for up in (top - 8, bottom, (top + bottom) / 2 + 6) for place in beside]
+        ways += [(across, up, False) for up in (top + 5, bottom - 14)]
+        for center, up, is_strict in ways:
+            box = (center - half - 1, center + half + 1, up - 1, up + 9)
             is_blocked = room.has_words(*box) or (is_strict and not room.is_free(*box))
-            if up < 2 or up + 9 > height + 14 or is_blocked or not labels.is_free(*box):
+            is_outside = up < 2 or up + 9 > height + 14 or center - half < 2
+            if is_outside or is_blocked or not labels.is_free(*box):
                 continue
             sheet.write(
-                text, ("left", across), ("bottom", up), size=BASE if is_number else NOTE, bold=is_number,
+                text, ("left", center), ("bottom", up), size=BASE if is_number else NOTE, bold=is_number,
                 color=PALETTE["text" if is_number else "secondary"], align="center", gid="percent",
                 on_white=True,
             )  # fmt: skip
@@ -258,25 +266,49 @@ def draw_notes(
     end: float,
     *,
     stopped: tuple[float, float] | None = None,
+    naive_name: str = "Kaplan–Meier",
 ) -> None:
     """What the dashed line, the boxes and the grey area are, beside them where there is room."""
     notes = []
-    if stopped is not None:
-        notes.append((STOPPED_NOTE, tuple(sheet.pixels(*stopped)[0])))
     if len(parts.boxes):
         low = sheet.pixels(parts.boxes[:, 0], parts.boxes[:, 2])
         high = sheet.pixels(parts.boxes[:, 1], parts.boxes[:, 3])
         largest = int(np.argmax(np.prod(high - low, axis=1)))
-        notes.append((BOX_NOTE, tuple(low[largest] + (0.3, 0.7) * (high[largest] - low[largest]))))
+        notes.append((BOX_NOTE, [tuple(low[largest] + (0.3, 0.7) * (high[largest] - low[largest]))]))
     if naive is not None and len(naive):
         path = _naive_path(naive, end)
         corners = sheet.pixels(path[:, 0], path[:, 1])
-        widest = int(np.argmax(np.diff(corners[:, 0])))
-        notes.append((NAIVE_NOTE, tuple(corners[widest] + (0.6, 0.0) * np.diff(corners, axis=0)[widest])))
-    unplaced = [" ".join(words) for words, target in notes if not place_note(sheet, room, words, target)]
-    for number, words in enumerate(unplaced):
-        # No room inside: the note goes above the picture rather than over the curve.
+        steps = np.diff(corners, axis=0)
+        widest = np.argsort(-steps[:, 0], kind="stable")[:4]
+        # The widest step is the easiest to find, but another may be the one that a line can reach.
+        places = [
+            tuple(corners[one] + (share, 0.0) * steps[one]) for one in widest for share in (0.6, 0.9, 0.2)
+        ]
+        notes.append(((f"{naive_name} at detection,", "for comparison only"), places))
+    if stopped is not None:
+        # The area is large and easily reached: it comes last.
+        notes.append((STOPPED_NOTE, [tuple(sheet.pixels(*stopped)[0])]))
+    for words, targets in notes:
+        if not any(place_note(sheet, room, words, target) for target in targets):
+            _over_lines(sheet, room, words, targets)
+
+
+def _over_lines(
+    sheet: Sheet, room: Room, words: Sequence[str], targets: Sequence[tuple[float, float]]
+) -> None:
+    """A note on white over lines, clear of words; none where even that fails, since the notes say it too."""
+    size = (max(text_width(line, NOTE) for line in words) + 8, 12.0 * len(words) + 6)
+    bare = Room(*sheet.size)
+    bare.taken = bare.words = room.words
+    tried = ((target, bare.nearest(*size, target)) for target in targets)
+    target, found = next((one for one in tried if one[1] is not None), (None, None))
+    if found is None:
+        return
+    (left, bottom), start = found
+    room.take(left, left + size[0], bottom, bottom + size[1], words=True)
+    for number, line in enumerate(words):
         sheet.write(
-            words, ("right", RIGHT), ("top", 6 + 12 * number), size=NOTE, color=PALETTE["secondary"],
-            align="right", gid="note",
+            line, ("left", left + 4), ("bottom", bottom + size[1] - 11 - 12 * number), size=NOTE,
+            color=PALETTE["secondary"], gid="note", on_white=True,
         )  # fmt: skip
+    sheet.leader(start, target)

@@ -7,10 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ketaoutcomes.engine.bootstrap_limits import (
+    MASS_ROUNDING,
+    Rows,
+    exact_median,
+    median_of_band,
+    places,
+    rescaled,
+    widened_at_the_ends,
+    without_rounding,
+)
 from ketaoutcomes.engine.clusters import numbered_clusters
 from ketaoutcomes.engine.interior import maximise_replicates
 from ketaoutcomes.engine.interval import cumulative, npmle, quantile_interval
-from ketaoutcomes.engine.rates import clopper_pearson
 from ketaoutcomes.engine.support import Support, checked_intervals, innermost_intervals
 from ketaoutcomes.errors import DataError
 
@@ -25,8 +34,9 @@ LARGEST_GAP = 1e-4
 MOST_FAILURES = 0.05
 # Numbers in the arrays of one block of replicates: small enough to stay in the processor's cache.
 BLOCK_SIZE = 400_000
-# Masses of a replicate are good to about this.
-MASS_ROUNDING = 1e-6
+# Where the likelihood is flat they may be wrong by more; a replicate that comes so close to one half is
+# solved again, to this gap, before its median is read.
+NEAR_HALF, FINE_GAP = 1e-3, 1e-11
 
 
 @dataclass(frozen=True)
@@ -38,9 +48,11 @@ class BootstrapBand:
     times : (t,) float
     conf_low, conf_high : (t,) float
         Limits of F: the lower from the lower bounds of the replicates' curves,
-        the upper from the upper bounds. NaN if too many replicates failed.
+        the upper from the upper bounds. NaN if too many replicates failed, or all rows are of one
+        cluster.
     median_low, median_high : float
-        Limits of the median; inf where it is not reached, NaN if too many failed.
+        Limits of the median; inf where it is not reached, NaN if too many failed or there is one
+        patient.
     level : float
     n_replicates, n_failed : int
     resample : {"patients", "m-out-of-n"}
@@ -122,6 +134,12 @@ def npmle_bootstrap(
     of the patients whose state at that time is known: 28 of 28 patients give a lower
     95 % limit of 87.7 %.
 
+    The limits of the median are percentiles of the replicates' medians. They are at least as wide as
+    where those exact limits of the curve pass one half, and with fewer than 20 patients as where the
+    exact limits of the share among the patients whose state is known pass it (the sign test's limits if
+    all times are known): percentiles of so few are too narrow. One patient has no limits of a median,
+    and no limits at all where the patient has several rows.
+
     Parameters
     ----------
     left, right : (n,) array_like of float
@@ -163,7 +181,7 @@ def npmle_bootstrap(
     m = _drawn(resample, m, rows.n_clusters)
     how = {"level": level, "n_replicates": n_replicates, "resample": resample, "m": m}
     # The limits of the median are read off the band: it is wanted wherever the curve may change.
-    wanted = times if m is None else np.concatenate([times, *_places(rows)])
+    wanted = times if m is None else np.concatenate([times, *places(rows)])
     low, high, medians = _replicate_curves(rows, wanted, n_replicates, seed, m)
     failed = np.isnan(medians).any(axis=1)
     n_failed = int(failed.sum())
@@ -175,17 +193,23 @@ def npmle_bootstrap(
     if m is None:
         conf_low, conf_high = np.quantile(low, tail, axis=0), np.quantile(high, 1 - tail, axis=0)
     else:
-        conf_low, conf_high = _rescaled(rows, wanted, low, high, level, (m / rows.n_clusters) ** (1 / 3))
-    conf_low, conf_high = _widened_at_the_ends(
-        rows, wanted, _without_rounding(conf_low), _without_rounding(conf_high), level
+        conf_low, conf_high = rescaled(rows, wanted, low, high, level, (m / rows.n_clusters) ** (1 / 3))
+    conf_low, conf_high = widened_at_the_ends(
+        rows, wanted, without_rounding(conf_low), without_rounding(conf_high), level
     )
     if m is None:
         last = len(medians) - 1
         # Medians may be infinite, so an order statistic is taken, never a mean of two.
         median_low = float(medians[int(np.floor(last * tail)), 0])
         median_high = float(medians[int(np.ceil(last * (1 - tail))), 1])
+        exact_low, exact_high = exact_median(rows, level)
+        median_low, median_high = min(median_low, exact_low), max(median_high, exact_high)
     else:
-        median_low, median_high = _median_of_band(rows, conf_low[len(times) :], conf_high[len(times) :])
+        median_low, median_high = median_of_band(rows, conf_low[len(times) :], conf_high[len(times) :])
+    if rows.n_clusters == 1:
+        median_low = median_high = np.nan
+        if clusters is not None:
+            conf_low, conf_high = np.full((2, len(wanted)), np.nan)
     return BootstrapBand(
         times=times,
         conf_low=conf_low[: len(times)],
@@ -212,18 +236,7 @@ def _drawn(resample: str, m: int | None, n: int) -> int | None:
     return m
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """Intervals in a fixed order, their distinct pairs, and the cluster of each row."""
-
-    left: NDArray[np.float64]
-    right: NDArray[np.float64]
-    starts: NDArray[np.int64]
-    cluster: NDArray[np.int64]
-    n_clusters: int
-
-
-def _sorted_rows(left, right, clusters) -> _Rows:
+def _sorted_rows(left, right, clusters) -> Rows:
     if clusters is not None and np.shape(clusters) != np.shape(left):
         raise DataError("clusters must be one value per interval")
     order = np.lexsort((right, left))
@@ -231,13 +244,13 @@ def _sorted_rows(left, right, clusters) -> _Rows:
     changes = (left[1:] != left[:-1]) | (right[1:] != right[:-1])
     starts = np.concatenate(([0], np.flatnonzero(changes) + 1))
     if clusters is None:
-        return _Rows(left, right, starts, np.arange(len(left)), len(left))
+        return Rows(left, right, starts, np.arange(len(left)), len(left))
     pair = np.repeat(np.arange(starts.size), np.diff(np.append(starts, len(left))))
     code = numbered_clusters(pair, np.asarray(clusters)[order])
-    return _Rows(left, right, starts, code, int(code.max()) + 1)
+    return Rows(left, right, starts, code, int(code.max()) + 1)
 
 
-def _replicate_curves(rows: _Rows, times, n_replicates, seed, size):
+def _replicate_curves(rows: Rows, times, n_replicates, seed, size):
     """Bounds of F at the times, (B, t) each, and the ends of the median's interval, (B, 2)."""
     left, right = rows.left[rows.starts], rows.right[rows.starts]
     support = innermost_intervals(left, right)
@@ -273,6 +286,8 @@ def _curves_together(left, right, support: Support, weights, start, times):
     half = (total[:, 1:] >= 0.5 - MASS_ROUNDING).argmax(axis=1)
     row = np.arange(len(mass))
     medians = np.column_stack([starts[opens[row, half] // 2], ends[closes[row, half]]])
+    for close in np.flatnonzero(_near_half(total)):
+        medians[close] = _fine_median(left, right, weights[close])
     late = np.flatnonzero(gap > LARGEST_GAP)
     if len(late):
         low[late], high[late], medians[late] = _curves_singly(left, right, weights[late], times)
@@ -324,53 +339,16 @@ def _curves_singly(left, right, weights, times):
         if fit.gap <= LARGEST_GAP:
             low[row], high[row] = cumulative(fit, times)
             medians[row] = quantile_interval(fit, 0.5)
+            if _near_half(np.cumsum(fit.mass)[None, :])[0]:
+                medians[row] = _fine_median(left, right, weight)
     return low, high, medians
 
 
-def _places(rows: _Rows):
-    """Times inside the innermost intervals, and their right ends, in two arrays."""
-    support = innermost_intervals(rows.left, rows.right)
-    left, right = support.left, support.right
-    return np.where(np.isfinite(right), (left + right) / 2, left + 1.0), right
+def _near_half(total):
+    """Whether a row of sums of masses comes close to one half without being one half; (B,) bool."""
+    away = np.abs(total - 0.5)
+    return ((away < NEAR_HALF) & (away > MASS_ROUNDING)).any(axis=1)
 
 
-def _rescaled(rows: _Rows, times, low, high, level, rate):
-    """Limits F -/+ quantile of rate |F* - F|, for an F* of fewer patients."""
-    below, above = cumulative(npmle(rows.left, rows.right), times)
-    reach = rate * np.quantile(np.maximum(np.abs(low - below), np.abs(high - above)), level, axis=0)
-    return np.maximum(below - reach, 0.0), np.minimum(above + reach, 1.0)
-
-
-def _median_of_band(rows: _Rows, conf_low, conf_high):
-    """First and last time at which one half lies within the limits at `_places`."""
-    support = innermost_intervals(rows.left, rows.right)
-    columns = len(support.left)
-    inside, at_end = conf_high[:columns], conf_low[columns:]
-    # Limits need not rise: the last time that one half is not yet excluded counts.
-    begun, open_ = np.flatnonzero(inside >= 0.5), np.flatnonzero(at_end < 0.5)
-    low = support.left[begun[0]] if len(begun) else np.inf
-    after = open_[-1] + 1 if len(open_) else 0
-    return float(low), float(support.right[after]) if after < columns else np.inf
-
-
-def _without_rounding(limits):
-    """Exactly 0 and 1 where masses of replicates, added up, only nearly are."""
-    return np.where(limits < MASS_ROUNDING, 0.0, np.where(limits > 1 - MASS_ROUNDING, 1.0, limits))
-
-
-def _widened_at_the_ends(rows: _Rows, times, conf_low, conf_high, level):
-    """Exact limits where the estimate, or all replicates, say 0 or 1."""
-    low, high = (_without_rounding(bound) for bound in cumulative(npmle(rows.left, rows.right), times))
-    # Counting patients, not rows: a patient with several rows is one witness.
-    latest, earliest = np.full(rows.n_clusters, -np.inf), np.full(rows.n_clusters, np.inf)
-    np.maximum.at(latest, rows.cluster, rows.left)
-    np.minimum.at(earliest, rows.cluster, rows.right)
-    free = rows.n_clusters - np.searchsorted(np.sort(latest), times, side="left")
-    past = np.searchsorted(np.sort(earliest), times, side="right")
-    _, upper = clopper_pearson(np.zeros(len(times)), free, level=level)
-    lower, _ = clopper_pearson(past, past, level=level)
-    # Nothing can happen before time 0, and the time itself is the origin.
-    nothing, all_of_them = (high == 0) | (conf_high == 0), (low == 1) | (conf_low == 1)
-    conf_high = np.where(nothing & (times > 0) & (free > 0), np.maximum(conf_high, upper), conf_high)
-    conf_low = np.where(all_of_them & (past > 0), np.minimum(conf_low, lower), conf_low)
-    return conf_low, conf_high
+def _fine_median(left, right, weight):
+    return quantile_interval(npmle(left, right, weights=weight, tolerance=FINE_GAP), 0.5)

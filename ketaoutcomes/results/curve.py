@@ -8,7 +8,7 @@ import pandas as pd
 
 from ketaoutcomes.draw.labels import count, percent_range
 from ketaoutcomes.results.base import Result
-from ketaoutcomes.results.curve_words import PAST_TENSE, comparison_words, median_words, moment
+from ketaoutcomes.results.curve_words import PAST_TENSE, comparison_words, median_words, moment, naive_name
 from ketaoutcomes.results.text import bounds, confidence
 
 __all__ = ["PAST_TENSE", "CurveResult"]
@@ -35,13 +35,15 @@ class CurveResult(Result):
         `estimate` (middle of the median interval; inf if not reached), `low`,
         `high` (the median interval), `conf_low`, `conf_high`, `naive` (the
         Kaplan-Meier median at detection), `late_low`, `late_high` (how much later that
-        is than the median: naive - high to naive - low), `n_patients`, `n_events`, and
+        is than the median: naive - high to naive - low; missing where the two are not the
+        same quantity), `n_patients`, `n_events`, and
         where each session is an origin `n_sessions`.
     masses : DataFrame
         Innermost intervals (left, right] with their probability `mass`.
     naive : DataFrame
         Kaplan-Meier at the time of detection, for comparison only: `time`,
-        `estimate` (share with the event), `n_at_risk`.
+        `estimate` (share with the event), `n_at_risk`. With a competing event it is the
+        Aalen-Johansen incidence at detection.
     fits : DataFrame
         Per curve: `n_patients`, `n_events`, `log_likelihood`, `gap` (bound on
         what the log-likelihood is below its maximum), `converged`, `unique`,
@@ -123,7 +125,10 @@ class CurveResult(Result):
         lines = [""]
         for row in self.medians.to_dict("records"):
             head = "" if self.by is None else f"{row[self.by]}: "
-            lines.append(f"  {head}{median_words(row, self.unit, self.level, self.kind)}")
+            words = median_words(
+                row, self.unit, self.level, self.kind, marks=self.landmarks["time"].astype(float).unique()
+            )
+            lines.append(f"  {head}{words}")
         return lines + [f"  {line}." for line in comparison_words(self.comparison)]
 
     def plot(self, ax=None, *, title=None):
@@ -149,4 +154,5 @@ class CurveResult(Result):
             verb=PAST_TENSE[self.kind],
             footer=tuple(comparison_words(self.comparison)),
             stopped=self.competing,
+            naive_name=naive_name(self.competing is not None),
         )

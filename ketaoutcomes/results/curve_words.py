@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,16 @@ from ketaoutcomes.draw.labels import DASH, count, number
 from ketaoutcomes.results.mixed_words import p_text
 from ketaoutcomes.results.text import confidence, patients, time_point, time_range
 
-__all__ = ["PAST_TENSE", "comparison_words", "late_words", "median_words", "moment", "origin_words"]
+__all__ = [
+    "NEGLIGIBLE",
+    "PAST_TENSE",
+    "comparison_words",
+    "late_words",
+    "median_words",
+    "moment",
+    "naive_name",
+    "origin_words",
+]
 
 # What patients have done once an outcome of that kind is reached.
 PAST_TENSE = {"response": "Responded", "remission": "Remitted"}
@@ -52,6 +61,17 @@ def late_words(low: float, high: float, unit: str) -> str:
     return f"{span} {unit.removesuffix('s') if span == '1' else unit} {side}"
 
 
+def _clear_of(value: float, unit: str, marks: Iterable[float]) -> str:
+    """A moment as it is printed, but never as one of the marks that come just before it."""
+    text = moment(value, unit)
+    near = [mark for mark in marks if mark < value and moment(mark, unit) == text]
+    if not near or unit == "sessions":
+        return text
+    if number(value, 2) == number(max(near), 2):
+        return f"just after {text}"
+    return f"day {number(value, 2)}" if unit == "days" else f"{number(value, 2)} h"
+
+
 def _amount(value: float) -> str:
     return number(value, 0 if abs(value - round(value)) < NEGLIGIBLE else 1)
 
@@ -63,8 +83,19 @@ def origin_words(origin: str, landmark: float | None, unit: str) -> str:
     return "session 1" if landmark is None else f"the landmark, {moment(landmark, unit)}"
 
 
-def median_words(row: Mapping[str, Any], unit: str, level: float, kind: str) -> str:
-    """One curve's median with its interval and by how much the naive one is later."""
+def naive_name(competing: bool) -> str:
+    """Whose estimate the curve at detection is."""
+    return "Aalen–Johansen" if competing else "Kaplan–Meier"
+
+
+def median_words(
+    row: Mapping[str, Any], unit: str, level: float, kind: str, *, marks: Iterable[float] = ()
+) -> str:
+    """One curve's median with its interval and by how much the naive one is later.
+
+    `marks` are the times at which the curve is printed: a median just after one of them is not
+    printed as that time, at which half may not have been reached.
+    """
     done = PAST_TENSE[kind].lower()
     per_session = "n_sessions" in row
     n = f"{count(row['n_sessions'])} sessions of " if per_session else ""
@@ -78,13 +109,14 @@ def median_words(row: Mapping[str, Any], unit: str, level: float, kind: str) -> 
     interval = f"{time_range(row['conf_low'], row['conf_high'], unit)} {unit}"
     if row["conf_high"] == float("inf"):
         interval = f"from {moment(row['conf_low'], unit)}, upper limit not reached"
-    low, high = moment(row["low"], unit), moment(row["high"], unit)
+    low, high = (_clear_of(row[end], unit, marks) for end in ("low", "high"))
     where = f"{half} had {done} by {high}" if low == high else f"{half} had {done} between {low} and {high}"
     naive = moment(row["naive"], unit)
-    late = "" if np.isinf(row["naive"]) else f", {late_words(row['late_low'], row['late_high'], unit)}"
+    is_apart = np.isinf(row["naive"]) or pd.isna(row["late_low"])
+    late = "" if is_apart else f", {late_words(row['late_low'], row['late_high'], unit)}"
     return (
         f"{where} ({confidence(level)} {interval}; {seen}). "
-        f"Kaplan–Meier at detection, for comparison only, says {naive}{late}."
+        f"{naive_name('n_stopped' in row)} at detection, for comparison only, says {naive}{late}."
     )
 
 

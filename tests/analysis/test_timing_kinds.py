@@ -94,8 +94,11 @@ def test_without_censoring_incidence_is_the_share_seen(make):
     np.testing.assert_allclose(stopping.loc[[3, 10]], [0.1, 0.3], atol=1e-9)
     assert (result.competing["conf_low"] <= result.competing["estimate"] + 1e-9).all()
     assert result.medians[["low", "high"]].to_numpy().tolist() == [[7, 14]]
-    # What Kaplan-Meier would say with the stops censored: 1 - .8 * 4/7 > .5.
-    assert result.naive["estimate"].iloc[-1] > 0.5
+    # Aalen-Johansen at detection: 5 of 10 whose course is known; Kaplan-Meier with the stops censored would
+    # say 1 - .8 * 4/7 > .5.
+    assert result.naive["estimate"].iloc[-1] == pytest.approx(0.5, abs=1e-12)
+    assert "Aalen–Johansen" in result.sentences()[1]
+    assert not any("Kaplan" in note or "Turnbull" in note for note in result.notes)
     assert any("3 patients stopped before response" in note for note in result.notes)
 
 

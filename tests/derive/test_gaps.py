@@ -52,7 +52,8 @@ def test_days_are_counted_to_the_nearest(make):
     [
         ("stopped", 10, "stopped"),
         ("completed", 10, "completed"),
-        ("lost to follow-up", 10, "no longer assessed"),
+        # That they come no more is known: a loss of contact closes the records as a stop does.
+        ("lost to follow-up", 10, "stopped"),
     ],
 )
 def test_an_open_gap_ends_where_the_patient_left(make, status, days, reason):
@@ -113,3 +114,9 @@ def test_gaps_of_the_sample_clinic_are_differences_in_pandas(sample):
     # One open gap per patient, but for those whose last session is their last record.
     assert (~found["closed"]).sum() <= cohort.n_patients
     assert found.groupby("patient_id", observed=True)["closed"].apply(lambda rows: (~rows).sum()).max() == 1
+
+
+def test_two_sessions_within_a_day_are_a_gap_of_one_day(make):
+    found = gap_set(make([("A", 0), ("A", 1.0), ("A", 8 * DAY)], SCORES), from_session=1).frame
+    assert found.loc[found["closed"], "days"].tolist() == [1, 8]
+    np.testing.assert_allclose(found["exact_days"].iloc[0], 1 / 24)

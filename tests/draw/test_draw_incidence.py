@@ -281,3 +281,27 @@ def test_bounds_of_a_line_are_shaded_and_said(frames, artists):
     panel = drawn(table, plot=incidence_lines).child_axes[0]
     assert len(artists(panel).named("undetermined")) == 2
     assert artists(panel).texts("note") == ["shaded: somewhere between", "two assessments"]
+
+
+def test_long_names_stand_above_and_in_no_other_area(frames):
+    long = ["Relapse into a full depressive episode", "Stopped because of side effects or cost"]
+    names = dict(zip(CAUSES, long, strict=True))
+    renamed = {part: frame.assign(event=frame["event"].map(names)) for part, frame in frames.items()}
+    ax = drawn(**renamed, causes=long, horizon=50)
+    head = "from below: Relapse into a full depressive episode, Stopped"
+    assert any(head in text.get_text().replace("\n", " ") for text in ax.texts)
+    named = {text.get_text().rstrip("…"): text for text in ax.texts if text.get_gid() == "area-name"}
+    for number, name in enumerate(long):
+        (text,) = (text for word, text in named.items() if name.startswith(word))
+        box = text.get_window_extent().transformed(ax.transData.inverted())
+        low, high = heights(ax, f"area-{number}", 50)
+        assert low < (box.y0 + box.y1) / 2 < high
+
+
+def test_shares_that_add_up_to_1_leave_nobody():
+    # In floating point 1 - (0.7 + 0.2 + 0.1) is 1.1e-16.
+    table = pd.DataFrame({"event": list("abc"), "time": 1.0, "estimate": [0.7, 0.2, 0.1]})
+    ax = drawn(table, causes=list("abc"), horizon=5)
+    shares = {text.get_text() for text in ax.texts if text.get_gid() == "percent"}
+    assert "<0.1%" not in shares
+    assert "0%" in shares

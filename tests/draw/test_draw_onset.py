@@ -233,3 +233,29 @@ def test_crowded_landmarks_leave_out_labels_rather_than_print_over_each_other(cu
 def test_other_widths_are_drawn(curve, width, artists):
     ax = drawn(**curve, size={"width_px": width}, recall_days=14)
     assert artists(ax).points("landmark").shape == (3, 2)
+
+
+def test_with_few_patients_no_note_covers_another_or_leaves_the_picture():
+    """Wide intervals fill the picture: the notes find room inside, or stand on white over lines."""
+    time = [7.0, 14.0, 21.0, 28.0]
+    landmarks = pd.DataFrame({"time": time, "estimate": 5 / 6, "estimate_high": 5 / 6})
+    landmarks = landmarks.assign(conf_low=[0, 0.5, 0.5, 0.5], conf_high=1.0, n_responded=5, n_unknown=0)
+    masses = pd.DataFrame({"left": [0, 3.0, 3.9], "right": [2.1, 3.9, 6.1], "mass": [0.28, 0.13, 0.42]})
+    naive = pd.DataFrame({"time": [2.1, 3.9, 6.1, 7.9], "estimate": [1 / 6, 1 / 3, 1 / 2, 5 / 6]})
+    ax = onset(
+        pd.DataFrame({"time": [0.0], "estimate": [0.0], "estimate_high": [0.0]}),
+        landmarks=landmarks, masses=masses, naive=naive, recall_days=14.0,
+    )  # fmt: skip
+    ax.figure.canvas.draw()
+    named = ("note", "percent", "recall-note")
+    texts = [text for text in ax.texts + list(ax.artists) if text.get_gid() in named]
+    texts = list({id(text): text for text in texts}.values())
+    assert sum(text.get_gid() == "note" for text in texts) == 4
+    boxes = [text.get_window_extent() for text in texts]
+    assert all(box.x1 <= ax.figure.bbox.x1 + 1 and box.x0 >= 0 for box in boxes)
+    for number, box in enumerate(boxes):
+        for other in boxes[number + 1 :]:
+            assert not (
+                box.x0 < other.x1 - 1 and other.x0 < box.x1 - 1
+                and box.y0 < other.y1 - 2 and other.y0 < box.y1 - 2
+            )  # fmt: skip

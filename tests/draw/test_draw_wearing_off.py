@@ -74,7 +74,11 @@ def test_shares_have_their_limits_and_those_without_say_so(artists):
 
 def test_words_say_what_is_drawn_its_unit_and_where_the_share_counts_from(artists):
     upper, lower = parts(drawn(instrument="PHQ-9", peak_day=7.0, level=0.9), artists)
-    assert upper.texts("unit") == ["PHQ-9, mean points below baseline (more is better)"]
+    # Lines of the unit stand from the lowest to the highest.
+    assert " ".join(reversed(upper.texts("unit"))) == (
+        "PHQ-9, mean points below baseline (more is better); hollow: observed mean, only patients not yet "
+        "treated again"
+    )
     assert upper.texts("time") == ["Days since the last session"]
     assert lower.texts("unit") == ["Benefit retained, % of that at day 7 (90% CI by Fieller)"]
     assert "model mean, 90% CI" in upper.texts("note")
@@ -82,7 +86,7 @@ def test_words_say_what_is_drawn_its_unit_and_where_the_share_counts_from(artist
 
 def test_points_above_baseline_are_a_benefit_where_higher_is_better(artists):
     upper, _ = parts(drawn(instrument="WHO-5", better="above"), artists)
-    assert upper.texts("unit") == ["WHO-5, mean points above baseline (more is better)"]
+    assert upper.texts("unit")[-1].startswith("WHO-5, mean points above baseline (more is better)")
 
 
 def test_the_title_stands_above_all_else(artists):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ketaoutcomes.engine import bootstrap
+from ketaoutcomes.engine import bootstrap, bootstrap_limits
 from ketaoutcomes.engine.bootstrap import npmle_bootstrap, patient_weights
 from ketaoutcomes.engine.interior import maximise_replicates
 from ketaoutcomes.engine.interval import cumulative, npmle
@@ -168,7 +168,7 @@ def test_rounding_of_the_masses_does_not_hide_that_all_have_responded():
 
 
 def test_limits_that_are_nearly_0_or_1_are_0_or_1():
-    limits = bootstrap._without_rounding(np.array([1e-9, 0.2, 1 - 1e-9, np.nan]))
+    limits = bootstrap_limits.without_rounding(np.array([1e-9, 0.2, 1 - 1e-9, np.nan]))
     np.testing.assert_array_equal(limits, [0, 0.2, 1, np.nan])
 
 
@@ -189,7 +189,8 @@ def test_a_single_box_has_a_band():
     band = npmle_bootstrap([0, 0, 0], [5, 5, 5], [1.0, 5.0], n_replicates=10, seed=1)
     assert band.conf_low[0] == 0
     assert band.conf_high.tolist() == [1, 1]
-    assert (band.median_low, band.median_high) == (0, 5)
+    # 3 of 3 by time 5: the exact lower limit .025^(1/3) = .29 is below one half.
+    assert (band.median_low, band.median_high) == (0, np.inf)
 
 
 def test_too_many_failures_give_no_band(monkeypatch):
@@ -224,3 +225,47 @@ def test_the_band_covers_the_truth_on_a_fixed_schedule():
 def test_unusable_options_are_refused(options, message):
     with pytest.raises(DataError, match=message):
         npmle_bootstrap([0, 1], [1, 2], [1.0], **options)
+
+
+@pytest.mark.parametrize(
+    ("n", "low", "high"),
+    [
+        # Sign test: 1 - 2 / 2^6 = .969 of samples have the median between the first and the last of 6.
+        (6, 1, 6),
+        # Of 5 no two order statistics hold it in 95 %: 1 - 2 / 2^5 = .9375.
+        (5, 0, np.inf),
+        (2, 0, np.inf),
+        # Between the 2nd and the 8th of 9: 1 - 20 / 2^9 = .961.
+        (9, 2, 8),
+    ],
+)
+def test_the_limits_of_the_median_of_few_known_times_are_no_narrower_than_the_sign_tests(n, low, high):
+    times = np.arange(1.0, n + 1)
+    band = npmle_bootstrap(times, times, [1.0], n_replicates=400, seed=1)
+    assert band.median_low <= low
+    assert band.median_high >= high
+    assert band.median_low in (low, low - 1)
+    assert band.median_high in (high, high + 1)
+
+
+def test_few_who_are_still_followed_leave_the_median_open_from_then_on():
+    """30 without the event: with 5 still followed the exact upper limit is 1 - .025^(1/5) = .52."""
+    left = np.arange(1.0, 31.0)
+    band = npmle_bootstrap(left, np.full(30, np.inf), left, n_replicates=50, seed=1)
+    assert (band.median_low, band.median_high) == (25, np.inf)
+
+
+def test_one_patient_has_no_limits_of_a_median_and_with_several_rows_none_at_all():
+    alone = npmle_bootstrap([1.0], [2.0], [1.5, 3.0], n_replicates=10, seed=1)
+    assert np.isnan([alone.median_low, alone.median_high]).all()
+    assert alone.conf_high.tolist() == [1, 1]
+    rows = npmle_bootstrap(
+        [0, 2, 2, 5], [2, 5, np.inf, np.inf], [1.0, 3.0], n_replicates=10, seed=1, clusters=["a"] * 4
+    )
+    assert np.isnan([rows.median_low, rows.median_high, *rows.conf_low, *rows.conf_high]).all()
+
+
+def test_the_median_of_a_replicate_close_to_one_half_is_read_from_a_finer_fit(monkeypatch):
+    """Sums within 1e-3 of one half, but not at it, may be on the wrong side of it."""
+    total = np.array([[0, 0.5, 1], [0, 0.4998, 1], [0, 0.5 + 1e-9, 1], [0, 0.6, 1], [0, 0.5003, 1]])
+    assert bootstrap._near_half(total).tolist() == [False, True, False, False, True]

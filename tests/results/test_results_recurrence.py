@@ -89,6 +89,32 @@ def test_more_than_three_groups_become_small_pictures(clinic):
     assert len(ax.child_axes) == clinic.patients["clinic_id"].nunique()
 
 
+def test_small_pictures_have_several_ticks_and_the_count_at_the_end_of_each_curve(clinic):
+    ax = recurrence(clinic, "PHQ-9", by="clinic_id").plot()
+    ax.figure.canvas.draw()
+    for panel in ax.child_axes:
+        assert len(panel.get_yticks()) >= 3
+        line = next(line for line in panel.lines if line.get_gid() == "curve")
+        end = panel.transData.transform([[line.get_xdata()[-1], line.get_ydata()[-1]]])[0]
+        words = next(text for text in panel.findobj(matplotlib.text.Text) if text.get_gid() == "end")
+        box = words.get_window_extent()
+        assert 0 < box.x0 - end[0] < 15
+        assert box.y0 - 15 < end[1] < box.y1 + 15
+
+
+def test_a_curve_without_its_band_says_why():
+    table = pd.DataFrame(
+        {"time": [0.0, 10, 20, 30], "estimate": [0, 0.2, 0.4, 0.9], "n_events": [0, 1, 2, 3], "n_at_risk": 4}
+    )
+    _, ax = theme.new_figure()
+    mean_losses(table.assign(conf_low=np.nan, conf_high=np.nan), ax)
+    assert "fewer than 5 patients" in " ".join(written(ax))
+    _, ax = theme.new_figure()
+    low, high = np.array([np.nan, 0.1, 0.2, np.nan]), np.array([np.nan, 0.4, 0.8, np.nan])
+    mean_losses(table.assign(conf_low=low, conf_high=high), ax)
+    assert "no band" not in " ".join(written(ax))
+
+
 def test_the_pattern_says_its_ratio_and_draws_both_panels(pattern):
     text = pattern.summary()
     assert "After a score 5 points higher" in text

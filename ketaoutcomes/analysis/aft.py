@@ -8,13 +8,20 @@ from numpy.typing import NDArray
 
 from ketaoutcomes.analysis.aft_notes import aft_notes
 from ketaoutcomes.analysis.covariates import CovariateFrame, covariate_frame
-from ketaoutcomes.derive.arguments import check_choice, check_level
+from ketaoutcomes.analysis.frame_columns import (
+    check_columns,
+    check_truth,
+    check_word,
+    patient_codes,
+    refuse_repeats,
+)
+from ketaoutcomes.analysis.interval_columns import interval_ends
+from ketaoutcomes.derive.arguments import check_level
 from ketaoutcomes.engine.aft_families import FAMILIES
 from ketaoutcomes.engine.parametric import AftFit
 from ketaoutcomes.engine.plateau import PLATEAU_UNIDENTIFIED, PlateauFit
 from ketaoutcomes.errors import ConvergenceError, DataError
-from ketaoutcomes.formula.columns import check_frame
-from ketaoutcomes.formula.plan import IDENTIFIER
+from ketaoutcomes.formula.looks import rows_text
 from ketaoutcomes.results.aft import AftResult, FittedRows, coefficient_table, median_table, plateau_table
 from ketaoutcomes.results.base import provenance_of
 
@@ -96,10 +103,12 @@ def interval_aft(
     R survival::survreg (tests/engine/test_parametric.py) and by simulation
     (tests/simulation/test_aft_truth.py).
     """
-    check_choice("family", family, tuple(FAMILIES))
-    check_choice("unit", unit, UNITS)
+    check_word("family", family, tuple(FAMILIES))
+    check_word("unit", unit, UNITS)
+    check_truth("plateau", plateau)
     check_level(level)
-    check_frame(data)
+    names = {"left": left, "right": right, "clusters": clusters}
+    check_columns(data, names, needed=("left", "right"), once=False)
     lower, upper, known = _times(data, left, right)
     patients = _patients(data, clusters, known)
     frame = covariate_frame(formula, data.iloc[known])
@@ -133,53 +142,22 @@ def interval_aft(
 
 def _times(data: pd.DataFrame, left: str, right: str) -> tuple[NDArray, NDArray, NDArray[np.intp]]:
     """Ends of all rows, and the positions of the rows that tell something."""
-    lower, upper = _numbers(data, left, "left"), _numbers(data, right, "right")
-    nothing = np.isnan(lower) & ~np.isfinite(upper)
-    upper = np.where(np.isnan(upper), np.inf, upper)
-    lower = np.where(np.isnan(lower), 0.0, lower)
-    for wrong, words in (
-        (np.isinf(lower), f"'{left}' is infinite; every interval starts somewhere"),
-        ((lower < 0) | (upper < 0), f"'{left}' or '{right}' is negative; time starts at 0"),
-        (lower > upper, f"'{right}' is before '{left}'"),
-    ):
-        if wrong.any():
-            raise DataError(f"{words} ({int(wrong.sum())} rows)")
-    known = np.flatnonzero(~nothing & ~((lower == 0) & np.isinf(upper)))
+    lower, upper, *_ = interval_ends(data, left, right)
+    known = np.flatnonzero((lower > 0) | np.isfinite(upper))
     if not len(known):
         raise DataError(f"no row has a time above 0 in '{left}' or '{right}'")
     return lower, upper, known
 
 
-def _numbers(data: pd.DataFrame, name: str, argument: str) -> NDArray[np.float64]:
-    """A column of times."""
-    if not isinstance(name, str) or name not in data.columns:
-        raise DataError(f"{argument} names a column of the data with times; '{name}' is none")
-    column = data[name]
-    if not isinstance(column, pd.Series):
-        raise DataError(f"the data have several columns named '{name}'")
-    if not pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
-        raise DataError(f"'{name}' holds no numbers; times are numbers of days or hours")
-    return column.to_numpy(dtype=float, na_value=np.nan)
-
-
 def _patients(data: pd.DataFrame, clusters: str | None, known: NDArray[np.intp]) -> NDArray | None:
     """Code of each known row's patient; None where each row is a patient of its own."""
+    refuse_repeats(data, clusters, known)
     if clusters is None:
-        if IDENTIFIER in data.columns:
-            names = data[IDENTIFIER].iloc[known]
-            n_more = int(names.duplicated().sum())
-            if n_more:
-                raise DataError(
-                    f"patients have several rows ({n_more} rows repeat a {IDENTIFIER}), which are not "
-                    f"independent; give clusters='{IDENTIFIER}'"
-                )
         return None
-    if not isinstance(clusters, str) or clusters not in data.columns:
-        raise DataError(f"clusters names a column of the data; '{clusters}' is none")
-    codes = pd.factorize(data[clusters].iloc[known])[0]
+    codes = patient_codes(data, clusters)[known]
     n_missing = int((codes < 0).sum())
     if n_missing:
-        raise DataError(f"'{clusters}' is missing in {n_missing} rows; leave them out or fill them in")
+        raise DataError(f"'{clusters}' is missing in {rows_text(n_missing)}; leave them out or fill them in")
     return codes
 
 

@@ -37,7 +37,7 @@ def aft_notes(
         "Rows without the event are taken to have it later as those still assessed.",
         _patients_note(fit, clusters),
     ]
-    if fit.n_clusters is not None and fit.n_clusters < FEW_CLUSTERS:
+    if fit.n_clusters is not None and 1 < fit.n_clusters < FEW_CLUSTERS:
         notes.append(f"Errors by {count(fit.n_clusters)} patients are rough: treat the limits as a guide.")
     if fit.n_events < FEW_EVENTS:
         notes.append(
@@ -86,6 +86,11 @@ def _medians_note(frame: CovariateFrame) -> list[str]:
 def _patients_note(fit: AftFit | PlateauFit, clusters: str | None) -> str:
     if clusters is None:
         return "Each row is taken as one patient, independent of the others."
+    if fit.n_clusters == 1:
+        return (
+            f"Rows of 1 patient ({clusters}): no standard errors and no limits, for one patient says nothing "
+            "of how patients differ."
+        )
     kind = "CR1" if isinstance(fit, PlateauFit) and not fit.at_one else "CR2"
     return (
         f"Rows of {patients(fit.n_clusters)} ({clusters}): standard errors allow for dependence within a "
@@ -98,7 +103,7 @@ def _plateau_notes(fit: PlateauFit) -> list[str]:
     if fit.code == PLATEAU_UNIDENTIFIED:
         low = "" if np.isnan(fit.pi_low) else f"; at least {percent(fit.pi_low)} have it"
         return [
-            "PLATEAU_UNIDENTIFIED: that everybody has the event in the end is as compatible with these rows "
+            "PLATEAU_UNIDENTIFIED: that everybody has the event in the end is not excluded by these rows "
             f"(the log-likelihood falls by {fit.drop:.2f} towards it, less than 1.92){low}. The follow-up is "
             "too short, or too few are followed long, to tell late from never."
         ]

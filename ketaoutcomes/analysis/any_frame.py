@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from ketaoutcomes.analysis.frame_columns import check_word, landmark_times
 from ketaoutcomes.analysis.interval_columns import IntervalRows, interval_rows
 from ketaoutcomes.analysis.logrank_tables import (
     FEWEST_FOR_A_P_VALUE,
@@ -15,7 +16,7 @@ from ketaoutcomes.analysis.logrank_tables import (
     test_notes,
 )
 from ketaoutcomes.analysis.turnbull import Settings, curves
-from ketaoutcomes.derive.arguments import check_choice, check_count, check_level
+from ketaoutcomes.derive.arguments import check_count, check_level
 from ketaoutcomes.engine.bootstrap import RESAMPLES
 from ketaoutcomes.engine.logrank import METHODS
 from ketaoutcomes.engine.logrank import interval_logrank as permutation_test
@@ -31,6 +32,7 @@ __all__ = ["interval_logrank", "interval_survival"]
 
 UNITS = ("days", "hours")
 SMALLEST_GROUP = 2
+FEWEST_FOR_A_BAND = 2
 LEVEL = 0.95
 N_MARKS = 5
 TURNBULL = (
@@ -97,7 +99,8 @@ def interval_survival(
     Raises
     ------
     DataError
-        If a column is absent or no number, or an end is negative or out of order.
+        If a column is absent or no number, an end is negative or out of order, or patients have several
+        rows and `clusters` is not given.
     ConvergenceError
         If the maximum of a curve's likelihood was not reached.
 
@@ -106,16 +109,20 @@ def interval_survival(
     Turnbull (1976), J. R. Stat. Soc. B 38, 290. Checked: tests/analysis/test_any_frame.py.
     """
     check_level(level)
-    check_choice("unit", unit, UNITS)
-    check_choice("resample", resample, RESAMPLES)
+    check_word("unit", unit, UNITS)
+    check_word("resample", resample, RESAMPLES)
     check_count("n_replicates", n_replicates, meaning=", which is for no band")
     check_count("seed", seed)
     rows = interval_rows(data, left=left, right=right, by=by, clusters=clusters)
     shown, notes = _shown(rows)
     marks, mark_notes = _marks(at, rows, unit)
-    how = Settings(marks, _last_time(rows), level, n_replicates, seed, resample)
+    # Draws of one patient are all alike: a band of them would have no width.
+    alone = _n_patients(rows, shown) < FEWEST_FOR_A_BAND
+    how = Settings(marks, _last_time(rows), level, 0 if alone else n_replicates, seed, resample)
     tables = _survival_tables(rows, shown, how)
     notes = [f"{_size(rows, shown)} analysed.", *rows.notes, *notes, *mark_notes]
+    if alone and n_replicates:
+        notes.append("No band: the rows are of one patient, which says nothing of how patients differ.")
     notes.append("Rows whose event was not seen are taken to reach it later as the others do.")
     arguments = {"left": left, "right": right, "by": by, "level": level, "clusters": clusters, "unit": unit}
     arguments |= {"at": tuple(marks.tolist()), "resample": resample, "n_replicates": n_replicates}
@@ -182,8 +189,8 @@ def interval_logrank(
     Raises
     ------
     DataError
-        If a column is absent or no number, an end is negative or out of order, or a
-        patient lies in two groups.
+        If a column is absent or no number, an end is negative or out of order, a patient lies in two
+        groups, or patients have several rows and `clusters` is not given.
     ConvergenceError
         If the maximum of a curve's likelihood was not reached.
 
@@ -191,9 +198,9 @@ def interval_logrank(
     ------
     Fay and Shaw (2010), J. Stat. Softw. 36(2). Checked: tests/engine/test_logrank.py.
     """
-    check_choice("score", score, SCORES)
-    check_choice("method", method, METHODS)
-    check_choice("unit", unit, UNITS)
+    check_word("score", score, SCORES)
+    check_word("method", method, METHODS)
+    check_word("unit", unit, UNITS)
     check_count("n_permutations", n_permutations, least=1)
     check_count("seed", seed)
     if by is None:
@@ -218,11 +225,15 @@ def interval_logrank(
     return LogRankResult(
         title=f"Log-rank test of intervals, by {by}",
         table=group_table(by, levels, found, n_events, clustered=whose is not None),
-        notes=(*notes, *test_notes(found, free, check, levels, named, strata), UNCONTROLLED),
+        notes=(
+            *notes,
+            *test_notes(found, free, check, levels, named, strata, int(n_events.sum())),
+            UNCONTROLLED,
+        ),
         definitions=_definitions(score),
         provenance=where,
         test=test_frame(found, score, named),
-        schedule_free=free_frame(free, named),
+        schedule_free=free_frame(free, named and not found.no_information),
         schedules=schedule_frame(check, levels),
         curve=_plain_curve(rows, shown, unit, by, where),
         by=by,
@@ -262,11 +273,14 @@ def _shown(rows: IntervalRows) -> tuple[np.ndarray, list[str]]:
     return shown, [f"{noun} of '{by}' with fewer than {SMALLEST_GROUP} patients left out ({who})."]
 
 
-def _size(rows: IntervalRows, shown: np.ndarray) -> str:
+def _n_patients(rows: IntervalRows, shown: np.ndarray) -> int:
     used = shown[rows.grouped.code]
-    if rows.patient is None:
-        return patients(int(used.sum()))
-    return f"{int(used.sum()):,} rows of {patients(np.unique(rows.patient[used]).size)}"
+    return int(used.sum()) if rows.patient is None else np.unique(rows.patient[used]).size
+
+
+def _size(rows: IntervalRows, shown: np.ndarray) -> str:
+    of = patients(_n_patients(rows, shown))
+    return of if rows.patient is None else f"{int(shown[rows.grouped.code].sum()):,} rows of {of}"
 
 
 def _last_time(rows: IntervalRows) -> float:
@@ -280,22 +294,17 @@ def _marks(at, rows: IntervalRows, unit: str) -> tuple[np.ndarray, list[str]]:
     if at is None:
         size = 10.0 ** np.floor(np.log10(end / N_MARKS)) if end > 0 else 1.0
         step = size * min((1, 2, 5, 10), key=lambda factor: abs(end / N_MARKS - factor * size))
-        return np.arange(1, int(end / step + 1e-9) + 1) * step, []
-    try:
-        times = np.unique(np.atleast_1d(np.asarray(at, dtype=float)).ravel())
-    except (TypeError, ValueError):
-        times = np.array([np.nan])
-    if not (np.isfinite(times).all() and (times >= 0).all()):
-        raise DataError(
-            "at takes times, a number or several, none of them negative: at=14, or at=(7, 14, 28)"
-        )
+        marks = np.arange(1, int(end / step + 1e-9) + 1) * step
+        return marks if marks.size else np.array([end]), []
+    times = landmark_times(at, end=end, unit=unit)
     beyond = times[times > end]
     if not beyond.size:
         return times, []
     words = ", ".join(f"{time:g}" for time in beyond)
-    return times[times <= end], [
-        f"Nothing is given at {words} {unit}: the last time known is {end:g} {unit}."
-    ]
+    note = f"Nothing is given at {words} {unit}: follow-up ends at {end:g} {unit}"
+    if beyond.size == times.size:
+        return np.array([end]), [f"{note}, where the curve is given instead."]
+    return times[times <= end], [f"{note}."]
 
 
 def _survival_tables(rows: IntervalRows, shown, how: Settings) -> dict[str, pd.DataFrame]:

@@ -9,16 +9,18 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ketaoutcomes.analysis.covariates import covariate_frame
+from ketaoutcomes.analysis.frame_columns import check_word, landmark_times
 from ketaoutcomes.analysis.incidence_notes import (
     FEWEST_FOR_P,
     SMALLEST_GROUP,
+    emptied_notes,
     incidence_notes,
     landmark_notes,
     listed,
     model_notes,
 )
 from ketaoutcomes.analysis.incidence_rows import EventRows, event_rows, group_codes
-from ketaoutcomes.derive.arguments import check_choice, check_level, planned_times
+from ketaoutcomes.derive.arguments import check_level
 from ketaoutcomes.engine.competing import AalenJohansen, aalen_johansen, incidence_at, one_minus_km
 from ketaoutcomes.engine.fine_gray import fine_gray
 from ketaoutcomes.engine.gray import gray_test
@@ -30,7 +32,7 @@ from ketaoutcomes.results.incidence import IncidenceResult, SubdistributionResul
 
 __all__ = ["cumulative_incidence", "subdistribution_hazards"]
 
-TABLES = ("table", "landmarks", "naive", "totals")
+TABLES = ("table", "landmarks", "naive", "totals", "emptied")
 COLUMNS = (
     "event", "time", "estimate", "conf_low", "conf_high", "std_error", "n_at_risk", "n_events", "event_free",
     "incidence", "gap", "statistic", "df", "p_value", "n_patients", "n",
@@ -41,6 +43,7 @@ PLANNED = {
     "hours": (1, 2, 4, 8, 24, 48, 72, 168, 336, 672),
 }
 MOST_LANDMARKS = 5
+LIMITS = ["conf_low", "conf_high"]
 AALEN = (
     "Cumulative incidence",
     "Share of patients who have had the event by a time, when other events can come first: the sum over "
@@ -130,7 +133,7 @@ def cumulative_incidence(
     Aalen and Johansen (1978), Scand. J. Stat. 5, 141; Gray (1988), Ann. Stat. 16, 1141. Checked:
     tests/reference/competing.R.
     """
-    check_choice("unit", unit, tuple(PLANNED))
+    check_word("unit", unit, tuple(PLANNED))
     check_level(level)
     rows = event_rows(data, time=time, event=event, censored=censored, entry=entry, clusters=clusters)
     group, levels = group_codes(data, by, taken=COLUMNS)
@@ -146,6 +149,7 @@ def cumulative_incidence(
                 frame.insert(0, by, [levels[number]] * len(frame))
             parts[name].append(frame)
     tables = {name: pd.concat(frames, ignore_index=True) for name, frames in parts.items()}
+    emptied = emptied_notes(tables.pop("emptied"), unit=unit, by=by)
     used = np.isin(group, shown)
     compared = rows.taken(used)
     gray, gray_notes = _gray(compared, np.searchsorted(shown, group[used]), by, len(shown))
@@ -154,12 +158,24 @@ def cumulative_incidence(
         "level": level, "at": tuple(marks.tolist()), "unit": unit,
     }  # fmt: skip
     notes = incidence_notes(
-        compared, by=by, entry=entry, clusters=clusters, n_without=int((group < 0).sum()), sizes=sizes
+        compared,
+        group[used],
+        by=by,
+        entry=entry,
+        clusters=clusters,
+        n_without=int((group < 0).sum()),
+        sizes=sizes,
     )
     split = "" if by is None else f", by {by}"
     return IncidenceResult(
         title=f"Cumulative incidence of {listed(rows.causes)}{split} ({unit})",
-        notes=(*notes, *landmark_notes(tables["landmarks"], unit), *gray_notes, UNCONTROLLED),
+        notes=(
+            *notes,
+            *emptied,
+            *landmark_notes(tables["landmarks"], tables["table"], unit, by),
+            *gray_notes,
+            UNCONTROLLED,
+        ),
         definitions=(AALEN, NAIVE, GRAY) if len(gray) else (AALEN, NAIVE),
         provenance=provenance_of("cumulative_incidence", "", arguments),
         gray=gray,
@@ -216,7 +232,7 @@ def subdistribution_hazards(
     """
     check_level(level)
     rows = event_rows(data, time=time, event=event, censored=censored, clusters=clusters)
-    check_choice("cause", cause, rows.causes)
+    check_word("cause", cause, rows.causes)
     frame = covariate_frame(formula, data)
     terms = frame.design.columns[1:]
     if not terms:
@@ -266,7 +282,7 @@ def subdistribution_hazards(
 def _marks(at, last: float, unit: str) -> NDArray[np.float64]:
     """Times of the landmarks; the last observation where no planned time is reached."""
     if at is not None:
-        return planned_times("at", at, unit=unit)
+        return landmark_times(at, end=last, unit=unit)
     reached = [float(when) for when in PLANNED[unit] if when <= last]
     return np.array(reached[-MOST_LANDMARKS:] or [last])
 
@@ -279,15 +295,19 @@ def _tables(rows: EventRows, marks: NDArray, level: float) -> dict[str, pd.DataF
     )
     happened = curve.time[curve.n_events.sum(axis=0) > 0]
     times = np.unique(np.concatenate([[0.0], happened, curve.time[-1:]]))
-    landmarks = _read_at(curve, rows, marks)
+    landmarks, table = _read_at(curve, rows, marks), _read_at(curve, rows, times)
+    if rows.patient is not None and rows.n_patients == 1:
+        for frame in (landmarks, table):
+            frame[[*LIMITS, "std_error"]] = np.nan
     landmarks["event_free"] = np.tile(incidence_at(curve, marks)["event_free"], n_causes)
     naive = []
     for code, name in enumerate(rows.causes, 1):
         found = one_minus_km(rows.time, rows.code, code, entry=rows.entry, level=level)
         frame = pd.DataFrame({"event": name, **vars(found)})[np.isin(found.time, times)]
+        frame.loc[frame["time"] > curve.emptied_at, ["estimate", *LIMITS, "incidence", "gap"]] = np.nan
         if rows.patient is not None:
             # The limits of 1 - Kaplan-Meier take rows as independent.
-            frame[["conf_low", "conf_high"]] = np.nan
+            frame[LIMITS] = np.nan
         naive.append(frame)
     counts = np.bincount(rows.code, minlength=n_causes + 1)
     totals = {
@@ -296,10 +316,13 @@ def _tables(rows: EventRows, marks: NDArray, level: float) -> dict[str, pd.DataF
         "n_patients": rows.n_patients,
     }
     return {
-        "table": _read_at(curve, rows, times),
+        "table": table,
         "landmarks": landmarks,
         "naive": pd.concat(naive, ignore_index=True),
         "totals": pd.DataFrame(totals),
+        "emptied": pd.DataFrame(
+            {"time": [curve.emptied_at], "n_later": [int((rows.time > curve.emptied_at).sum())]}
+        ),
     }
 
 
@@ -329,15 +352,17 @@ def _read_at(curve: AalenJohansen, rows: EventRows, times: NDArray) -> pd.DataFr
 def _gray(rows: EventRows, group: NDArray, by: str | None, n_groups: int) -> tuple[pd.DataFrame, list[str]]:
     """Gray's test of each event, or why there is none."""
     columns = ["event", "statistic", "df", "p_value", "n_patients", "n_events"]
+    if by is None:
+        return pd.DataFrame(columns=columns), []
     reason = None
-    if by is not None and n_groups < 2:
+    if n_groups < 2:
         reason = "there is one group"
     elif rows.entry is not None:
         reason = "it does not take late entries"
     elif rows.patient is not None:
         reason = "it takes rows as independent, and patients have several"
-    if by is None or reason is not None:
-        return pd.DataFrame(columns=columns), [] if reason is None else [f"No test of the groups: {reason}."]
+    if reason is not None:
+        return pd.DataFrame(columns=columns), [f"No test of the groups: {reason}."]
     records = []
     for code, name in enumerate(rows.causes, 1):
         test = gray_test(rows.time, rows.code, group, cause=code)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
@@ -13,7 +14,15 @@ from ketaoutcomes.formula.looks import rows_text
 from ketaoutcomes.results.base import UNCONTROLLED
 from ketaoutcomes.results.text import patients
 
-__all__ = ["FEWEST_FOR_P", "SMALLEST_GROUP", "incidence_notes", "landmark_notes", "listed", "model_notes"]
+__all__ = [
+    "FEWEST_FOR_P",
+    "SMALLEST_GROUP",
+    "emptied_notes",
+    "incidence_notes",
+    "landmark_notes",
+    "listed",
+    "model_notes",
+]
 
 SMALLEST_GROUP = 2
 FEWEST_FOR_P = 20
@@ -21,6 +30,7 @@ FEWEST_FOR_P = 20
 
 def incidence_notes(
     compared: EventRows,
+    group: NDArray,
     *,
     by: str | None,
     entry: str | None,
@@ -34,6 +44,8 @@ def incidence_notes(
     ----------
     compared : EventRows
         The rows used.
+    group : (n,) int
+        Of each of them.
     n_without : int
         Rows without a group.
     sizes : (g,) int
@@ -49,6 +61,12 @@ def incidence_notes(
     if by is not None and len(small):
         noun = "1 group" if len(small) == 1 else f"{len(small)} groups"
         notes.append(f"{noun} of '{by}' with a single row left out.")
+    if compared.patient is not None:
+        pairs = np.unique(np.column_stack([group, compared.patient]), axis=0)
+        n_alone = int((np.unique(pairs[:, 0], return_counts=True)[1] == 1).sum())
+        if n_alone:
+            where = "" if by is None else f" in {n_alone} of the groups of '{by}'"
+            notes.append(f"No limits{where}: rows of one patient say nothing of how patients differ.")
     never = [name for code, name in enumerate(compared.causes, 1) if not (compared.code == code).any()]
     if never:
         notes.append(f"Nobody had {listed(never)}: the upper limit is the exact binomial one.")
@@ -64,13 +82,34 @@ def incidence_notes(
     return notes
 
 
-def landmark_notes(landmarks: pd.DataFrame, unit: str) -> list[str]:
+def landmark_notes(landmarks: pd.DataFrame, table: pd.DataFrame, unit: str, by: str | None) -> list[str]:
     """Landmarks after the last observation."""
-    beyond = sorted(set(landmarks.loc[landmarks["estimate"].isna(), "time"]))
+    ends = table["time"].max() if by is None else landmarks[by].map(table.groupby(by)["time"].max())
+    beyond = sorted(set(landmarks.loc[landmarks["estimate"].isna() & (landmarks["time"] > ends), "time"]))
     if not beyond:
         return []
     words = ", ".join(f"{when:g}" for when in beyond)
-    return [f"Not given at {words} {unit} where the last observation is earlier."]
+    last = f"{table['time'].max():g} {unit}"
+    if by is None:
+        return [f"Not given at {words} {unit}: follow-up ends at {last}."]
+    return [f"Not given at {words} {unit} in groups whose follow-up ends earlier; the last ends at {last}."]
+
+
+def emptied_notes(emptied: pd.DataFrame, *, unit: str, by: str | None) -> list[str]:
+    """Times after which nobody was at risk although others entered later.
+
+    Parameters
+    ----------
+    emptied : DataFrame
+        A row per set of curves: the `by` column or none, `time` (NaN if there is none), `n_later`.
+    """
+    return [
+        f"After {row['time']:g} {unit} nobody{'' if by is None else f' of {row[by]}'} is at risk, though "
+        f"{rows_text(row['n_later'])} entered later: no shares are given from then on, and those rows count "
+        "for nothing. Count time from a later start, or leave such early rows out."
+        for row in emptied.to_dict("records")
+        if row["time"] == row["time"]
+    ]
 
 
 def model_notes(frame: CovariateFrame, n_clusters: int, clusters: str | None) -> tuple[str, ...]:

@@ -10,9 +10,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ketaoutcomes.errors import DataError, FormulaError
+from ketaoutcomes.analysis.frame_columns import (
+    check_columns,
+    patient_codes,
+    read_named,
+    refuse_repeats,
+    shown,
+)
+from ketaoutcomes.derive.arguments import is_number
+from ketaoutcomes.errors import DataError
 from ketaoutcomes.formula.coding import level_text
-from ketaoutcomes.formula.columns import Column, check_frame, read_column
 from ketaoutcomes.formula.looks import rows_text
 from ketaoutcomes.formula.plan import IDENTIFIER
 
@@ -21,7 +28,9 @@ __all__ = ["EventRows", "event_rows", "group_codes"]
 DEFAULT = "censored"
 MOST_CAUSES, MOST_NUMBERS, MOST_GROUPS = 12, 10, 60
 # Words that say that nothing happened: none of them is a cause unless `censored` names another word.
-NOTHING = frozenset(("0", "alive", "censor", "event-free", "false", "no", "no event", "none", "nothing"))
+NOTHING = frozenset(
+    ("0", "alive", "censor", "censored", "event-free", "false", "no", "no event", "none", "nothing")
+)
 
 
 @dataclass(frozen=True)
@@ -74,10 +83,11 @@ def event_rows(
         A column is absent or of the wrong kind; a time, an event or a cluster is missing; patients have
         several rows and `clusters` is not given.
     """
-    _check_frame(data)
-    times = _times(data, time, "time")
+    names = {"time": time, "event": event, "entry": entry, "clusters": clusters}
+    check_columns(data, names, needed=("time", "event"))
+    times = _times(data, time)
     code, causes = _causes(data, event, censored)
-    starts = None if entry is None else _times(data, entry, "entry")
+    starts = None if entry is None else _times(data, entry)
     if starts is not None and (starts >= times).any():
         n_late = int((starts >= times).sum())
         raise DataError(
@@ -99,13 +109,14 @@ def group_codes(
     """
     if by is None:
         return np.zeros(len(data), np.int64), (None,)
+    check_columns(data, {"by": by})
     if by in taken:
         raise DataError(
             f'by="{by}" is also the name of a column of the result; rename the column of the data'
         )
     if by == IDENTIFIER:
         raise DataError(f"{IDENTIFIER} is an identifier and makes no groups")
-    column = _read(data, by, "by")
+    column = read_named(data, by)
     codes, levels = column.factor()
     most = MOST_NUMBERS if column.is_number else MOST_GROUPS
     if len(levels) > most:
@@ -116,28 +127,9 @@ def group_codes(
     return np.asarray(codes, np.int64), levels
 
 
-def _check_frame(data: pd.DataFrame) -> None:
-    try:
-        check_frame(data)
-    except FormulaError as error:
-        raise DataError(error.problems) from None
-    if not len(data):
-        raise DataError("the data have no rows")
-
-
-def _read(data: pd.DataFrame, name: object, argument: str) -> Column:
-    """One column; what is wrong with it is the data's fault here, not a formula's."""
-    if not isinstance(name, str):
-        raise DataError(f"{argument} takes the name of a column")
-    try:
-        return read_column(data, name)
-    except FormulaError as error:
-        raise DataError(f"{argument}: {error}") from None
-
-
-def _times(data: pd.DataFrame, name: str, argument: str) -> NDArray[np.float64]:
+def _times(data: pd.DataFrame, name: str) -> NDArray[np.float64]:
     """A column of times without gaps."""
-    column = _read(data, name, argument)
+    column = read_named(data, name)
     if not column.is_number:
         raise DataError(f"'{name}' holds no numbers; times are numbers of days or hours since a start")
     for n_wrong, words in (
@@ -151,7 +143,7 @@ def _times(data: pd.DataFrame, name: str, argument: str) -> NDArray[np.float64]:
 
 def _causes(data: pd.DataFrame, name: str, censored: object) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """Code of each row, 0 for censored, and the words of the causes."""
-    column = _read(data, name, "event")
+    column = read_named(data, name)
     missing = np.zeros(len(data), bool) if column.missing is None else column.missing
     if missing.any() and censored is not None:
         raise DataError(
@@ -164,6 +156,7 @@ def _causes(data: pd.DataFrame, name: str, censored: object) -> tuple[NDArray[np
     else:
         codes, levels = column.factor()
     codes = np.where(missing, -1, codes)
+    _refuse_near_duplicates(name, levels)
     nothing = _censored_level(name, levels, censored)
     kept = [place for place in range(len(levels)) if place != nothing]
     if not kept:
@@ -178,10 +171,36 @@ def _causes(data: pd.DataFrame, name: str, censored: object) -> tuple[NDArray[np
     return new[codes], tuple(_word(name, levels[place], len(kept)) for place in kept)
 
 
+def _refuse_near_duplicates(name: str, levels: tuple) -> None:
+    """Refuse words that a reader would take for one event, or with spaces that nobody sees."""
+    words = [level for level in levels if isinstance(level, str)]
+    same: dict[str, list[str]] = {}
+    for word in words:
+        same.setdefault(word.strip().casefold(), []).append(word)
+    alike = [word for group in same.values() if len(group) > 1 for word in group]
+    showable = len(words) <= MOST_CAUSES and all(map(shown, words))
+    tidy = f"data['{name}'] = data['{name}'].str.strip()"
+    if alike:
+        what = ", ".join(map(repr, alike)) if showable else f"{len(alike)} words"
+        raise DataError(
+            f"'{name}' has words that differ in spaces or capitals only ({what}) and would be events of "
+            f"their own; write each event in one way: {tidy}.str.lower()"
+        )
+    spaced = [word for word in words if word != word.strip()]
+    if spaced:
+        what = ", ".join(map(repr, spaced)) if showable else f"{len(spaced)} words"
+        raise DataError(
+            f"'{name}' has words with spaces before or after them ({what}); take them off: {tidy}"
+        )
+
+
 def _censored_level(name: str, levels: tuple, censored: object) -> int | None:
     """Place of the level that means censored; None where no row has it."""
     if censored is None:
         return None
+    if not (isinstance(censored, str | bool | np.bool_) or is_number(censored)):
+        raise DataError("censored takes one value: a word, a number, True or False, or None")
+    said = repr(censored) if shown(censored) or not isinstance(censored, str) else "that word"
     plain = not any(isinstance(level, str) for level in levels)
     wanted = 0 if plain and censored == DEFAULT else censored
     for place, level in enumerate(levels):
@@ -189,7 +208,7 @@ def _censored_level(name: str, levels: tuple, censored: object) -> int | None:
             return place
     if plain != (not isinstance(wanted, str)):
         kind = "numbers or true and false" if plain else "words"
-        raise DataError(f"censored={censored!r} is no value of '{name}', which has {kind}")
+        raise DataError(f"censored: {said} is no value of '{name}', which has {kind}")
     if plain and censored == DEFAULT and levels != (True,):
         raise DataError(
             f"'{name}' holds numbers and none of them is 0; say which one means censored, e.g. censored=1"
@@ -198,9 +217,12 @@ def _censored_level(name: str, levels: tuple, censored: object) -> int | None:
     near = get_close_matches(str(wanted).strip().lower(), words, n=1) if not plain else []
     alike = [level for level, word in zip(levels, words, strict=True) if word in (*near, *NOTHING)]
     if alike:
+        is_short = not isinstance(alike[0], str) or shown(alike[0])
+        near = f"{alike[0]!r}" if is_short else "a word near it"
+        give = f"censored={alike[0]!r}" if is_short else "censored= that word"
         raise DataError(
-            f"'{name}' has no {wanted!r}, but {alike[0]!r}: if that means censored, give "
-            f"censored={alike[0]!r}; else give the value that does"
+            f"'{name}' has no {said}, but {near}: if that means censored, give {give}; else give the value "
+            "that does"
         )
     return None
 
@@ -214,19 +236,9 @@ def _word(name: str, level: object, n_causes: int) -> str:
 
 def _patients(data: pd.DataFrame, clusters: str | None) -> NDArray[np.int64] | None:
     """Code of each row's patient; None where each row is a patient of its own."""
-    if clusters is None:
-        if IDENTIFIER in data.columns:
-            n_more = int(data[IDENTIFIER].duplicated().sum())
-            if n_more:
-                raise DataError(
-                    f"patients have several rows ({rows_text(n_more)} repeat a {IDENTIFIER}), which are not "
-                    f"independent; give clusters='{IDENTIFIER}'"
-                )
-        return None
-    if not isinstance(clusters, str) or clusters not in data.columns:
-        raise DataError("clusters takes the name of a column of the data")
-    codes = pd.factorize(data[clusters])[0]
-    n_missing = int((codes < 0).sum())
+    refuse_repeats(data, clusters)
+    codes = patient_codes(data, clusters)
+    n_missing = 0 if codes is None else int((codes < 0).sum())
     if n_missing:
         raise DataError(f"'{clusters}' is missing in {rows_text(n_missing)}; leave them out or fill them in")
-    return codes.astype(np.int64)
+    return codes

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ketaoutcomes.analysis.frame_columns import check_columns, read_named, refuse_repeats
 from ketaoutcomes.derive.groups import Groups
-from ketaoutcomes.errors import DataError, FormulaError, Problem
-from ketaoutcomes.formula.columns import Column, check_frame, read_column
+from ketaoutcomes.errors import DataError, Problem
+from ketaoutcomes.formula.plan import IDENTIFIER
 
-__all__ = ["IntervalRows", "interval_rows"]
+__all__ = ["IntervalRows", "interval_ends", "interval_rows"]
 
 MOST_NUMERIC_LEVELS = 10
 MOST_LEVELS = 60
@@ -75,18 +76,25 @@ def interval_rows(
     ------
     DataError
         If a column is absent, there twice, or holds no numbers where these are needed; if an end
-        is negative or out of order; if `by` has too many levels.
+        is negative or out of order; if `by` has too many levels; if patients have several rows and
+        `clusters` is not given.
     """
     names = {"left": left, "right": right, "by": by, "clusters": clusters, "strata": strata}
-    _check_names(data, names)
-    low, high = _times(data, left), _times(data, right)
+    check_columns(data, names, needed=("left", "right"))
+    if by in RESULT_COLUMNS:
+        raise DataError(
+            f'by="{by}" is also the name of a column of the result; rename the column of the data'
+        )
+    if by == IDENTIFIER:
+        raise DataError(f"{IDENTIFIER} is an identifier and makes no groups")
+    low, high, told, filled = interval_ends(data, left, right)
     notes, keep = [], np.ones(len(data), dtype=bool)
     codes: dict[str, np.ndarray] = {}
     levels: tuple = (None,)
     for role in ("by", "strata", "clusters"):
         if names[role] is None:
             continue
-        codes[role], found = _read(data, names[role]).factor()
+        codes[role], found = read_named(data, names[role]).factor()
         missing = codes[role] < 0
         keep &= ~missing
         if missing.any():
@@ -94,7 +102,6 @@ def interval_rows(
         if role == "by":
             levels = found
             _check_levels(by, data[by], len(found))
-    low, high, told, filled = _filled(low, high, left, right)
     notes += filled
     untold = int((keep & ~told).sum())
     if untold:
@@ -102,6 +109,7 @@ def interval_rows(
     keep &= told
     if not keep.any():
         raise DataError("no row is left: each lacks its group, its patient or any knowledge of the event")
+    refuse_repeats(data, clusters, keep)
     code = codes.get("by", np.zeros(len(data), np.int64))[keep].astype(np.int64)
     whole = {role: np.unique(codes[role][keep], return_inverse=True)[1] for role in codes if role != "by"}
     return IntervalRows(
@@ -114,32 +122,28 @@ def interval_rows(
     )
 
 
-def _check_names(data, names: dict[str, str | None]) -> None:
-    try:
-        check_frame(data)
-    except FormulaError as error:
-        raise DataError(error.problems) from None
-    if not len(data):
-        raise DataError("the data have no rows")
-    for role, name in names.items():
-        if name is not None and not isinstance(name, str):
-            raise DataError(f'{role} takes one column\'s name, such as {role}="{role}"')
-    given = [name for name in names.values() if name is not None]
-    twice = [name for name in dict.fromkeys(given) if given.count(name) > 1]
-    if twice:
-        raise DataError(f"the column '{twice[0]}' is named for two purposes; each needs a column of its own")
-    if names["by"] in RESULT_COLUMNS:
-        by = names["by"]
-        raise DataError(
-            f'by="{by}" is also the name of a column of the result; rename the column of the data'
-        )
+def interval_ends(data: pd.DataFrame, left: str, right: str):
+    """Ends of all rows, which rows tell anything, and notes on what was filled in.
 
+    Parameters
+    ----------
+    left, right : str
+        Columns.
 
-def _read(data: pd.DataFrame, name: str) -> Column:
-    try:
-        return read_column(data, name)
-    except FormulaError as error:
-        raise DataError(error.problems) from None
+    Returns
+    -------
+    low, high : (n,) float
+        A missing `left` is 0, a missing `right` inf.
+    told : (n,) bool
+        False from 0 to without end.
+    notes : list of str
+
+    Raises
+    ------
+    DataError
+        If a column is absent, there twice, or holds no numbers; if an end is negative or out of order.
+    """
+    return _filled(_times(data, left), _times(data, right), left, right)
 
 
 def _times(data: pd.DataFrame, name: str) -> np.ndarray:
@@ -149,7 +153,7 @@ def _times(data: pd.DataFrame, name: str) -> np.ndarray:
         column = column.infer_objects()
     if isinstance(column, pd.Series) and pd.api.types.is_float_dtype(column.dtype):
         return column.to_numpy(np.float64, na_value=np.nan)
-    read = _read(data, name)
+    read = read_named(data, name)
     if not read.is_number:
         raise DataError(
             f"'{name}' holds text or true and false, but the ends of intervals are numbers; "

@@ -28,16 +28,17 @@ def group_table(by: str, levels: list, found: LogRank, n_events, *, clustered: b
 
 def test_frame(found: LogRank, score: str, named: bool) -> pd.DataFrame:
     """The permutation test in one row; `named` is whether its p-value is given."""
+    named = named and not found.no_information
     drawn = found.method == "monte-carlo" and named
     return pd.DataFrame(
         [
             {
                 "score": score,
                 "method": found.method,
-                "statistic": found.statistic,
+                "statistic": np.nan if found.no_information else found.statistic,
                 "df": found.df,
                 "p_value": found.p_value if named else np.nan,
-                "z": found.z,
+                "z": np.nan if found.no_information else found.z,
                 "conf_low": found.p_low if drawn else np.nan,
                 "conf_high": found.p_high if drawn else np.nan,
                 "n_permutations": found.n_permutations,
@@ -64,7 +65,9 @@ def schedule_frame(check: SchedulesDiffer, levels: list) -> pd.DataFrame:
     return pd.DataFrame([row | {"differ": bool(check.p_value < DIFFER)}])
 
 
-def test_notes(found: LogRank, free, check, levels: list, named: bool, strata: str | None) -> list[str]:
+def test_notes(
+    found: LogRank, free, check, levels: list, named: bool, strata: str | None, n_events: int
+) -> list[str]:
     """What was assumed, what was found of it, and what is not given."""
     notes = []
     if strata is not None:
@@ -72,7 +75,7 @@ def test_notes(found: LogRank, free, check, levels: list, named: bool, strata: s
     if found.n_groups < 2:
         return [*notes, "There is only one group, so there is nothing to compare."]
     if found.no_information:
-        notes.append("No row tells an early event from a late one between groups, so p is 1.")
+        return [*notes, _no_test(found, strata, n_events)]
     if not named:
         notes.append(
             f"Fewer than {FEWEST_FOR_A_P_VALUE} patients: no p-value unless it is asked for, with "
@@ -94,3 +97,15 @@ def test_notes(found: LogRank, free, check, levels: list, named: bool, strata: s
     if not np.isfinite(free.statistic):
         notes.append("That test is not given: the schedules leave too little to compare.")
     return notes
+
+
+def _no_test(found: LogRank, strata: str | None, n_events: int) -> str:
+    """Why nothing can be compared."""
+    if not n_events:
+        return "No test: every row is censored, nobody is known to have had the event."
+    if strata is not None:
+        return (
+            f"No test: within no level of '{strata}' do groups differ in what is known of the event; levels "
+            "with one row, or with one group, compare nothing. Merge levels, or leave strata out."
+        )
+    return "No test: the intervals of all rows overlap, so that none tells an early event from a late one."

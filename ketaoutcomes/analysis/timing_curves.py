@@ -274,6 +274,8 @@ def compared(
         return Compared(None, "No test of the groups: some patients have sessions in more than one of them.")
     own = {"score": score, "clusters": patient[used]}
     found = interval_logrank(left[used], right[used], group[used], seed=seed, **own)
+    if found.no_information:
+        return Compared(None, "No test of the groups: nothing tells the patients' times apart.")
     hours, row = gaps
     inside = used[row]
     schedule = schedule_difference(

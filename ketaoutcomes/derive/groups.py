@@ -13,7 +13,7 @@ from ketaoutcomes.derive.arrays import first_of_segment, patient_codes
 from ketaoutcomes.derive.clock import CLOCK_COLUMNS
 from ketaoutcomes.errors import DataError, Problem
 
-__all__ = ["Groups", "groups", "session_groups"]
+__all__ = ["Groups", "check_group_name", "groups", "session_groups"]
 
 _MOST_NUMERIC_LEVELS = 10
 _MOST_LEVELS = 60
@@ -87,7 +87,7 @@ def groups(cohort: Cohort, by: str | None, *, until_hours: float | None = None) 
     DataError
         If `by` is no column's name, there is no such column, or it has too many levels to be a group.
     """
-    _check_name(by)
+    check_group_name(by)
     n_patients = len(cohort.patients)
     if by is None:
         return Groups(None, (None,), np.zeros(n_patients, dtype=np.int64), "patients")
@@ -112,7 +112,7 @@ def groups(cohort: Cohort, by: str | None, *, until_hours: float | None = None) 
 
 def session_groups(cohort: Cohort, by: str | None) -> Groups:
     """Group of each session, in the order of `cohort.sessions`: its own value, or its patient's."""
-    _check_name(by)
+    check_group_name(by)
     n_sessions = len(cohort.sessions)
     if by is None:
         return Groups(None, (None,), np.zeros(n_sessions, dtype=np.int64), "sessions")
@@ -125,7 +125,8 @@ def session_groups(cohort: Cohort, by: str | None) -> Groups:
     return Groups(by, per_patient.levels, code, "patients")
 
 
-def _check_name(by: object) -> None:
+def check_group_name(by: object) -> None:
+    """Refuse what is no column's name, such as the column itself; None is no grouping."""
     if by is not None and not isinstance(by, str):
         raise DataError('by takes one column\'s name, e.g. by="sex"; to split by two, join them in one')
 

@@ -13,7 +13,7 @@ from ketaoutcomes.cohort.header_hints import normal_name
 from ketaoutcomes.derive.arguments import check_cohort
 from ketaoutcomes.derive.arrays import patient_codes
 from ketaoutcomes.derive.events import event_set
-from ketaoutcomes.derive.groups import Groups, groups
+from ketaoutcomes.derive.groups import Groups, check_group_name, groups
 from ketaoutcomes.derive.sessions import session_table
 from ketaoutcomes.errors import DataError, Problem
 
@@ -123,7 +123,8 @@ def check_known_at_start(cohort: Cohort, by: str | None, landmark_hours: float |
     Anderson, Cain and Gelber (1983), J. Clin. Oncol. 1, 710; Suissa (2008), Am. J. Epidemiol. 167, 492.
     """
     check_cohort(cohort)
-    if by is None or not isinstance(by, str):
+    check_group_name(by)
+    if by is None:
         return
     if by in LANDMARK_GROUPS:
         if landmark_hours is None:

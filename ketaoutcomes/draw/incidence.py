@@ -172,7 +172,9 @@ def _areas(table: pd.DataFrame, look: _Look) -> list[Area]:
         pieces.append((name, low, fill, False))
         # The undetermined part lies between the event and those without one.
         pieces.append((name, high - low, fill, True))
-    without = (look.event_free, 1.0 - sum(values[1::2][:n_causes]), free, False)
+    rest = 1.0 - sum(values[1::2][:n_causes])
+    # Shares that add up to 1 but for rounding leave nobody.
+    without = (look.event_free, np.where(np.abs(rest) <= EVERYONE, 0.0, rest), free, False)
     if look.free_at == "bottom":
         swapped = [pieces[place + step] for place in range(0, len(pieces), 2) for step in (1, 0)]
         pieces = [without, *swapped]

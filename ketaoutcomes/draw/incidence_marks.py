@@ -36,6 +36,10 @@ GAP = 8.0
 END_PITCH = 12.0
 TALL = 12.0  # px that a name needs from top to bottom
 TRIED = 48
+# A name that fits nowhere whole is cut to so many px.
+CUT_NAMES = (130.0, 100.0, 70.0)
+# A name wider than so many px has seldom room inside its area.
+LONG_NAME = 150.0
 OPEN_NOTE = ("hatched: somewhere between", "two assessments")
 COUNTS = {"n_at_risk": "At risk", "n_unknown": "Not yet known"}
 
@@ -133,7 +137,8 @@ def share_axis(
         return ()
     parts = (0.0, 0.5, 1.0) if small else (0.0, 0.25, 0.5, 0.75, 1.0)
     ticks = [part * top for part in parts]
-    decimals = 0 if top >= 0.5 or small else 1
+    # 12.5 and 37.5 are not whole.
+    decimals = 0 if top == 1.0 or small else 1
     names = [percent(tick, decimals=decimals if tick else 0, sign=tick == top) for tick in ticks]
     y_ticks(sheet, ticks, names)
     if not grid:
@@ -182,7 +187,8 @@ def number_lines(
             lines.append(line(label, first, column))
     if "n_events" in landmarks.columns:
         for name in causes:
-            lines.append(line(name, landmarks[landmarks["event"] == name], "n_events"))
+            label = str(name)[:1].upper() + str(name)[1:]
+            lines.append(line(label, landmarks[landmarks["event"] == name], "n_events"))
     return lines
 
 
@@ -238,7 +244,9 @@ def apart(wanted: Sequence[float], pitch: float, highest: float) -> list[float]:
 
 
 def too_thin(parts: Sequence[Area], plot_px: float) -> bool:
-    """Whether two or more areas are too thin for a name inside: a key above serves better than lines."""
+    """Whether two or more areas are too thin for a name inside, or a name is long: a key above is better."""
+    if any(text_width(clean(area.name), TABLE, bold=True) > LONG_NAME for area in parts):
+        return True
     shares = [np.nanmax(area.high - area.low, initial=0.0) for area in parts if not area.is_open]
     return sum(0 < share * plot_px < TALL for share in shares) > 1
 
@@ -257,29 +265,50 @@ def label_areas(sheet: Sheet, parts: Sequence[Area], *, small: bool = False, key
                     room.take(left, right, bottom, top)
     # Notes come first: a name has a whole area to choose its place from, a note only what is light.
     notes: dict[tuple[str, ...], int] = {}
-    named = []
+    named, cut = [], []
     for number, area in enumerate(parts):
         _, low, high = corners[number]
         if not area.is_open and _inside(sheet, room, area, corners[number], small) is not None:
             named.append(number)
-        elif (area.is_open or not keyed) and np.nanmax(high - low, initial=0.0) >= 1.0:
+        elif keyed and not area.is_open:
+            cut.append(number)
+        elif np.nanmax(high - low, initial=0.0) >= 1.0:
             notes.setdefault(OPEN_NOTE if area.is_open else (area.name,), number)
-    for words, number in ({} if small else notes).items():
-        if not place_note(sheet, room, words, _first_tall(*corners[number]), color=PALETTE["text"]):
-            _write_anywhere(sheet, room, " ".join(words))
+    left_over = [
+        (words, number)
+        for words, number in ({} if small else notes).items()
+        if not place_note(sheet, room, words, _first_tall(*corners[number]), color=PALETTE["text"])
+    ]
     for number in named:
         area = parts[number]
         place = _inside(sheet, room, area, corners[number], small)
         if place is not None:
             _write_name(sheet, room, area, place, small)
         elif not place_note(sheet, room, (area.name,), _first_tall(*corners[number]), color=PALETTE["text"]):
-            _write_anywhere(sheet, room, area.name)
+            left_over.append(((area.name,), number))
+    for number in cut:
+        _write_cut(sheet, room, parts[number], corners[number], small)
+    for words, number in left_over:
+        if parts[number].is_open or not _write_cut(sheet, room, parts[number], corners[number], small):
+            _write_anywhere(sheet, room, " ".join(words), _first_tall(*corners[number]))
 
 
-def _write_name(sheet: Sheet, room: Room, area: Area, place: tuple[float, float], small: bool) -> None:
+def _write_cut(sheet: Sheet, room: Room, area: Area, corners, small: bool) -> bool:
+    """An area's name inside it, cut as little as will do; False where no part of it fits."""
+    for longest in CUT_NAMES:
+        place = _inside(sheet, room, area, corners, small, longest)
+        if place is not None:
+            _write_name(sheet, room, area, place, small, longest)
+            return True
+    return False
+
+
+def _write_name(
+    sheet: Sheet, room: Room, area: Area, place: tuple[float, float], small: bool, longest: float = np.inf
+) -> None:
     """An area's name inside it."""
     size = NOTE if small else TABLE
-    name = shorten(area.name, sheet.size[0] - 16, size, bold=True)
+    name = shorten(area.name, min(sheet.size[0] - 16, longest), size, bold=True)
     across, up = place
     sheet.write(
         name, ("left", across), ("bottom", up), size=size, bold=True, color=area.ink, align="center",
@@ -289,8 +318,11 @@ def _write_name(sheet: Sheet, room: Room, area: Area, place: tuple[float, float]
     room.take(across - half - 4, across + half + 4, up - 4, up + 12, words=True)
 
 
-def _write_anywhere(sheet: Sheet, room: Room, words: str) -> None:
-    """Words on white ground at the lowest line that has none yet; left out where there is no such line."""
+def _write_anywhere(sheet: Sheet, room: Room, words: str, target: tuple[float, float]) -> None:
+    """Words on white ground at the lowest line that has none yet, with a line to what they name.
+
+    They are left out where there is no such line.
+    """
     width, height = sheet.size
     words = shorten(words, width - 8, NOTE)
     long = text_width(words, NOTE)
@@ -298,6 +330,8 @@ def _write_anywhere(sheet: Sheet, room: Room, words: str) -> None:
         if not room.has_words(2, 4 + long, up - 2, up + 10):
             sheet.write(words, ("left", 3), ("bottom", up), size=NOTE, gid="area-name", on_white=True)
             room.take(2, 6 + long, up - 3, up + 10, words=True)
+            across = float(np.clip(target[0], 4, 4 + long))
+            sheet.leader((across, up + 10 if target[1] > up else up - 3), target)
             return
 
 
@@ -314,11 +348,14 @@ def _pixels(sheet: Sheet, area: Area) -> tuple[np.ndarray, np.ndarray, np.ndarra
     return across, sheet.pixels(area.x, area.low)[:, 1], sheet.pixels(area.x, area.high)[:, 1]
 
 
-def _inside(sheet: Sheet, room: Room, area: Area, corners, small: bool) -> tuple[float, float] | None:
+def _inside(
+    sheet: Sheet, room: Room, area: Area, corners, small: bool, longest: float = np.inf
+) -> tuple[float, float] | None:
     """Middle and baseline of the roomiest place for a name inside its area; None where it does not fit."""
     size, width = NOTE if small else TABLE, sheet.size[0]
     x, low, high = corners
-    half = text_width(shorten(area.name, width - 16, size, bold=True), size, bold=True) / 2 + 5.0
+    name = shorten(area.name, min(width - 16, longest), size, bold=True)
+    half = text_width(name, size, bold=True) / 2 + 5.0
     best = None
     for centre in np.linspace(half, width - half, TRIED) if width > 2 * half else ():
         covered = (x[:-1] < centre + half) & (x[1:] > centre - half)

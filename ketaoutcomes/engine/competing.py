@@ -49,6 +49,12 @@ class AalenJohansen:
     causes : (K,) int
         Codes of the causes, 1 to K.
     level : float
+    high_before : float
+        Exact upper limit before the first time, among those who entered before it.
+    emptied_at : float
+        First time after which nobody is at risk although rows enter later; NaN if there is none. What the
+        formula gives after it, and R with it, is no estimate: if everybody at risk had an event, S is 0
+        from then on and no later event counts; otherwise nobody was seen until the next entry.
     """
 
     time: NDArray[np.float64]
@@ -62,6 +68,8 @@ class AalenJohansen:
     conf_high: NDArray[np.float64]
     causes: NDArray[np.int64]
     level: float
+    high_before: float
+    emptied_at: float
 
 
 @dataclass(frozen=True)
@@ -174,6 +182,8 @@ def aalen_johansen(
         conf_high=conf_high,
         causes=np.arange(1, n_causes + 1),
         level=level,
+        high_before=float(clopper_pearson(0.0, n_known[0], level=level)[1]),
+        emptied_at=_emptied_at(time, entry, times, staying),
     )
 
 
@@ -220,7 +230,7 @@ def one_minus_km(
 
 
 def incidence_at(curve: AalenJohansen, times: ArrayLike) -> dict[str, NDArray[np.float64]]:
-    """The curves just after each of `times`; NaN beyond the last observation.
+    """The curves just after each of `times`; NaN beyond the last observation, and after `emptied_at`.
 
     Parameters
     ----------
@@ -231,14 +241,16 @@ def incidence_at(curve: AalenJohansen, times: ArrayLike) -> dict[str, NDArray[np
     -------
     dict
         `incidence`, `std_error`, `conf_low`, `conf_high`, `n_events` (so far), each (K, t), and
-        `event_free` (t,). Before the first time the incidence is 0 with a limit of NaN. Once
+        `event_free` (t,). Before the first time the incidence is 0 with the exact upper limit. Once
         nobody is event-free the curves stay where they are.
     """
     times = np.asarray(times, float)
     place = np.searchsorted(curve.time, times, side="right")
     beyond = (times > curve.time[-1]) & (curve.event_free[-1] > 0)
+    beyond |= times > curve.emptied_at
     empty = np.zeros((len(curve.causes), 1))
-    starts = {"incidence": empty, "std_error": empty, "conf_low": empty, "conf_high": empty * np.nan}
+    starts = {"incidence": empty, "std_error": empty, "conf_low": empty}
+    starts["conf_high"] = empty + curve.high_before
     read = {
         name: np.where(beyond, np.nan, np.hstack([start, getattr(curve, name)])[:, place])
         for name, start in starts.items()
@@ -316,6 +328,15 @@ def _known(rows: Rows, n_times: int) -> NDArray[np.float64]:
     np.minimum.at(first, rows.cluster, rows.entry_at)
     np.maximum.at(last, rows.cluster, until)
     return np.minimum(n_rows, counted(first, last)).astype(float)
+
+
+def _emptied_at(time, entry, times: NDArray[np.float64], staying: NDArray[np.float64]) -> float:
+    """First of `times` after which nobody is at risk although rows leave later; NaN if there is none."""
+    entry = np.zeros(len(time)) if entry is None else entry
+    entered, left = (np.searchsorted(np.sort(ends), times, side="right") for ends in (entry, time))
+    gone = (entered == left) | (staying == 0)
+    gone[-1] = False
+    return float(times[np.argmax(gone)]) if gone.any() else np.nan
 
 
 def _limits(incidence, std_error, n_known, level):

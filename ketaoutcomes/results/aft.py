@@ -189,6 +189,8 @@ class AftResult(Result):
             `by`, `left`, `right`, `mass`: innermost intervals of the Turnbull estimate.
         """
         rows = self.rows_by_patient
+        if by is not None and not isinstance(by, str):
+            raise DataError("by takes the name of a factor of the formula")
         by = by or next(iter(rows.factors), None)
         if by is not None and by not in rows.factors:
             known = ", ".join(rows.factors) or "none"

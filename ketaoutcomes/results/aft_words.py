@@ -7,7 +7,7 @@ import pandas as pd
 
 from ketaoutcomes.draw.labels import DASH, count, percent, percent_range
 from ketaoutcomes.results.mixed_words import p_text, significant
-from ketaoutcomes.results.text import confidence, of_total, time_point, time_range
+from ketaoutcomes.results.text import confidence, of_total, patients, time_point, time_range
 
 __all__ = ["aft_sentences", "readable_ratios"]
 
@@ -47,7 +47,7 @@ def aft_sentences(
         interval = time_range(row["conf_low"], row["conf_high"], unit)
         lines.append(f"  {head}: {time_point(row['estimate'], unit)} ({interval}); {seen}")
     lines += _plateau_lines(plateau, level)
-    size = f"{count(fit.n)} rows, {count(fit.n_events)} with the event, {count(n_patients)} patients"
+    size = f"{count(fit.n)} rows, {count(fit.n_events)} with the event, {patients(n_patients)}"
     n_parameters = len(fit.params) + 1 + len(plateau)
     aic = 2 * n_parameters - 2 * fit.log_likelihood
     return [*lines, "", f"{size}; log-likelihood {fit.log_likelihood:.3f}; AIC {aic:.3f}"]
@@ -62,7 +62,7 @@ def _plateau_lines(plateau: pd.DataFrame, level: float) -> list[str]:
             low = percent(row["conf_low"])
             lines.append(
                 f"Ever have the event: at least {low} ({confidence(level)} {limits}); that all do "
-                "in the end is as compatible with these rows"
+                "in the end is not excluded by these rows"
             )
         else:
             lines.append(f"Ever have the event: {percent(row['estimate'])} ({confidence(level)} {limits})")

@@ -20,7 +20,8 @@ class IncidenceResult(Result):
     `.table` has a row per event and time at which an event happened, from time 0 to the last
     observation: the `by` column or none, `event`, `time`, `estimate` (share with that event by
     then), `conf_low`, `conf_high`, `std_error`, `n_at_risk` (just before), `n_events` (with that
-    event by then). A row holds until the next one's time.
+    event by then). A row holds until the next one's time. Shares are NaN after a time at which nobody
+    is at risk though others enter later.
 
     Attributes
     ----------
@@ -107,9 +108,10 @@ class IncidenceResult(Result):
         from ketaoutcomes.draw.incidence_lines import incidence_lines
         from ketaoutcomes.errors import DataError
 
-        kind = kind or ("stacked" if self.by is None else "lines")
-        if kind not in ("stacked", "lines"):
-            raise DataError(f'kind="{kind}" is not known; choose "stacked" or "lines"')
+        if kind is None:
+            kind = "stacked" if self.by is None else "lines"
+        if not isinstance(kind, str) or kind not in ("stacked", "lines"):
+            raise DataError('kind is not known; choose "stacked" or "lines"')
         options = {"causes": self.events, "landmarks": self.landmarks, "unit": self.unit, "by": self.by}
         options |= {"title": title, "origin": origin}
         if kind == "stacked":

@@ -177,7 +177,7 @@ def test_a_plateau_that_is_not_told_says_so_and_has_no_upper_limit(cosmesis):
     assert row["conf_high"] == 1
     assert row["drop"] < 1.92
     assert any(note.startswith("PLATEAU_UNIDENTIFIED") for note in result.notes)
-    assert "as compatible with these rows" in result.summary()
+    assert "in the end is not excluded by these rows" in result.summary()
 
 
 # --- rows that are left out
@@ -259,10 +259,10 @@ def test_columns_that_cannot_be_told_apart_are_named(cosmesis):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"left": -1.0}, r"negative; time starts at 0 \(94 rows\)"),
-        ({"left": 70.0}, r"'right' is before 'left' \(56 rows\)"),
-        ({"left": np.inf}, "'left' is infinite"),
-        ({"right": "late"}, "'right' holds no numbers"),
+        ({"left": -1.0}, r"negative; time starts at 0 \(94 rows, first at row 1\)"),
+        ({"left": 70.0}, r"column 'right' is before 'left' \(56 rows, first at row \d+\)"),
+        ({"left": np.inf}, "column 'left' is infinite"),
+        ({"right": "late"}, "'right' holds text .* pd.to_numeric"),
         ({"right": np.nan}, "all rows are right-censored"),
     ],
 )
@@ -272,9 +272,9 @@ def test_times_that_cannot_be_are_refused(cosmesis, change, words):
 
 
 def test_a_column_that_is_not_there_is_refused(cosmesis):
-    with pytest.raises(DataError, match="right names a column"):
+    with pytest.raises(DataError, match="no column 'until'"):
         interval_aft("~ treatment", cosmesis, left="left", right="until")
-    with pytest.raises(DataError, match="clusters names a column"):
+    with pytest.raises(DataError, match="no column 'who'"):
         interval_aft("~ treatment", cosmesis, **ENDS, clusters="who")
 
 
@@ -306,3 +306,37 @@ def test_times_and_shares_are_not_asked_for_at_once(cosmesis):
         result.predict(quantiles=1.0)
     with pytest.raises(FormulaError, match="treatment"):
         result.predict(pd.DataFrame({"treatment": ["other"]}))
+
+
+def test_times_are_read_as_by_the_other_functions(cosmesis):
+    plain = interval_aft("~ treatment", cosmesis, **ENDS)
+    objects = interval_aft("~ treatment", cosmesis.astype({"left": object, "right": object}), **ENDS)
+    pd.testing.assert_frame_equal(objects.table, plain.table)
+    for right, words in (
+        (pd.Timestamp("2024-01-01"), "dates, times or durations; turn it into a number"),
+        (1 + 2j, "complex128"),
+        (True, "text or true and false"),
+    ):
+        with pytest.raises(DataError, match=words):
+            interval_aft("~ treatment", cosmesis.assign(right=right), **ENDS)
+
+
+def test_a_column_in_place_of_a_word_is_refused_and_not_printed(courses):
+    secret = courses.assign(patient_id="zz" + courses["patient_id"].astype(str))
+    for given in (secret["patient_id"], secret["patient_id"].to_numpy(), secret, "zz" * 30):
+        for name in ("left", "right", "family", "clusters", "unit", "plateau", "level"):
+            with pytest.raises(DataError) as caught:
+                interval_aft("~ route", secret, **(ENDS | {"clusters": "patient_id"} | {name: given}))
+            assert "zz" not in str(caught.value)
+
+
+def test_a_plateau_is_true_or_false(cosmesis):
+    with pytest.raises(DataError, match="plateau must be True or False"):
+        interval_aft("~ treatment", cosmesis, **ENDS, plateau="yes")
+
+
+def test_one_patient_has_no_limits(cosmesis):
+    result = interval_aft("~ 1", cosmesis.assign(who="a"), **ENDS, clusters="who")
+    assert result.table[["conf_low", "conf_high"]].isna().all(axis=None)
+    assert "no standard errors and no limits" in " ".join(result.summary().split())
+    assert "1 patients" not in result.summary()

@@ -303,7 +303,7 @@ def test_wrong_columns_are_refused():
 
 def test_wrong_options_are_refused():
     data = clinic(10)
-    with pytest.raises(DataError, match="at takes times, a number or several"):
+    with pytest.raises(DataError, match="at takes days since time 0, a number or several"):
         interval_survival(data, **ENDS, at=(-1, 5))
     with pytest.raises(DataError, match='resample="rows" is not known'):
         interval_survival(data, **ENDS, resample="rows")
@@ -316,7 +316,7 @@ def test_wrong_options_are_refused():
 def test_times_beyond_the_last_assessment_are_noted():
     found = interval_survival(clinic(10), **ENDS, at=(28, 500), n_replicates=0)
     assert found.landmarks["time"].tolist() == [28]
-    assert "Nothing is given at 500 days: the last time known is 84 days." in found.notes
+    assert "Nothing is given at 500 days: follow-up ends at 84 days." in found.notes
 
 
 def test_no_table_has_a_row_per_patient():

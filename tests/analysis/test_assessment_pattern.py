@@ -141,6 +141,28 @@ def test_the_same_seed_gives_the_same_limits_whatever_the_order(make):
     pd.testing.assert_frame_equal(one.course, two.course)
 
 
+def test_names_of_patients_do_not_move_the_limits(make):
+    stream = np.random.default_rng(8)
+    gaps, points = stream.exponential(5.0, (30, 12)) + 0.1, stream.integers(2, 26, (30, 13)).astype(float)
+    tables = []
+    for place in (range(30), range(29, -1, -1)):
+        names = [f"P{number:02d}" for number in place]
+        scores = [(name, -1.0, own[0]) for name, own in zip(names, points, strict=True)]
+        for name, days, own in zip(names, np.cumsum(gaps, axis=1), points, strict=True):
+            scores += [(name, day * DAY, score) for day, score in zip(days, own[1:], strict=True)]
+        cohort = make([(name, 0.0) for name in names], scores)
+        found = assessment_pattern(cohort, "PHQ-9", weeks=(0, 4, 8), n_replicates=20, mixed=False)
+        tables.append((found.course, found.differences))
+    for one, two in zip(*tables, strict=True):
+        pd.testing.assert_frame_equal(one, two, rtol=1e-7)
+
+
+@pytest.mark.parametrize("value", ["no", 1, None])
+def test_mixed_is_true_or_false(make, value):
+    with pytest.raises(DataError, match="mixed is True or False"):
+        assessment_pattern(clinic_of(make, 4, lambda points: 5.0), "PHQ-9", mixed=value)
+
+
 def test_fewer_than_fifty_assessments_are_refused(make):
     cohort = clinic_of(make, 4, lambda points: 5.0, n_scores=5)
     with pytest.raises(DataError, match="fewer than 50 assessments"):

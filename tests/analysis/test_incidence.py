@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -159,7 +160,7 @@ def test_too_many_kinds_of_event_are_refused():
         ({"day": ["x", "y", "z"]}, {}, "no numbers"),
         ({}, {"time": "dya"}, "no column 'dya'; close to it: day"),
         ({"start": [0.0, 2, 0]}, {"entry": "start"}, "'start' is not before 'day' in 1 row"),
-        ({}, {"clusters": "who"}, "clusters takes the name"),
+        ({}, {"clusters": "who"}, "no column 'who'"),
         ({"who": ["p", None, "q"]}, {"clusters": "who"}, "'who' is missing in 1 row"),
         ({"patient_id": ["p", "p", "q"]}, {}, "patients have several rows .* clusters='patient_id'"),
         ({"patient_id": ["p", "r", "q"]}, {"by": "patient_id"}, "identifier"),
@@ -167,7 +168,7 @@ def test_too_many_kinds_of_event_are_refused():
         ({"g": [1, 2, 3]}, {"by": "g"}, "no group of at least 2"),
         ({}, {"unit": "months"}, "unit"),
         ({}, {"level": 2}, "level"),
-        ({}, {"at": -1}, "at takes planned days"),
+        ({}, {"at": -1}, "at takes days since time 0"),
     ],
 )
 def test_other_input_that_cannot_be_used_is_refused(change, options, message):
@@ -281,3 +282,78 @@ def test_a_missing_covariate_leaves_its_row_out_of_the_model(mgus):
 def test_models_that_cannot_be_fitted_are_refused(mgus, formula, cause, error, message):
     with pytest.raises(error, match=message):
         subdistribution_hazards(formula, mgus, time="etime", event="what", cause=cause)
+
+
+@pytest.mark.parametrize(
+    ("ends", "message"),
+    [
+        (["a", "censored ", "b"], r"spaces before or after them \('censored '\).*str.strip"),
+        (["Loss", "loss", "censored"], r"capitals only \('Loss', 'loss'\)"),
+        (["a", "censored", "Censored"], r"capitals only \('Censored', 'censored'\)"),
+        (pd.Categorical(["a", "a", "a"], ["a", "A ", "censored"]), r"capitals only \('a', 'A '\)"),
+        (["SMITH" * 9, "smith" * 9, "censored"], r"capitals only \(2 words\)"),
+    ],
+)
+def test_words_that_look_like_one_event_are_refused(ends, message):
+    with pytest.raises(DataError, match=message):
+        incidence(pd.DataFrame({"day": [1.0, 2, 3], "end": ends}))
+
+
+def test_another_word_for_censored_does_not_make_censored_an_event():
+    with pytest.raises(DataError, match="has no 'lost', but 'censored'"):
+        incidence(pd.DataFrame({"day": [1.0, 2], "end": ["a", "censored"]}), censored="lost")
+
+
+def test_a_risk_set_that_empties_before_later_entries_ends_the_curves():
+    late = pd.DataFrame({"day": [2.0, 10, 11, 12], "end": ["a", "b", "a", "censored"], "start": [0, 5, 5, 5]})
+    result = incidence(late, entry="start", at=(1, 2, 10))
+    known = result.landmarks["estimate"].notna().tolist()
+    assert known == [True, True, False] * 2
+    for table in (result.table, result.naive):
+        assert table.loc[table["time"] > 2, ["estimate", "conf_low", "conf_high"]].isna().all(axis=None)
+    assert any(
+        note.startswith("After 2 days nobody is at risk, though 3 rows entered later")
+        for note in result.notes
+    )
+    both = pd.concat([late.assign(arm="x"), late.assign(arm="y", start=0)])
+    by = incidence(both, entry="start", by="arm", at=10)
+    assert by.landmarks["estimate"].isna().tolist() == [True, True, False, False]
+    assert sum("nobody of x is at risk" in note for note in by.notes) == 1
+    assert not any("nobody of y" in note for note in by.notes)
+    for kind in ("stacked", "lines"):
+        plt.close(result.plot(kind=kind).figure)
+
+
+def test_before_the_first_time_the_upper_limit_is_the_exact_one():
+    data = pd.DataFrame({"day": [1.0, 9, 5, 9], "end": ["censored", "a", "a", "a"], "arm": list("xxyy")})
+    at_3 = incidence(data, by="arm", at=3).landmarks.set_index("arm")
+    # 1 - 0.025^(1/2), Clopper and Pearson, 0 of 2: x has a time before day 3, y has none.
+    assert at_3["conf_high"].tolist() == pytest.approx([1 - 0.025**0.5] * 2, abs=1e-12)
+    assert (at_3["conf_low"] == 0).all()
+
+
+def test_no_test_is_spoken_of_where_there_are_no_groups(mgus):
+    alone = cumulative_incidence(mgus, time="etime", event="what", clusters="cluster", at=60)
+    assert "No test of the groups" not in alone.summary()
+
+
+def test_rows_of_one_patient_have_no_limits(few):
+    result = incidence(few.assign(who=1), clusters="who", at=(2, 4))
+    assert result.landmarks[["conf_low", "conf_high", "std_error"]].isna().all(axis=None)
+    assert "No limits: rows of one patient" in result.summary()
+
+
+def test_a_column_in_place_of_its_name_is_refused_and_not_printed(few):
+    data = few.assign(who="id8717", x=range(6))
+    names = ["time", "event", "censored", "by", "entry", "clusters", "at", "unit", "level"]
+    model = ["time", "event", "censored", "cause", "clusters", "level"]
+    for given in (data["who"], data["who"].to_numpy(), ["id8717"], data):
+        for name in names:
+            with pytest.raises(DataError) as caught:
+                incidence(data, **{name: given})
+            assert "8717" not in str(caught.value)
+        for name in model:
+            options = {"time": "day", "event": "end", "cause": "a"} | {name: given}
+            with pytest.raises(DataError) as caught:
+                subdistribution_hazards("~ x", data, **options)
+            assert "8717" not in str(caught.value)

@@ -215,3 +215,28 @@ def test_input_that_cannot_be_used_is_refused(options, message):
 def test_no_rows_are_refused():
     with pytest.raises(DataError, match="no rows"):
         aalen_johansen([], [])
+
+
+@pytest.mark.parametrize(
+    ("time", "event", "entry", "emptied"),
+    [
+        ([2, 10, 11], [1, 2, 0], [0, 5, 5], 2.0),  # the only one at risk has the event
+        ([2, 10, 11], [0, 2, 0], [0, 5, 5], 2.0),  # or is censored
+        ([2, 10, 11], [1, 2, 0], [0, 2, 5], 2.0),  # an entry at that time counts as after it, and S is 0
+        ([2, 10, 11], [0, 2, 0], [0, 2, 5], np.nan),  # but without an event another is at risk just after
+        ([2, 10, 11], [1, 2, 0], [0, 1, 5], np.nan),
+        ([2, 10, 11], [1, 2, 1], [0, 0, 0], np.nan),
+    ],
+)
+def test_a_risk_set_that_empties_before_later_entries_is_flagged(time, event, entry, emptied):
+    curve = aalen_johansen(time, event, entry=entry)
+    np.testing.assert_equal(curve.emptied_at, emptied)
+    after = incidence_at(curve, [10])["incidence"]
+    assert np.isnan(after).all() == np.isfinite(emptied)
+
+
+def test_before_the_first_time_the_limit_is_the_exact_binomial_one():
+    curve = aalen_johansen([3, 4, 5, 9], [1, 0, 2, 1], entry=[0, 0, 1, 6])
+    # Three rows have entered before the first time. 1 - 0.025^(1/3), Clopper and Pearson.
+    high = incidence_at(curve, [0, 2])["conf_high"]
+    assert high == pytest.approx(np.full((2, 2), 1 - 0.025 ** (1 / 3)), abs=1e-12)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ketaoutcomes.engine.cox import baseline_hazard, cox, score_residuals
+from ketaoutcomes.engine.cox import baseline_hazard, cox, refitted, score_residuals
 from ketaoutcomes.engine.proportional import proportionality
 from ketaoutcomes.errors import DataError
 
@@ -239,3 +239,28 @@ def test_no_event_is_refused():
 def test_a_missing_covariate_is_refused_with_a_count():
     with pytest.raises(DataError, match="missing or infinite in 1 rows"):
         cox([[np.nan], [1.0]], [1.0, 2.0], [1, 1])
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_bootstrap_sample_refitted_is_the_model_of_its_copied_rows(bladder, seed):
+    x, patient = columns(bladder), np.unique(bladder["id"], return_inverse=True)[1]
+    times = {"start": bladder["start"].to_numpy(float), "stop": bladder["stop"].to_numpy(float)}
+    fit = cox(x, times["stop"], bladder["event"], start=times["start"], ties="breslow")
+    n = patient.max() + 1
+    drawn = np.bincount(np.random.default_rng(seed).integers(0, n, n), minlength=n)[patient]
+    # One sample far from all rows as well: only three patients in ten.
+    drawn = drawn if seed < 5 else 5 * (patient % 10 < 3)
+    copies = np.repeat(np.arange(len(x)), drawn)
+    again = cox(
+        x[copies], times["stop"][copies], bladder["event"].to_numpy()[copies], start=times["start"][copies],
+        ties="breslow",
+    )  # fmt: skip
+    np.testing.assert_allclose(refitted(fit, x, drawn), again.params, rtol=1e-5, atol=1e-6)
+
+
+def test_a_bootstrap_sample_without_a_maximum_has_no_estimate(bladder):
+    x = np.column_stack([columns(bladder)[:, 1], bladder["id"].to_numpy() < 10])
+    fit = cox(x, bladder["stop"], bladder["event"], start=bladder["start"], ties="breslow")
+    # Nobody of the second group is drawn who has an event.
+    drawn = np.where((x[:, 1] == 1) & (bladder["event"] == 1), 0.0, 1.0)
+    assert np.isnan(refitted(fit, x, drawn)).all()

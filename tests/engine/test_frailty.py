@@ -96,6 +96,24 @@ def test_the_integrated_likelihood_of_one_event_per_patient_is_the_closed_form()
     assert fit.loglik == pytest.approx(best + 3, abs=1e-7)
 
 
+def test_a_variance_near_zero_is_continuous_with_the_cox_model(bladder):
+    x = bladder[["rx", "size", "number"]].to_numpy(float)
+    plain = cox(x, bladder["stop"], bladder["event"], start=bladder["start"], clusters=bladder["id"])
+    near = of_bladder(bladder, theta=1e-4)
+    # To first order the gain is theta / 2 times the sum over patients of (events - expected)^2 - events.
+    expected = np.bincount(bladder["id"], bladder["event"] - residuals(plain, x))
+    events = np.bincount(bladder["id"], bladder["event"])
+    slope = ((events - expected) ** 2 - events).sum() / 2
+    # What is left is of the order of theta itself.
+    np.testing.assert_allclose((near.loglik - plain.loglik) / 1e-4, slope, rtol=1e-3)
+    np.testing.assert_allclose(of_bladder(bladder, theta=1e-7).params, plain.params, rtol=1e-4)
+
+
+def residuals(fit, x):
+    """Martingale residuals: events less what the hazards of the risk sets expect of each row."""
+    return fit.sets.event - fit.sets.moments((x - fit.centre) @ fit.params).expected
+
+
 def test_no_difference_between_patients_gives_the_cox_model():
     # Gaps of one patient are more alike than chance would have it: no frailty can be seen.
     x = np.tile([0.0, 1.0], 20)[:, None]

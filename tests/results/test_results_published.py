@@ -20,7 +20,7 @@ MURROUGH = "Murrough 2013 (repeated infusions)"
 def results(sample):
     clinic = ketaoutcomes.load_cohort(sample)
     return {
-        topic: published_comparison(clinic, topic, n_replicates=30) for topic in ("response", "durability")
+        topic: published_comparison(clinic, topic, n_replicates=40) for topic in ("response", "durability")
     }
 
 

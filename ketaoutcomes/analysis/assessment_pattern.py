@@ -19,7 +19,14 @@ from ketaoutcomes.analysis.notes import same_time_note, selection_notes, split_w
 from ketaoutcomes.analysis.recurrence_model import FEW_CLUSTERS, FEWEST_FOR_P
 from ketaoutcomes.analysis.recurrence_tables import check_group_name
 from ketaoutcomes.cohort.cohort import Cohort
-from ketaoutcomes.derive.arguments import check_choice, check_cohort, check_count, check_level, planned_times
+from ketaoutcomes.derive.arguments import (
+    check_choice,
+    check_cohort,
+    check_count,
+    check_flag,
+    check_level,
+    planned_times,
+)
 from ketaoutcomes.derive.assessments import SESSION_BANDS, AssessmentSet, assessment_set
 from ketaoutcomes.derive.clock import HOURS_PER_DAY
 from ketaoutcomes.derive.groups import Groups, groups
@@ -117,6 +124,7 @@ def assessment_pattern(
     check_level(level)
     check_count("n_replicates", n_replicates, meaning=", which takes the weights as known")
     check_count("seed", seed)
+    check_flag("mixed", mixed, "whether means of a linear mixed model are given as well")
     if planned is not None:
         check_choice("planned", planned, _KINDS)
     edges = planned_times("weeks", weeks, unit="weeks")

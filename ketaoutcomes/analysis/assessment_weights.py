@@ -9,6 +9,7 @@ import pandas as pd
 
 from ketaoutcomes.analysis.mixed import lmm
 from ketaoutcomes.engine.bootstrap import patient_weights
+from ketaoutcomes.engine.clusters import numbered_clusters
 from ketaoutcomes.engine.cox import CoxFit, refitted
 from ketaoutcomes.engine.wald import t_limit
 from ketaoutcomes.engine.weighted_gee import effective_size, truncated, weighted_gee
@@ -172,10 +173,11 @@ def _means(rows: Rows, weight: np.ndarray | None, level: float):
 def _replicates(rows: Rows, fit: CoxFit, x_fitted, owner, n_replicates: int, seed: int):
     """Weighted and unweighted means of each bootstrap sample of patients, with both steps made anew."""
     k = len(rows.edges)
-    m = int(max(owner.max(), rows.patient.max())) + 1
+    number_of = _numbered(x_fitted, owner)
+    m = int(number_of.max()) + 1
     weighted, plain = np.full((n_replicates, k), np.nan), np.full((n_replicates, k), np.nan)
     for number in range(n_replicates):
-        drawn = patient_weights(m, 1, seed, first=number)[0].astype(float)
+        drawn = patient_weights(m, 1, seed, first=number)[0].astype(float)[number_of]
         params = refitted(fit, x_fitted, drawn[owner])
         times = drawn[rows.patient]
         if np.isnan(params[~fit.aliased]).any():
@@ -186,6 +188,17 @@ def _replicates(rows: Rows, fit: CoxFit, x_fitted, owner, n_replicates: int, see
         weighted[number] = _by_period(rows, weight)
         plain[number] = _by_period(rows, times)
     return weighted, plain
+
+
+def _numbered(x: np.ndarray, owner: np.ndarray) -> np.ndarray:
+    """A number of each patient that depends on what is on record and not on names; (m,) int."""
+    order = np.lexsort(x.T)
+    changes = np.any(x[order][1:] != x[order][:-1], axis=1)
+    content = np.empty(len(x), np.int64)
+    content[order] = np.concatenate([[0], np.cumsum(changes)])
+    number_of = np.empty(int(owner.max()) + 1, np.int64)
+    number_of[owner] = numbered_clusters(content, owner)
+    return number_of
 
 
 def _by_period(rows: Rows, weight: np.ndarray) -> np.ndarray:

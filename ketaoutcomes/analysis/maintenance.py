@@ -15,6 +15,7 @@ from ketaoutcomes.analysis.maintenance_tables import (
     trend,
 )
 from ketaoutcomes.analysis.notes import cited, phase_notes, same_time_note, selection_notes, split_words
+from ketaoutcomes.catalog.instruments import INSTRUMENTS
 from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.derive.arguments import check_cohort, check_count, check_level, is_number
 from ketaoutcomes.derive.arrays import patient_codes, segment_starts
@@ -38,9 +39,9 @@ _TAKEN = frozenset(
 )
 _GAP = (
     "Gap",
-    "Days from one session to the next, to the nearest whole day. The gap after the last session is open: no "
-    "next session is known by the data cut (or the last record), by a stop or planned end, or by the loss of "
-    "contact",
+    "Days from one session to the next, to the nearest whole day and at least 1. The gap after the last "
+    "session is open: no next session is known by the data cut (or the last record), by a stop or planned "
+    "end, or by the loss of contact",
     "Rule of this library",
 )
 _OPEN = (
@@ -52,7 +53,8 @@ _OPEN = (
 _TREND = (
     "Change of gaps",
     "Linear mixed model of log gap by its number in the patient's order, counted from the patient's own mean "
-    "number, with a random intercept by patient; per cent change from one closed gap to the next",
+    "number, with a random intercept and slope by patient (without the slope where it has no variance; a "
+    "note says so); per cent change from one closed gap to the next",
     "Rule of this library",
 )
 _LONGEST = (
@@ -128,6 +130,7 @@ def maintenance_intervals(
         raise DataError(
             f'by="{by}" is also the name of a column of the result; rename the column of the data'
         )
+    _check_instrument(cohort, instrument)
     how = {"level": level, "n_replicates": n_replicates, "seed": seed}
     found = gap_set(cohort, from_session=from_session)
     grouped = session_groups(cohort, by)
@@ -166,6 +169,15 @@ def maintenance_intervals(
     )
 
 
+def _check_instrument(cohort: Cohort, instrument: object) -> None:
+    """Refuse the name of a column in the instrument's place, and say where it belongs."""
+    if not isinstance(instrument, str) or instrument in INSTRUMENTS:
+        return
+    for table in ("patients", "sessions"):
+        if instrument in getattr(cohort, table).columns:
+            raise DataError(f'"{instrument}" is a column of {table} and no instrument; use by="{instrument}"')
+
+
 def _gap_tables(found: GapSet, grouped: Groups, how: dict) -> tuple[dict[str, pd.DataFrame], list[str]]:
     """The tables of the gaps of each group, and notes on groups and trends that are not there."""
     code = grouped.code[found.frame["row"].to_numpy()]
@@ -185,7 +197,8 @@ def _gap_tables(found: GapSet, grouped: Groups, how: dict) -> tuple[dict[str, pd
             parts[name].append(pd.concat([head, frame], axis=1))
         if reason:
             of = "" if grouped.by is None else f" of {grouped.by} {level}"
-            notes.append(f"Trend{of}: not estimable, {reason}.")
+            said = reason if row["direction"] else f"not estimable, {reason}"
+            notes.append(f"Trend{of}: {said}.")
     if not parts["table"]:
         raise DataError(f"by='{grouped.by}' leaves no group of at least 2 patients with a closed gap")
     if grouped.by is not None:

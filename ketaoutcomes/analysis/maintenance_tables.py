@@ -12,9 +12,11 @@ from ketaoutcomes.analysis.mixed import lmm
 from ketaoutcomes.derive.arrays import patient_codes
 from ketaoutcomes.derive.durability_rows import DurabilityRows
 from ketaoutcomes.engine.bootstrap import patient_weights
+from ketaoutcomes.engine.clusters import numbered_clusters
 from ketaoutcomes.engine.delayed import at_risk, delayed_npmle, survival_bounds
 from ketaoutcomes.engine.delayed_bootstrap import delayed_bootstrap
 from ketaoutcomes.errors import ConvergenceError, DataError, FormulaError
+from ketaoutcomes.results.mixed import LmmResult
 
 __all__ = [
     "CLOSED",
@@ -41,6 +43,9 @@ _LARGE = 50
 _FEWEST_FOR_P = 20
 _ROUNDING = 1e-9
 _QUARTERS = (0.25, 0.5, 0.75)
+# Random parts of the trend with a slope of each patient; the first without a variance of 0 is taken.
+_OWN_SLOPES = ("(1 + number | patient_id)", "(1 + number || patient_id)", "(0 + number | patient_id)")
+_COMMON_SLOPE = "(1 | patient_id)"
 
 
 def gap_table(gaps: pd.DataFrame, *, level: float, n_replicates: int, seed: int) -> pd.DataFrame:
@@ -55,14 +60,17 @@ def gap_table(gaps: pd.DataFrame, *, level: float, n_replicates: int, seed: int)
         Rows of `gap_set`.
     """
     days, closed = gaps["days"].to_numpy(float), gaps["closed"].to_numpy(dtype=bool)
-    names, patient = np.unique(patient_codes(gaps), return_inverse=True)
+    # Patients are numbered by their gaps, so that limits do not depend on their names.
+    _, content = np.unique(np.column_stack([days, closed]), axis=0, return_inverse=True)
+    patient = numbered_clusters(content.reshape(-1), patient_codes(gaps))
+    n_patients = int(patient.max(initial=-1)) + 1
     own, owner, n_own = _own_spread(days[closed], patient[closed])
     parts = (
         (CLOSED, days[closed], closed[closed], patient[closed], int(closed.sum())),
         (OPEN_COUNTED, days, closed, patient, int(closed.sum())),
         (WITHIN, own, np.ones(own.size, dtype=bool), owner, n_own),
     )
-    drawn = patient_weights(names.size, n_replicates, seed) if n_replicates else np.empty((0, names.size))
+    drawn = patient_weights(n_patients, n_replicates, seed) if n_replicates else np.empty((0, n_patients))
     rows = []
     for measure, time, event, whose, n_events in parts:
         low, median, high = _quantiles(time, event, np.ones((1, time.size)), _QUARTERS)[0]
@@ -93,15 +101,16 @@ def by_session(gaps: pd.DataFrame) -> pd.DataFrame:
 def trend(gaps: pd.DataFrame, *, level: float) -> tuple[dict, str]:
     """Change of the gap from one session to the next within patients, as a share, and why there is none.
 
-    The slope of log gap by number of the gap, counted from the patient's own mean number: patients with
-    short gaps have more of them, and would else pass for a shortening.
+    The slope of log gap (whole days) by number of the gap, counted from the patient's own mean number:
+    patients with short gaps have more of them, and would else pass for a shortening. Slopes differ between
+    patients where the gaps can tell; a common one would make the limits too short.
 
     Returns
     -------
     row : dict
         estimate, conf_low, conf_high, df, p_value, n, n_patients, direction.
-    reason : str
-        Why it is not estimable; empty if it is.
+    words : str
+        Why it is not estimable, or why its model is simpler than asked for; empty if neither.
     """
     closed = gaps[gaps["closed"]]
     code = patient_codes(closed)
@@ -114,19 +123,34 @@ def trend(gaps: pd.DataFrame, *, level: float) -> tuple[dict, str]:
     number = closed["number"].to_numpy(float)[several]
     owner = code[several]
     own_mean = np.bincount(owner, number)[owner] / np.bincount(owner)[owner]
-    log_gap = np.log(closed["exact_days"].to_numpy(float)[several])
+    # Whole days: as a logarithm a gap of an hour would outweigh all others.
+    log_gap = np.log(np.maximum(closed["days"].to_numpy(float)[several], 1.0))
     frame = pd.DataFrame({"log_gap": log_gap, "number": number - own_mean, "patient_id": owner})
-    df = "kenward-roger" if n_patients < _LARGE else "satterthwaite"
-    try:
-        fit = lmm("log_gap ~ number + (1 | patient_id)", frame, df=df)
-    except (ConvergenceError, DataError, FormulaError):
-        return row, "the gaps do not vary enough for a model of them"
+    fit, words = _trend_model(frame, "kenward-roger" if n_patients < _LARGE else "satterthwaite")
+    if fit is None:
+        return row, words
     low, high = np.expm1(fit.conf_int(level).loc["number"].to_numpy())
     row |= {"estimate": np.expm1(fit.params["number"]), "conf_low": low, "conf_high": high}
     row["df"] = fit.df["number"]
     row["p_value"] = fit.pvalues["number"] if n_patients >= _FEWEST_FOR_P else np.nan
     row["direction"] = "lengthening" if low > 0 else "shortening" if high < 0 else "no clear trend"
-    return row, ""
+    return row, words
+
+
+def _trend_model(frame: pd.DataFrame, df: str) -> tuple[LmmResult | None, str]:
+    """The mixed model with a slope of each patient, or with a common one where no such slope is seen."""
+    for random in _OWN_SLOPES:
+        try:
+            fit = lmm(f"log_gap ~ number + {random}", frame, df=df)
+        except (ConvergenceError, DataError, FormulaError):
+            continue
+        if not fit.singular:
+            return fit, ""
+    try:
+        fit = lmm(f"log_gap ~ number + {_COMMON_SLOPE}", frame, df=df)
+    except (ConvergenceError, DataError, FormulaError):
+        return None, "the gaps do not vary enough for a model of them"
+    return fit, "one slope for all patients, as none of their own is seen in these gaps"
 
 
 def still_responding(rows: DurabilityRows, *, level: float, n_replicates: int, seed: int) -> pd.DataFrame:

@@ -10,7 +10,12 @@ import pandas as pd
 from ketaoutcomes.analysis.covariates import CovariateFrame, covariate_frame
 from ketaoutcomes.analysis.notes import cited, outcome_words, same_time_note, selection_notes, split_words
 from ketaoutcomes.analysis.recurrence_model import FEWEST_FOR_P, Fitted, fit_model, strata_of
-from ketaoutcomes.analysis.recurrence_tables import check_group_name, count_table, loss_rates
+from ketaoutcomes.analysis.recurrence_tables import (
+    FEWEST_FOR_LIMITS,
+    check_group_name,
+    count_table,
+    loss_rates,
+)
 from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.derive.arguments import check_choice, check_cohort, check_level
 from ketaoutcomes.derive.arrays import patient_codes
@@ -143,8 +148,10 @@ def recurrence(
     asked = _Asked(model, formula, by, level)
     rows, reduced = _first_only(risk.frame)
     fitted, midpoint, model_notes = _models(cohort, rows, grouped, asked, reduced)
+    rates, mean_count = loss_rates(risk, grouped, level), count_table(counts, grouped, level)
     notes = [
         *_risk_notes(found, risk, counts, origin, rows),
+        *_limit_notes(rates, mean_count),
         *reduced,
         *model_notes,
         *fitted.notes,
@@ -163,8 +170,8 @@ def recurrence(
         definitions=(*definitions, MODELS[model], _COUNT),
         provenance=provenance_of("recurrence", cohort.fingerprint, arguments),
         midpoint=midpoint,
-        rates=loss_rates(risk, grouped, level),
-        mean_count=count_table(counts, grouped, level),
+        rates=rates,
+        mean_count=mean_count,
         orders=_orders(risk.frame),
         theta=fitted.theta,
         proportionality=fitted.proportionality,
@@ -325,6 +332,19 @@ def _risk_notes(found: EpisodeSet, risk: RiskRows, counts: CountRows, origin: st
         notes.append(f"No p-values: fewer than {FEWEST_FOR_P} patients.")
     if found.loss.note:
         notes.append(found.loss.note)
+    return notes
+
+
+def _limit_notes(rates: pd.DataFrame, mean_count: pd.DataFrame) -> list[str]:
+    """Where rates and mean counts have no limits."""
+    notes = []
+    if (rates["conf_low"].isna() & rates["estimate"].notna()).any():
+        notes.append(f"Rates of fewer than {FEWEST_FOR_LIMITS} patients have no limits.")
+    if (mean_count["conf_low"].isna() & (mean_count["estimate"] > 0)).any():
+        notes.append(
+            f"The mean count has no limits where fewer than {FEWEST_FOR_LIMITS} patients are under "
+            "observation or all have had as many losses: what differs between patients is then not known."
+        )
     return notes
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ketaoutcomes.analysis.covariates import CovariateFrame
+from ketaoutcomes.analysis.recurrence_tables import FEWEST_FOR_LIMITS
 from ketaoutcomes.engine.cox import CoxFit, cox
 from ketaoutcomes.engine.frailty import FrailtyFit, cox_frailty
 from ketaoutcomes.engine.proportional import proportionality
@@ -82,13 +83,14 @@ def fit_model(
     x = covariates.x[:, 1:]
     n_patients, n_events = np.unique(patient).size, int(loss.sum())
     counts = {"n": len(stop), "n_events": n_events, "n_patients": n_patients}
-    if n_events < EVENTS_PER_TERM * max(len(names), 1) or n_patients < 2:
-        words = (
-            f"No model is fitted: {n_events} losses of {n_patients} patients are fewer than "
-            f"{EVENTS_PER_TERM} for each of {len(names)} terms."
-        )
+    few = n_patients < FEWEST_FOR_LIMITS
+    if few or n_events < EVENTS_PER_TERM * max(len(names), 1):
+        words = f"No model is fitted: {n_events} losses of {n_patients} patients are fewer than "
+        words += f"{EVENTS_PER_TERM} for each of {len(names)} terms."
+        if few:
+            words = f"No model is fitted: it needs {FEWEST_FOR_LIMITS} patients; there are {n_patients}."
         return Fitted(_blank(names, counts), _theta(None, counts), _no_test(), (words,))
-    if frailty and n_patients >= 2:
+    if frailty:
         fit = cox_frailty(x, stop, loss, start=start, strata=strata, clusters=patient, level=level)
         table, notes = _ratios(names, fit, fit.cov, np.inf, level, counts)
         return Fitted(table, _theta(fit, counts), _no_test(), (*notes, *_theta_notes(fit)))

@@ -18,6 +18,7 @@ from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.derive.arguments import (
     check_choice,
     check_cohort,
+    check_flag,
     check_level,
     is_number,
     planned_times,
@@ -112,6 +113,8 @@ def wearing_off(
     check_cohort(cohort)
     check_level(level)
     check_choice("shape", shape, tuple(SHAPES))
+    check_flag("responders_only", responders_only, "whether only sessions of responders are looked at")
+    check_flag("adjust_baseline", adjust_baseline, "whether the baseline score is a covariate")
     days = _days(at, peak_day)
     grouped = _grouped(cohort, by)
     only = None

@@ -25,10 +25,10 @@ class GapSet:
     ----------
     frame : DataFrame
         One row per gap, by patient and time: `patient_id`; `session`, the number of the session that it
-        follows; `number`, 1 for the patient's first gap that counts; `days` (to the nearest whole day)
-        and `exact_days`; `closed` (bool: a next session ended it); `reason` ("next session", or why the
-        records close: "stopped", "completed", "no longer assessed"); `row`, that session's row in
-        `cohort.sessions`.
+        follows; `number`, 1 for the patient's first gap that counts; `days` (to the nearest whole day,
+        at least 1) and `exact_days`; `closed` (bool: a next session ended it); `reason` ("next
+        session", or why the records close: "stopped", "completed", "no longer assessed"); `row`, that
+        session's row in `cohort.sessions`.
     from_session : int or None
         First session that a gap may follow; None is the last session of the first induction.
     n_patients, n_without : int
@@ -92,7 +92,7 @@ def gap_set(cohort: Cohort, *, from_session: int | None = None) -> GapSet:
             "patient_id": pd.Categorical.from_codes(code, dtype=found.table["patient_id"].dtype),
             "session": number[kept],
             "number": np.arange(kept.size) - segment_starts(code, len(cohort.patients))[code] + 1,
-            "days": whole_days(found.length[kept]),
+            "days": np.maximum(whole_days(found.length[kept]), 1.0),
             "exact_days": exact[kept],
             "closed": closed[kept],
             "reason": pd.array(found.reason[kept], dtype="str"),

@@ -125,7 +125,7 @@ def stacked(
         if len(groups) > MOST_PER_PANEL:
             return _small(table, ax, look, by, groups, unit_line=unit_line, title=title, origin=origin)
         if len(groups) > 1:
-            return _panels(table, landmarks, ax, look, by, groups, unit_line, title, origin)
+            return _panels(table, landmarks, ax, look, by, groups, unit_line, title, origin, at_risk)
         lines = number_lines(landmarks, look.causes, marks, at_risk=at_risk)
         parts = _areas(table, look)
         keyed = too_thin(parts, PLOT)
@@ -227,10 +227,13 @@ def _axis_scale(sheet: Sheet, look: _Look) -> None:
     share_axis(sheet, look.unit, look.end, look.marks, draw=False)
 
 
-def _panels(table, landmarks, ax, look: _Look, by, groups, unit_line, title, origin) -> Axes:
+def _panels(table, landmarks, ax, look: _Look, by, groups, unit_line, title, origin, at_risk) -> Axes:
     """A panel of full width for each group, one below the other, each with its numbers."""
     parts = [_areas(rows_of(table, by, level), look) for level in groups]
-    lines = [number_lines(rows_of(landmarks, by, level), look.causes, look.marks) for level in groups]
+    lines = [
+        number_lines(rows_of(landmarks, by, level), look.causes, look.marks, at_risk=at_risk)
+        for level in groups
+    ]
     keyed = any(too_thin(part, GROUP_PLOT) for part in parts)
     unit_line += _key(look) if keyed else ""
     tails = [BELOW + table_height(len(one)) for one in lines]

@@ -24,8 +24,10 @@ __all__ = ["mean_losses"]
 
 LEFT, RIGHT, TOP, PLOT, BELOW = 104.0, 34.0, 34.0, 192.0, 42.0
 SMALL_PLOT, SMALL_GAP = 104.0, 46.0
+LEADER = 30.0
 # A curve is drawn while this share of its patients is under observation: beyond, steps are large.
 STILL_WATCHED = 0.1
+NO_BAND = "no band: fewer than 5 patients watched, or all alike"
 
 
 def mean_losses(
@@ -70,6 +72,8 @@ def mean_losses(
     shown = [_watched(rows_of(table, by, group), horizon) for group in groups]
     end = horizon or max([float(rows["time"].max()) for rows in shown if len(rows)] + [1.0])
     top = _top(shown)
+    if any(_bandless(rows) for rows in shown):
+        unit_line += f"; {NO_BAND}"
     with theme.context():
         if len(groups) > MOST_PER_PANEL:
             return _small_multiples(ax, groups, shown, end, top, unit_line, title, origin)
@@ -108,6 +112,12 @@ def _watched(rows: pd.DataFrame, horizon: float | None) -> pd.DataFrame:
     return rows[keep]
 
 
+def _bandless(rows: pd.DataFrame) -> bool:
+    """Whether a curve above 0 is drawn without its band."""
+    drawn = rows.iloc[:-1]
+    return bool((np.isnan(floats(drawn, "conf_high")) & (floats(drawn, "estimate") > 0)).any())
+
+
 def _top(shown: Sequence[pd.DataFrame]) -> float:
     """Upper end of the axis: the bands, but no more than twice the curves."""
     highest = [np.nanmax(floats(rows, "estimate"), initial=0.0) for rows in shown]
@@ -115,9 +125,10 @@ def _top(shown: Sequence[pd.DataFrame]) -> float:
     return max(min(max(bands, default=0.0), 2 * max(highest, default=0.0)), max(highest, default=0.0), 0.5)
 
 
-def _ticks(top: float) -> list[float]:
+def _ticks(top: float, most: int) -> list[float]:
+    """Round numbers from 0 to above `top`, about `most` of them."""
     for step in (0.1, 0.2, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0):
-        if top / step <= 5:
+        if top / step <= most:
             break
     return [float(tick) for tick in np.arange(0.0, top + step * 0.999, step)]
 
@@ -131,10 +142,8 @@ def _marks(end: float) -> list[float]:
 
 
 def _axes(sheet: Sheet, end: float, top: float, *, small: bool = False) -> None:
-    ticks = _ticks(top)
+    ticks = _ticks(top, 3 if small else 5)
     sheet.ax.set_ylim(0.0, ticks[-1])
-    if small and len(ticks) > 3:
-        ticks = [ticks[0], ticks[-1]]
     decimals = 0 if all(tick == round(tick) for tick in ticks) else 2 if (ticks[1] * 10) % 1 else 1
     y_ticks(sheet, ticks, [number(tick, decimals) for tick in ticks])
     set_time_axis(sheet, unit="days", horizon=end)
@@ -174,25 +183,35 @@ def _say(sheet: Sheet, room: Room, rows: pd.DataFrame, level: float) -> None:
 
 
 def _name_ends(sheet: Sheet, shown, groups: Sequence[Hashable], *, alone: bool) -> None:
-    """The last count of each curve at its right, with the group's name; moved apart where they touch."""
+    """The last count of each curve with the group's name, moved apart where they touch.
+
+    A single curve has its count at its end; several have theirs at the right, a short one with a thin
+    line to it.
+    """
     width, height = sheet.size
     ends = []
     for place, rows in enumerate(shown):
         if len(rows):
             at = rows.iloc[-1]
-            ends.append([sheet.pixels(at["time"], at["estimate"])[0, 1], place, at["estimate"]])
+            across, up = sheet.pixels(at["time"], at["estimate"])[0]
+            ends.append([up, place, at["estimate"], across])
     ends.sort()
     lowest = -np.inf
     for end in ends:
         end[0] = lowest = max(end[0] - 4.0, lowest)
         lowest += 14.0
     over = max((end[0] for end in ends), default=0.0) - (height - 4.0)
-    for up, place, value in ends:
+    for up, place, value, across in ends:
         up = up - max(over, 0.0)
         text = number(value, 2)
+        if not alone and width - across > LEADER:
+            sheet.rule(
+                (("left", across + 3.0), ("left", width + 3.0)), (("bottom", up + 4.0), ("bottom", up + 4.0)),
+                color=GROUPS[place].color, width=0.5, style=(0, (1, 3)), gid="leader",
+            )  # fmt: skip
         sheet.write(
             text,
-            ("left", width + 6),
+            ("left", (across if alone else width) + 6),
             ("bottom", up),
             size=BASE,
             bold=True,
@@ -200,9 +219,9 @@ def _name_ends(sheet: Sheet, shown, groups: Sequence[Hashable], *, alone: bool) 
             gid="end",
         )
         if not alone:
-            across = width + 10 + text_width(text, BASE, bold=True)
+            beside = width + 10 + text_width(text, BASE, bold=True)
             sheet.write(
-                shorten(groups[place], 90.0, TABLE, bold=True), ("left", across), ("bottom", up), size=TABLE,
+                shorten(groups[place], 90.0, TABLE, bold=True), ("left", beside), ("bottom", up), size=TABLE,
                 bold=True, color=GROUPS[place].color, gid="group",
             )  # fmt: skip
 

@@ -96,7 +96,9 @@ def wearing_off(
     words = f"{clean(instrument)}, mean points {better} baseline (more is better)"
     is_small = len(groups) > MOST_PER_PANEL
     if is_small:
-        words += f"; line and band: model, {100 * level:g}% CI; hollow: observed mean"
+        words += f"; line and band: model, {100 * level:g}% CI"
+    if len(observed):
+        words += "; hollow: observed mean, only patients not yet treated again"
     lines = [] if is_small else _numbers(observed, by, groups)
     rows = _rows(retained, by, groups)
     lower = APART + ROW_HEAD + ROW * len(rows) + ROW_AXIS if rows else 0.0

@@ -27,11 +27,12 @@ class RecurrenceResult(Result):
     midpoint : DataFrame
         As `table`, with each loss halfway between the assessments that enclose it.
     rates : DataFrame
-        Losses per 30 days of responding: `estimate`, `conf_low`, `conf_high`, `n_events`,
-        `n_patients`, `patient_days`.
+        Losses per 30 days of responding: `estimate`, `conf_low`, `conf_high` (missing for losses of
+        fewer than 5 patients), `n_events`, `n_patients`, `patient_days`.
     mean_count : DataFrame
         `time` (days since the origin), `estimate` (losses per patient by then), `conf_low`,
-        `conf_high`, `std_error`, `n_events` (by then), `n_at_risk` (patients under observation).
+        `conf_high` (missing with fewer than 5 patients under observation), `std_error`, `n_events` (by
+        then), `n_at_risk` (patients under observation).
     orders : DataFrame
         `order` (1 for the first loss), `n_patients` (at risk of it), `n_events`.
     theta : DataFrame
@@ -124,7 +125,7 @@ class RecurrenceResult(Result):
     def _count_words(self, rows: pd.DataFrame) -> str:
         """The mean count at the last time at which a fair part of the patients is still watched."""
         first = rows["n_at_risk"].iloc[0]
-        at = rows[rows["n_at_risk"] >= max(0.2 * first, 2)].iloc[-1]
+        at = rows[rows["n_at_risk"] >= max(0.2 * first, min(first, 2))].iloc[-1]
         limits = ""
         if np.isfinite(at["conf_low"]):
             limits = (
@@ -133,7 +134,7 @@ class RecurrenceResult(Result):
         return (
             f"By day {number(at['time'], 0)} after {self.since} a patient has lost the response "
             f"{number(at['estimate'], 2)} times on average{limits}; {count(at['n_at_risk'])} of "
-            f"{patients(int(first))} are still watched."
+            f"{patients(int(first))} {'is' if at['n_at_risk'] == 1 else 'are'} still watched."
         )
 
     def plot(self, ax=None, *, title=None):

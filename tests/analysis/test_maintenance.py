@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -20,7 +22,7 @@ HOW = {"level": 0.95, "n_replicates": 200, "seed": 7}
 def gap_frame(rows):
     """Gaps as `gap_set` gives them, from (patient, days, closed)."""
     frame = pd.DataFrame(rows, columns=["patient_id", "exact_days", "closed"])
-    frame = frame.assign(days=np.floor(frame["exact_days"] + 0.5))
+    frame = frame.assign(days=np.maximum(np.floor(frame["exact_days"] + 0.5), 1))
     frame["number"] = frame.groupby("patient_id").cumcount() + 1
     return frame.assign(patient_id=frame["patient_id"].astype("category"))
 
@@ -128,13 +130,13 @@ def test_the_trend_is_the_slope_within_patients():
     ]
     frame = gap_frame(rows)
     row, reason = trend(frame, level=0.95)
-    # A covariate that adds up to 0 in each patient is orthogonal to the random intercept: least squares
-    # within patients gives the same slope.
-    log_gap = np.log(frame["exact_days"])
+    # No slopes of patients' own are drawn here, and none is seen. A covariate that adds up to 0 in each
+    # patient is orthogonal to the random intercept: least squares within patients gives the same slope.
+    log_gap = np.log(frame["days"])
     names = frame["patient_id"].astype(str)
     own = frame["number"] - frame.groupby(names)["number"].transform("mean")
     slope = (own * log_gap).sum() / (own**2).sum()
-    assert reason == ""
+    assert reason == "one slope for all patients, as none of their own is seen in these gaps"
     np.testing.assert_allclose(row["estimate"], np.expm1(slope), rtol=1e-7)
     several = frame.groupby(names)["number"].transform("size") > 1
     assert row["n"] == several.sum()
@@ -145,15 +147,17 @@ def test_the_trend_is_the_slope_within_patients():
 def test_gaps_that_grow_by_a_tenth_are_lengthening():
     rng = np.random.default_rng(2)
     rows = [
-        (f"P{k:02d}", 10 * 1.1**j * np.exp(rng.normal(0, 0.05)), True) for k in range(30) for j in range(6)
+        (f"P{k:02d}", 1000 * 1.1**j * np.exp(rng.normal(0, 0.05)), True) for k in range(30) for j in range(6)
     ]
     row, _ = trend(gap_frame(rows), level=0.95)
     assert row["direction"] == "lengthening"
     assert row["conf_low"] < 0.1 < row["conf_high"]
     assert 0 <= row["p_value"] < 1e-6
-    shorter, _ = trend(gap_frame([(a, 400 / b, c) for a, b, c in rows]), level=0.95)
+    shorter, _ = trend(gap_frame([(a, 1e6 / b, c) for a, b, c in rows]), level=0.95)
     assert shorter["direction"] == "shortening"
-    np.testing.assert_allclose(shorter["estimate"], 1 / (1 + row["estimate"]) - 1, rtol=1e-9)
+    # The inverse but for rounding by half a day in 1,000 and in 550 at least: with places -2.5 to 2.5 that
+    # moves no patient's slope by more than 9 (0.0005 + 0.0009) / 17.5.
+    np.testing.assert_allclose(np.log1p(shorter["estimate"]), -np.log1p(row["estimate"]), atol=0.00073)
 
 
 def test_patients_with_short_gaps_who_have_more_of_them_are_no_shortening():
@@ -173,6 +177,32 @@ def test_patients_with_short_gaps_who_have_more_of_them_are_no_shortening():
     error = np.std(within, ddof=1) / np.sqrt(len(within))
     assert abs(np.mean(within)) < 4 * error
     assert np.mean(pooled) < -0.02
+
+
+def test_names_of_patients_do_not_move_the_limits(sample, tmp_path):
+    names = pd.read_csv(sample / "patients.csv")["patient_id"].tolist()
+    renamed = dict(zip(names, [f"Q{k:04d}" for k in reversed(range(len(names)))], strict=True))
+    for file in sample.glob("*"):
+        shutil.copy(file, tmp_path / file.name)
+    for file in tmp_path.glob("*.csv"):
+        rows = pd.read_csv(file, dtype=str, keep_default_na=False)
+        if "patient_id" in rows:
+            rows["patient_id"] = rows["patient_id"].map(renamed)
+            rows.iloc[::-1].to_csv(file, index=False)
+    once, again = (
+        maintenance_intervals(load_cohort(folder), "PHQ-9", by="clinic_id", n_replicates=40)
+        for folder in (sample, tmp_path)
+    )
+    for name in ("table", "longest", "still"):
+        pd.testing.assert_frame_equal(getattr(once, name), getattr(again, name))
+    pd.testing.assert_frame_equal(once.trend, again.trend, rtol=1e-6)
+
+
+def test_a_column_in_place_of_the_instrument_is_pointed_to_by(sample):
+    with pytest.raises(DataError, match='use by="clinic_id"'):
+        maintenance_intervals(load_cohort(sample), "clinic_id")
+    with pytest.raises(DataError, match="no instrument of that name"):
+        maintenance_intervals(load_cohort(sample), "shoe size")
 
 
 def test_a_trend_needs_two_patients_with_two_gaps():

@@ -135,12 +135,67 @@ def test_under_twenty_patients_there_are_no_p_values(make):
 
 
 def test_few_losses_are_not_modelled(make):
-    people = [twice_lost(f"P{number}") for number in range(2)]
-    patients = pd.DataFrame({"patient_id": ["P0", "P1"], "sex": ["female", "male"]})
+    people = [(twice_lost(f"P{number}")[0][:1], twice_lost(f"P{number}")[1][:4]) for number in range(4)]
+    for name in ("P4", "P5", "P6", "P7"):
+        people.append(([(name, 0.0)], [(name, -1, 20), (name, DAY, 4), (name, 9 * DAY, 4)]))
+    names = [f"P{number}" for number in range(8)]
+    patients = pd.DataFrame({"patient_id": names, "sex": ["female", "male"] * 4})
     found = recurrence(cohort_of(make, people, patients=patients), "PHQ-9", by="sex", sessions="all")
     assert found.table["estimate"].isna().all()
-    # Two patients with two losses each; with fewer than 5 second responses only the first ones count.
-    assert any("No model is fitted: 2 losses" in note for note in found.notes)
+    assert any("No model is fitted: 4 losses of 8 patients" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("n_patients", [1, 2, 4])
+def test_fewer_than_five_patients_have_estimates_without_limits(make, n_patients):
+    names = [f"P{number}" for number in range(n_patients)]
+    people = [twice_lost(name, shift=number) for number, name in enumerate(names)]
+    patients = pd.DataFrame({"patient_id": names, "sex": (["female", "male"] * 2)[:n_patients]})
+    cohort = cohort_of(make, people, patients=patients)
+    found = recurrence(cohort, "PHQ-9", sessions="all")
+    assert found.mean_count["estimate"].iloc[-1] == 2
+    assert found.rates["estimate"].item() > 0
+    for table in (found.mean_count, found.rates):
+        assert table[["conf_low", "conf_high"]].isna().all(axis=None)
+    assert any("Rates of fewer than 5 patients have no limits" in note for note in found.notes)
+    verb = "1 patient is" if n_patients == 1 else f"{n_patients} patients are"
+    assert f"2.00 times on average; {n_patients} of {verb} still watched" in " ".join(found.summary().split())
+    assert found._repr_html_().startswith("<div>")
+    if n_patients > 1:
+        split = recurrence(cohort, "PHQ-9", by="sex", sessions="all")
+        assert split.table["estimate"].isna().all()
+        assert any("No model is fitted" in note for note in split.notes)
+
+
+def test_patients_who_are_all_alike_have_no_limits_of_no_width(make):
+    found = recurrence(
+        cohort_of(make, [twice_lost(f"P{n}", shift=n) for n in range(6)]), "PHQ-9", sessions="all"
+    )
+    table = found.mean_count
+    alike = np.isclose(table["estimate"], 1) | np.isclose(table["estimate"], 2)
+    assert alike.sum() == 3
+    assert table.loc[alike, "conf_high"].isna().all()
+    between = table[~alike & (table["estimate"] > 0)]
+    assert (between["conf_low"] < between["conf_high"]).all()
+    assert any("all have had as many losses" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("model", ["pwp-calendar", "pwp-gap"])
+def test_models_by_order_pool_the_later_losses_in_one_stratum(clinic, model):
+    found = recurrence(clinic, "PHQ-9", formula="~ age", model=model)
+    rows = risk_rows(episode_set(clinic, "PHQ-9")).frame.dropna(subset="age")
+    n_losses = rows.groupby("order")["loss"].sum()
+    # The highest of which all before, and it with all after it, have 10 losses.
+    top = max(
+        k for k in n_losses.index if n_losses.loc[k:].sum() >= 10 and (n_losses.loc[: k - 1] >= 10).all()
+    )
+    assert f"losses 1 to {top}, the last with all later ones" in " ".join(found.notes)
+    zero = rows["spell_start"] if model == "pwp-gap" else 0.0
+    start, stop = (rows["start"] - zero) / DAY, (rows["stop"] - zero) / DAY
+    fit = cox(
+        rows[["age"]].to_numpy(float), stop, rows["loss"], start=start,
+        strata=np.minimum(rows["order"], top), clusters=rows["patient_id"].astype(str),
+    )  # fmt: skip
+    assert found.table["estimate"][0] == pytest.approx(np.exp(fit.params[0]), rel=1e-9)
 
 
 def test_with_hardly_any_second_loss_the_first_alone_is_modelled(make):

@@ -325,6 +325,8 @@ def test_responders_only_keeps_what_follows_a_response_and_warns(balanced):
         ({"shape": "line"}, '"log" or "spline"'),
         ({"level": 95}, "between 0 and 1"),
         ({"horizon": 0}, "above 0"),
+        ({"responders_only": "no"}, "responders_only is True or False"),
+        ({"adjust_baseline": 1}, "adjust_baseline is True or False"),
         ({"sessions": "last"}, '"after_induction" or "all"'),
     ],
 )

@@ -162,7 +162,7 @@ def _weights(table: pd.DataFrame, by: str | None) -> list[str]:
         said = (
             f"Weights{'' if by is None else f' of {row[by]}'}: mean {row['mean']:.2f} (should be near 1), "
             f"{row['low']:.2f} to {row['high']:.2f} "
-            f"after truncation at the 1st and 99th percentile, {row['high_before_truncation']:.1f} at most "
+            f"after truncation at the percentiles 0.1 and 99.9, {row['high_before_truncation']:.1f} at most "
             f"before; {row['effective_n']:,.0f} effective of {row['n_days']:,} episode-days."
         )
         if not row["usable"]:

@@ -17,8 +17,8 @@ __all__ = ["Groups", "check_group_name", "groups", "session_groups"]
 
 _MOST_NUMERIC_LEVELS = 10
 _MOST_LEVELS = 60
-# So many levels are never too many for the rows; beyond, there must be as many rows per level on average.
-_ALWAYS_ALLOWED, _FEWEST_PER_LEVEL = 10, 3
+# So many levels, such as the months of two years, are never too many; beyond, each needs some rows.
+_ALWAYS_ALLOWED, _FEWEST_PER_LEVEL = 24, 3
 _LONGEST_SHOWN = 40
 # Keys and clocks: a level per row is no group.
 _NEVER = CLOCK_COLUMNS | {"patient_id"}

@@ -22,8 +22,9 @@ __all__ = ["HISTORY", "UntreatedDays", "untreated_days"]
 
 # What the next session may depend on, as it was known at the start of a day.
 HISTORY = (
-    "the day, the last score, its share of improvement and the change of that since the score before, the "
-    "days since the last score, the number of the session, and whether the patient was responding before it"
+    "the day, the last score (and its square), its share of improvement and the change of that since the "
+    "score before, the days since the last score, the number of the session, and whether the patient was "
+    "responding before it"
 )
 MOST_PERIODS = 8
 
@@ -140,6 +141,9 @@ def _assessments(seen: pd.DataFrame, rows: DurabilityRows, chosen: np.ndarray) -
     table = pd.DataFrame({"episode": seen["episode"].to_numpy(np.int64), "day": whole_days(seen["hour"])})
     table["score"] = seen["score"].to_numpy(float)
     right = rows.right[table["episode"]]
+    # A loss on the day on which the episode began is dated a day later.
+    early = seen["lost"].to_numpy(bool) & (table["day"] <= rows.entry[table["episode"]])
+    table.loc[early & np.isfinite(right), "day"] = right[early & np.isfinite(right)]
     # A score counts as lost where the rule's loss is dated; a loss that was not confirmed is none.
     table["lost"] = np.isfinite(right) & (table["day"] >= right)
     late = np.isfinite(right) & (table["day"] > right)
@@ -160,7 +164,7 @@ def _periods(day: np.ndarray, event_days: np.ndarray) -> np.ndarray:
 
 
 def _known_at(after: pd.DataFrame, episode, day, begin_score, rows: DurabilityRows, frame, known: Instrument):
-    """Last score and its benefit, the change of that, and days since it, as known before each day; (n, 4)."""
+    """Last score, its square, its benefit, the change of that, days since it, before each day; (n, 5)."""
     order = np.lexsort((after["day"], after["episode"]))
     # One score before all assessments of an episode is the one with which it begins.
     of = np.concatenate([np.arange(begin_score.size), after["episode"].to_numpy()[order]])
@@ -175,7 +179,8 @@ def _known_at(after: pd.DataFrame, episode, day, begin_score, rows: DurabilityRo
     # Days stay far below the stride, so that episode and day make one sorted key.
     stride = 2.0 * max(float(day.max(initial=0)), float(at.max())) + 2.0
     place = np.searchsorted(of * stride + at, episode * stride + day, side="left") - 1
-    return np.column_stack([level[place], value[place], change[place], np.log1p(day - at[place])])
+    last = level[place]
+    return np.column_stack([last, last**2, value[place], change[place], np.log1p(day - at[place])])
 
 
 def _at_entry(frame: pd.DataFrame, seen: pd.DataFrame, rows: DurabilityRows) -> np.ndarray:

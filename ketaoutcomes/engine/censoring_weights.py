@@ -47,6 +47,9 @@ class PersonPeriods:
         Rows by episode and bin.
     patient_names : (m,)
         Names of the patients, by code.
+    tied : bool
+        Whether an assessment in the bin of a session was made because of the session. Then it is a selection
+        as the session is, and its weight ends with P(session | V) / P(session | H).
     """
 
     episode: Index
@@ -57,6 +60,7 @@ class PersonPeriods:
     event: NDArray[np.bool_]
     order: Index
     patient_names: NDArray
+    tied: bool = False
 
 
 @dataclass(frozen=True)
@@ -126,6 +130,7 @@ def person_periods(
     history: ArrayLike,
     numerator: ArrayLike,
     event: ArrayLike,
+    tied: bool = False,
 ) -> PersonPeriods:
     """Checked person-periods.
 
@@ -136,6 +141,7 @@ def person_periods(
     bin : (n,) array_like of int
     history, numerator : (n, p), (n, q) array_like of float
     event : (n,) array_like of bool
+    tied : bool
 
     Returns
     -------
@@ -164,7 +170,7 @@ def person_periods(
     ):
         if bad.any():
             raise DataError(f"{message} ({int(bad.sum())} of {len(episode_names)} episodes)")
-    return PersonPeriods(episode, patient, bin, history, numerator, event, order, patient_names)
+    return PersonPeriods(episode, patient, bin, history, numerator, event, order, patient_names, tied)
 
 
 def censoring_weights(
@@ -272,8 +278,12 @@ def replicate_weights(
 def _stabilised(periods: PersonPeriods, history, numerator):
     """Logs of the weights up to and with each bin, not truncated, and of P(no session | H), (B, n) each."""
     # log(1 - p) for log odds z is -log(1 + exp(z)); beyond 700 that is -z, and the weight is lost anyway.
-    log_no_session = -np.log1p(np.exp(np.minimum(history @ periods.history.T, 700.0)))
-    log_ratio = -np.log1p(np.exp(np.minimum(numerator @ periods.numerator.T, 700.0))) - log_no_session
+    odds, numerator_odds = history @ periods.history.T, numerator @ periods.numerator.T
+    log_no_session = -np.log1p(np.exp(np.minimum(odds, 700.0)))
+    log_ratio = -np.log1p(np.exp(np.minimum(numerator_odds, 700.0))) - log_no_session
+    if periods.tied:
+        # log p is the log odds more than log(1 - p).
+        log_ratio = log_ratio + np.where(periods.event, numerator_odds - odds, 0.0)
     order = periods.order
     total = np.cumsum(log_ratio[:, order], axis=1)
     episode = periods.episode[order]

@@ -238,6 +238,11 @@ def _period_of(rows: AssessmentRows, periods: PersonPeriods, bin_width, assessed
     offset = np.maximum(bin + 1, 0)
     place = np.searchsorted(episode * stride + known + 1, rows.episode * stride + offset, side="right") - 1
     own = (place >= 0) & (episode[np.maximum(place, 0)] == rows.episode)
+    if periods.tied and assessed == "before":
+        following = np.minimum(place + 1, len(episode) - 1)
+        at_session = periods.event[periods.order[following]] & (episode[following] == rows.episode)
+        at_session &= known[following] == bin + 1
+        place, own = np.where(at_session, following, place), own | at_session
     return np.where(own, periods.order[np.maximum(place, 0)], -1)
 
 

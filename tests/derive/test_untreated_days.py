@@ -12,7 +12,7 @@ from ketaoutcomes.derive.untreated_days import untreated_days
 from ketaoutcomes.errors import DataError
 
 DAY = 24.0
-N_SCORES = 6  # score, improvement, change, days since, number, carried: the last columns of the history
+N_SCORES = 7  # score, its square, improvement, change, days since, number, carried: the last columns of the history
 
 
 def days_of(cohort, **options):
@@ -53,7 +53,8 @@ def by_loop(cohort, found, rows):
             before = sorted(when for when in known if when < day)
             gain = [(row.baseline - known[when]) / row.baseline for when in before]
             history = [
-                known[before[-1]] / 27, gain[-1], gain[-1] - gain[-2] if len(gain) > 1 else 0.0,
+                known[before[-1]] / 27, (known[before[-1]] / 27) ** 2,
+                gain[-1], gain[-1] - gain[-2] if len(gain) > 1 else 0.0,
                 np.log(1 + day - before[-1]), np.log2(row.session), float(row.carried),
             ]  # fmt: skip
             out.append((number, day, history, treated and day == last))

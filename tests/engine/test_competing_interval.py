@@ -15,7 +15,7 @@ from ketaoutcomes.errors import DataError
 
 
 def clinic(n, seed, *, grid=1.0, state_known=True):
-    """Causes at rates .03 and .02 a day; assessments about weekly, and at the second cause if `state_known`."""
+    """Causes at rates .03 and .02 a day; assessed about weekly, and at the second cause if `state_known`."""
     stream = np.random.default_rng(seed)
     first, second = stream.exponential(1 / 0.03, n), stream.exponential(1 / 0.02, n)
     end = stream.uniform(20, 90, n)

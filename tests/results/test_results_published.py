@@ -66,7 +66,8 @@ def test_a_difference_has_its_unit_and_an_interval_only_between_proportions(resu
 
 def test_a_time_that_is_not_reached_is_said_so(results):
     table = results["durability"].table.copy()
-    table.loc[table["name"] == "murrough_2013_relapse_days", ["estimate", "estimate_high"]] = np.inf
+    values = ["estimate", "estimate_high", "difference", "difference_high"]
+    table.loc[table["name"] == "murrough_2013_relapse_days", values] = np.inf
     table.loc[table["name"] == "murrough_2013_relapse_days", ["conf_low", "conf_high"]] = [20.0, np.inf]
     changed = type(results["durability"])(**(vars(results["durability"]) | {"table": table}))
     shown = changed.readable()[0].set_index("what").loc["Days until half relapsed"]

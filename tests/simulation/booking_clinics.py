@@ -1,8 +1,9 @@
 """Simulated clinics that book by the last score, and what is true of them, counted from the simulator.
 
 Nobody stops, no score is triggered by another, and clinics do not differ, so that the next session
-depends on the last score and the time alone. With `complete` every weekly score is answered and every
-session begins with a score; the simulator by itself loses one weekly score in nine at the least.
+depends on the last score and the time, but for about one session in twenty that the simulator places earlier
+on the day of the very score that made it be booked. With `complete` every weekly score is answered and every
+session begins with a score; the simulator by itself loses one weekly score in ten at the least.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from ketaoutcomes.derive.untreated_days import untreated_days
 from ketaoutcomes.errors import DataError
 
 DAY = 24.0
-N_SCORES = 7  # score, its square, improvement, change, days since, number, carried: the last columns of the history
+N_SCORES = 7  # score, its square, improvement, change, days since, number, carried: the last columns
 
 
 def days_of(cohort, **options):

@@ -3,9 +3,11 @@
 Truths are plain counts of 20,000 responders or more: had no session followed, from the same clinics without
 maintenance; in the clinic's own schedule, from the very same schedule. 50 clinics of 300 patients within 4
 Monte-Carlo standard errors; KETA_FULL=1 runs 300 clinics with 200 replicates each. In such a run, at days
-14, 28 and 42, the unweighted curve was too high by 1.2, 3.8 and 5.2 percentage points, with coverage .94,
-.85 and .83. The weighted curve was too low by 0.4 and 1.5, with coverage .93 and .90, and was withheld at
-day 42 in seven clinics of ten. Shares in the clinic's own schedule were within 0.6, with coverage .94 to .95.
+14, 28 and 42, the unweighted curve was too high by 1.2, 3.8 and 5.2 percentage points (.37, .86 and 1.20 of
+one estimate's standard error), with coverage .94, .85 and .83. In 200 clinics with 100 replicates the
+weighted curve was too high by 1.3 and 0.9 points at days 14 and 28 (.33 and .21), with coverage .94 and .93,
+and was withheld at day 42 in most clinics. Shares in the clinic's own schedule were within 0.6, with coverage .94 to
+.95. Where the model of booking is the true one the weights leave no bias: test_durability_truth.py.
 """
 
 from __future__ import annotations
@@ -92,11 +94,11 @@ def test_weights_by_what_was_recorded_remove_that_bias_and_their_limits_cover(tr
     true = shares["still responding"][:2]
     bias, spread, error, covered = judged(found["weighted"][:, :2], true, n)
     unweighted = judged(found["cause_specific"][:, :2], true, n)[0]
-    # Known: the score before a session is that of a patient who is worse, and is weighted as any other score
-    # of its day. In clinics of this size that costs a third of one estimate's standard error at day 28.
-    assert (abs(bias) < 0.35 * spread + 4 * error).all(), (bias, error)
-    assert abs(bias[1]) < unweighted[1], (bias, unweighted)
-    assert_covers(covered, expected=0.915)
+    # A third of one estimate's standard error is left of a bias of one: pooled logistic regression is not the
+    # clinics' own rule of booking, and of 300 patients few are left by day 28.
+    assert (abs(bias) < 0.4 * spread + 4 * error).all(), (bias, error)
+    assert abs(bias[1]) < 0.5 * unweighted[1], (bias, unweighted)
+    assert_covers(covered)
 
 
 @pytest.mark.parametrize("event", EVENTS)

@@ -16,8 +16,7 @@ from ketaoutcomes.engine.clustered import cluster_codes, sandwich
 from ketaoutcomes.engine.parametric import aft
 from ketaoutcomes.errors import DataError
 
-INF = np.inf
-NAMES = tuple(FAMILIES)
+INF, NAMES = np.inf, tuple(FAMILIES)
 REFERENCE = json.loads((Path(__file__).parent.parent / "reference" / "aft.json").read_text())
 
 
@@ -25,8 +24,7 @@ def frame(name):
     """A data set of the reference as arrays; a missing right end is infinite."""
     columns = {key: np.array(values, object) for key, values in REFERENCE[name].items()}
     columns["right"] = np.array([INF if value is None else value for value in columns["right"]])
-    columns["left"] = columns["left"].astype(float)
-    return columns
+    return columns | {"left": columns["left"].astype(float)}
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ Monte-Carlo standard errors; KETA_FULL=1 runs 300 clinics with 200 replicates ea
 14, 28 and 42, the unweighted curve was too high by 1.2, 3.8 and 5.2 percentage points (.37, .86 and 1.20 of
 one estimate's standard error), with coverage .94, .85 and .83. In 200 clinics with 100 replicates the
 weighted curve was too high by 1.3 and 0.9 points at days 14 and 28 (.33 and .21), with coverage .94 and .93,
-and was withheld at day 42 in most clinics. Shares in the clinic's own schedule were within 0.6, with coverage .94 to
-.95. Where the model of booking is the true one the weights leave no bias: test_durability_truth.py.
+and was withheld at day 42 in most clinics. Shares in the clinic's own schedule were within 0.6, with coverage
+.94 to .95. Where the model of booking is the true one the weights leave no bias: test_durability_truth.py.
 """
 
 from __future__ import annotations

@@ -206,15 +206,15 @@ def compare(grid, n, solvers, rounds):
 
 
 def growth(base, options):
-    """How our best time grows with the number of patients: its exponent between the largest two sizes."""
-    sizes = sorted(options.sizes)[-2:]
+    """How our best time grows with the number of patients: the slope of its logarithm over the larger sizes."""
+    sizes = [n for n in sorted(options.sizes) if n > LARGEST_OF_SLOW]
     if len(sizes) < 2:
         return []
     lines = []
     for grid in options.grids:
-        power = np.log(base[grid, sizes[1]] / base[grid, sizes[0]]) / np.log(sizes[1] / sizes[0])
+        power = np.polyfit(np.log(sizes), np.log([base[grid, n] for n in sizes]), 1)[0]
         lines.append(
-            f"* growth, {grid}: time grows as n^{power:.2f} from {sizes[0]:,} to {sizes[1]:,} patients"
+            f"* growth, {grid}: time grows as n^{power:.2f} from {sizes[0]:,} to {sizes[-1]:,} patients"
         )
     return lines
 

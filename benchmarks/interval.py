@@ -206,7 +206,7 @@ def compare(grid, n, solvers, rounds):
 
 
 def growth(base, options):
-    """How our best time grows with the number of patients: the slope of its logarithm over the larger sizes."""
+    """How our best time grows with the number of patients: the slope of its logarithm."""
     sizes = [n for n in sorted(options.sizes) if n > LARGEST_OF_SLOW]
     if len(sizes) < 2:
         return []

@@ -73,7 +73,8 @@ def _how_long(scope: Scope, tables: Mapping[str, pd.DataFrame]) -> KeyQuestion:
         f"{size}); {bounds(row['next_session'], row['next_session_high'])} had their next session first."
     )
     still = bounds(row["still_responding"], row["still_responding_high"])
-    return KeyQuestion("How long?", still, f"still responding at day {row['time']:g}", told, 2)
+    unit = f"responding at day {row['time']:g} without a further session"
+    return KeyQuestion("How long?", still, unit, told, 2)
 
 
 def _which_side_effects(scope: Scope, tables: Mapping[str, pd.DataFrame]) -> KeyQuestion:

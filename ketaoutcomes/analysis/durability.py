@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ketaoutcomes.analysis.durability_curves import CurveSettings, group_curves
+from ketaoutcomes.analysis.durability_curves import group_curves
 from ketaoutcomes.analysis.durability_notes import durability_notes
 from ketaoutcomes.analysis.durability_weights import weighted_curves
 from ketaoutcomes.analysis.notes import cited, outcome_words, split_words
+from ketaoutcomes.analysis.turnbull import Settings
 from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.derive.arguments import (
     check_choice,
@@ -34,6 +35,8 @@ LANDMARK_DAYS = (7.0, 14.0, 21.0, 28.0, 42.0, 56.0)
 LONGEST_DAYS = 182.0
 SMALLEST_GROUP = 2
 FEWEST_REPLICATES = 40
+# Columns of the result that a group of the same name would collide with, beyond those of every result.
+TAKEN = frozenset(("event", "identified", "worst", "best", "next_session", "still_responding", "curve"))
 ORIGINS = {"session": "the session", "response": "the response was seen"}
 FRAMES = ("incidence", "cause_specific", "bounds", "landmarks", "medians", "naive", "fits")
 TABLES = {"cumulative-incidence": "incidence", "cause-specific": "cause_specific", "bounds": "bounds"}
@@ -153,6 +156,10 @@ def durability(
     if estimand == "bounds" and clock == "session":
         raise DataError('bounds need clock="response": on the clock of the session episodes enter late')
     check_known_at_start(cohort, by)
+    if by in TAKEN:
+        raise DataError(
+            f'by="{by}" is also the name of a column of the result; rename the column of the data'
+        )
     found = episode_set(
         cohort, instrument, baseline=baseline, response=response, loss=loss, keep=keep,
         confirmed=confirmed, onset_hours=onset_hours, sessions=sessions, clock=clock,
@@ -164,7 +171,7 @@ def durability(
     if not shown:
         raise DataError(f"by='{by}' leaves no group of at least {SMALLEST_GROUP} patients with an episode")
     end = _last_day(rows, horizon)
-    how = CurveSettings(wanted[wanted <= end], end, level, n_replicates, seed)
+    how = Settings(wanted[wanted <= end], end, level, n_replicates, seed)
     parts: dict[str, list[pd.DataFrame]] = {name: [] for name in (*FRAMES, "weighted", "weights")}
     for number in shown:
         own = group == number

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 
+from ketaoutcomes.analysis.turnbull import Settings
 from ketaoutcomes.derive.durability_rows import CAUSES, LOSS, NEXT, STOP, DurabilityRows
 from ketaoutcomes.engine.competing_bootstrap import incidence_bootstrap
 from ketaoutcomes.engine.competing_interval import incidence_at, interval_incidence
@@ -15,8 +14,9 @@ from ketaoutcomes.engine.delayed_bootstrap import delayed_bootstrap
 from ketaoutcomes.engine.rates import cluster_ratio, wilson
 from ketaoutcomes.engine.survival import kaplan_meier
 from ketaoutcomes.errors import ConvergenceError
+from ketaoutcomes.results.durability import first_half
 
-__all__ = ["STILL", "CurveSettings", "group_curves"]
+__all__ = ["STILL", "group_curves"]
 
 # Fewer patients than this under observation tell too little to draw a curve through.
 FEWEST_AT_RISK = 5
@@ -24,28 +24,7 @@ STILL = "still responding"
 SHARES = (*CAUSES, STILL)
 
 
-@dataclass(frozen=True)
-class CurveSettings:
-    """How the curves are made.
-
-    Attributes
-    ----------
-    marks : (k,) float array
-        Days of the landmarks.
-    end : float
-        Last day of the curves.
-    level : float
-    n_replicates, seed : int
-    """
-
-    marks: np.ndarray
-    end: float
-    level: float
-    n_replicates: int
-    seed: int
-
-
-def group_curves(rows: DurabilityRows, how: CurveSettings) -> dict[str, pd.DataFrame]:
+def group_curves(rows: DurabilityRows, how: Settings) -> dict[str, pd.DataFrame]:
     """The frames of one group's curves, by name.
 
     Raises
@@ -83,7 +62,7 @@ def group_curves(rows: DurabilityRows, how: CurveSettings) -> dict[str, pd.DataF
     }
 
 
-def _incidence(rows: DurabilityRows, times, how: CurveSettings):
+def _incidence(rows: DurabilityRows, times, how: Settings):
     """Incidence of each end of an episode with limits, tidy, and how well it was fitted."""
     left, right, cause = rows.competing()
     fit = interval_incidence(left, right, cause, n_causes=len(CAUSES))
@@ -114,7 +93,7 @@ def _incidence(rows: DurabilityRows, times, how: CurveSettings):
     return pd.concat(parts, ignore_index=True), quality
 
 
-def _cause_specific(rows: DurabilityRows, times, how: CurveSettings):
+def _cause_specific(rows: DurabilityRows, times, how: Settings):
     """Share still responding if nobody were treated again, where that can be told."""
     left, right, entry = rows.cause_specific()
     at_risk = _at_risk(rows, times)
@@ -179,7 +158,7 @@ def _fitted(rows: DurabilityRows, unknown: str):
     return fit
 
 
-def _landmarks(rows: DurabilityRows, incidence: pd.DataFrame, counts: pd.DataFrame, how: CurveSettings):
+def _landmarks(rows: DurabilityRows, incidence: pd.DataFrame, counts: pd.DataFrame, how: Settings):
     """Shares and counts at the planned days; a plain proportion has the interval of a proportion."""
     table = incidence[incidence["event"] == CAUSES[LOSS]].set_index("time").loc[how.marks].reset_index()
     table = table.drop(columns="event").assign(method="bootstrap of patients")
@@ -188,7 +167,9 @@ def _landmarks(rows: DurabilityRows, incidence: pd.DataFrame, counts: pd.DataFra
         table[column] = of_event["estimate"].to_numpy()
         table[f"{column}_high"] = of_event["estimate_high"].to_numpy()
     table = pd.concat([table, counts], axis=1)
-    for place in np.flatnonzero(counts["n_unknown"].to_numpy() == 0):
+    # A patient who stopped without a score that day counts as stopped, but how the patient was is not known.
+    unseen = ((rows.cause == STOP) & ~rows.known)[:, None] & (rows.end[:, None] <= how.marks)
+    for place in np.flatnonzero((counts["n_unknown"].to_numpy() == 0) & ~unseen.any(axis=0)):
         lost = (rows.right <= how.marks[place]).astype(float)
         if rows.n_patients == len(rows):
             low, high = wilson(lost.sum(), len(rows), level=how.level)
@@ -247,14 +228,9 @@ def _patients_of(rows: DurabilityRows, marked: np.ndarray) -> np.ndarray:
 def _median(own: pd.DataFrame) -> dict[str, float]:
     """Days by which half have lost the response, with the limits at which the band crosses one half."""
     known = own[own["identified"]]
-
-    def first(column):
-        below = known.loc[known[column] <= 0.5 + 1e-9, "time"]
-        return float(below.iloc[0]) if len(below) else np.inf
-
-    low, high = first("estimate"), first("estimate_high")
+    low, high = first_half(known, "estimate"), first_half(known, "estimate_high")
     middle = (low + high) / 2 if np.isfinite(high) else np.inf
-    limits = first("conf_low"), first("conf_high")
+    limits = first_half(known, "conf_low"), first_half(known, "conf_high")
     if not known["conf_low"].notna().any():
         limits = np.nan, np.nan
     return {"estimate": middle, "low": low, "high": high, "conf_low": limits[0], "conf_high": limits[1]}

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from ketaoutcomes.analysis.durability_curves import FEWEST_AT_RISK, CurveSettings
+from ketaoutcomes.analysis.durability_curves import FEWEST_AT_RISK
 from ketaoutcomes.analysis.notes import same_time_note, selection_notes
+from ketaoutcomes.analysis.turnbull import Settings
 from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.derive.durability_rows import LOSS, NEXT, STOP, DurabilityRows
 from ketaoutcomes.derive.episodes import EpisodeSet
@@ -37,7 +38,7 @@ def durability_notes(
     found: EpisodeSet,
     rows: DurabilityRows,
     tables: Mapping[str, pd.DataFrame],
-    how: CurveSettings,
+    how: Settings,
     estimand: str,
     by: str | None,
 ) -> list[str]:
@@ -130,7 +131,7 @@ def _unknown_at_session(rows: DurabilityRows) -> list[str]:
     return notes
 
 
-def _identified(own: pd.DataFrame, how: CurveSettings, by: str | None) -> list[str]:
+def _identified(own: pd.DataFrame, how: Settings, by: str | None) -> list[str]:
     """From where to where each curve is drawn, and why no further."""
     notes = []
     for name, rows in own.groupby(by, sort=False, observed=True) if by else [("", own)]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from ketaoutcomes.analysis.durability_curves import CurveSettings
+from ketaoutcomes.analysis.turnbull import Settings
 from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.derive.durability_rows import DurabilityRows
 from ketaoutcomes.derive.episodes import EpisodeSet
@@ -31,7 +31,7 @@ def weighted_curves(
     rows: DurabilityRows,
     chosen: np.ndarray,
     own: pd.DataFrame,
-    how: CurveSettings,
+    how: Settings,
 ) -> dict[str, pd.DataFrame]:
     """The weighted curve of some of the episodes, and diagnostics of the weights.
 

@@ -11,7 +11,7 @@ from ketaoutcomes.draw.labels import count, number, percent_range
 from ketaoutcomes.results.base import Result
 from ketaoutcomes.results.text import bounds, confidence, episodes, patients, time_point, time_range
 
-__all__ = ["ESTIMANDS", "STACKED", "DurabilityResult", "counts_by_event"]
+__all__ = ["ESTIMANDS", "STACKED", "DurabilityResult", "counts_by_event", "first_half"]
 
 # What each estimand says, in the words of titles and pictures.
 ESTIMANDS = {
@@ -144,7 +144,7 @@ class DurabilityResult(Result):
         if known.empty or known["time"].max() < 1:
             return f"{head} nothing can be told: too few are watched ({seen})."
         low, high, first, last = (
-            _first_half(known, column) for column in ("estimate", "estimate_high", "conf_low", "conf_high")
+            first_half(known, column) for column in ("estimate", "estimate_high", "conf_low", "conf_high")
         )
         if not np.isfinite(high):
             said = f"half is not reached in the {number(known['time'].max(), 0)} days in which it can be told"
@@ -215,7 +215,7 @@ class DurabilityResult(Result):
         )  # fmt: skip
 
 
-def _first_half(curve: pd.DataFrame, column: str) -> float:
+def first_half(curve: pd.DataFrame, column: str) -> float:
     """First time at which a curve of the share still responding is at or below one half; inf if never."""
     below = curve.loc[curve[column] <= 0.5 + 1e-9, "time"]
     return float(below.iloc[0]) if len(below) else np.inf

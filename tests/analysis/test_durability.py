@@ -195,6 +195,31 @@ def test_a_state_that_nobody_saw_at_the_next_session_is_not_counted_as_response(
     assert (found.bounds.loc[found.bounds["time"] > 1, "worst"].dropna() < 1e-6).all()
 
 
+def test_a_stop_that_nobody_scored_is_no_known_state(make):
+    # Ten respond on day 2 and are seen on day 9; two of them stop on day 12 without a score.
+    sessions = [(f"P{k:02d}", 0.0) for k in range(10)]
+    rows = []
+    for k in range(10):
+        rows += [
+            (f"P{k:02d}", -24.0, 20),
+            (f"P{k:02d}", 2 * DAY, 5),
+            (f"P{k:02d}", 9 * DAY, 6 if k > 3 else 18),
+        ]
+        rows += [] if k >= 8 else [(f"P{k:02d}", 30 * DAY, 6 if k > 3 else 18)]
+    stops = pd.DataFrame({"patient_id": ["P08", "P09"], "hour": [12 * DAY] * 2, "status": ["stopped"] * 2})
+    found = durability(make(sessions, rows, disposition=stops), "PHQ-9", at=(7, 20), **FAST).landmarks
+    assert found["n_stopped"].tolist() == [0, 2]
+    assert found["method"].tolist()[0].startswith("Wilson")
+    assert found["method"].tolist()[1] == "bootstrap of patients"
+
+
+def test_a_group_named_as_a_column_of_the_result_is_refused(make):
+    patients = pd.DataFrame({"patient_id": ["P00", "P01"], "event": ["a", "b"]})
+    cohort = make([("P00", 0.0), ("P01", 0.0)], [("P00", -24.0, 20), ("P00", 48.0, 5)], patients=patients)
+    with pytest.raises(DataError, match="rename the column"):
+        durability(cohort, "PHQ-9", by="event")
+
+
 def test_a_steep_fall_is_identified_by_those_at_risk_before_it(make):
     # On day 14 after the response 28 of 30 are found to have lost it; two are still watched after it.
     cohort = single_session(make, {16: 28}, 30, seen=(2, 9, 16, 23))

@@ -96,7 +96,7 @@ def test_weights_by_what_was_recorded_remove_that_bias_and_their_limits_cover(tr
     unweighted = judged(found["cause_specific"][:, :2], true, n)[0]
     # A third of one estimate's standard error is left of a bias of one: pooled logistic regression is not the
     # clinics' own rule of booking, and of 300 patients few are left by day 28.
-    assert (abs(bias) < 0.4 * spread + 4 * error).all(), (bias, error)
+    assert (abs(bias) < 0.35 * spread + 4 * error).all(), (bias, error)
     assert abs(bias[1]) < 0.5 * unweighted[1], (bias, unweighted)
     assert_covers(covered)
 

@@ -50,7 +50,8 @@ docs: $(VENV)/.ready  ## write docs/data.md and docs/definitions.md anew from th
 reference:  ## make the reference values anew (needs R; the packages stand in its message)
 	@command -v Rscript >/dev/null || { echo "R is needed: apt install r-base-core r-cran-survival r-cran-jsonlite r-cran-nlme" \
 		"r-cran-lme4 r-cran-lmertest r-cran-pbkrtest r-cran-emmeans r-cran-multcomp r-cran-mvtnorm r-cran-cmprsk" \
-		"r-cran-geepack r-cran-numderiv"; exit 1; }
+		"r-cran-geepack r-cran-numderiv r-cran-mass r-cran-glmmtmb r-cran-metafor r-cran-sandwich r-cran-ordinal" \
+		"r-cran-clubsandwich"; exit 1; }
 	@cd tests/reference && for script in *.R; do \
 		name=$$(basename $$script .R); echo "$$script -> tests/reference/$$name.json"; \
 		Rscript $$script > $$name.new || { rm -f $$name.new; exit 1; }; \

@@ -211,6 +211,14 @@ SESSIONS = Table(
             MINUTES_PER_DAY,
             rule="duration",
         ),
+        Column(
+            "monitored_minutes",
+            "number",
+            "from the start of the session until the patient was last watched (discharge)",
+            "minutes",
+            0,
+            2 * MINUTES_PER_DAY,
+        ),
         Column("phase", "word", "induction or maintenance; derived by a named rule if absent"),
         Column("stopped_early", "flag", "the session was ended before the planned dose was given"),
         Column("rescue_medication", "any", "medication given for a side effect: yes or no, or which"),
@@ -284,6 +292,12 @@ SIDE_EFFECTS = Table(
             0,
             7 * MINUTES_PER_DAY,
             rule="duration",
+        ),
+        Column(
+            "resolved",
+            "flag",
+            "it had gone by onset_minutes + duration_minutes; if no, it was still there when last seen, and "
+            "duration_minutes is how long it had lasted by then",
         ),
         Column("serious", "flag", "serious in the regulatory sense"),
         Column("action", "word", "what was done"),

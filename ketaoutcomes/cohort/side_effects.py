@@ -132,7 +132,7 @@ def _merge(draft: Draft, rows: np.ndarray, keys: list[np.ndarray]) -> None:
     """Keep one row of those that name one effect of one session, found in one way.
 
     It is the first of the severest, and says the earliest onset, the longest
-    duration, and serious if any row does.
+    duration, serious if any row does, and not resolved if any row says so.
     """
     rows, group = set_aside_copies(draft, neighbours(rows, *keys), keys)
     if rows.size == 0:
@@ -150,6 +150,11 @@ def _merge(draft: Draft, rows: np.ndarray, keys: list[np.ndarray]) -> None:
             draft.numbers[name][keep] = values.agg(how).to_numpy()
     if "serious" in draft.flags:
         draft.flags["serious"][keep] = pd.Series(draft.flags["serious"][rows]).groupby(group).max().to_numpy()
+    if "resolved" in draft.flags:
+        resolved = pd.Series(draft.flags["resolved"][rows])
+        # The least of the answers given; -1 is none.
+        known = resolved.where(lambda codes: codes >= 0).groupby(group).min().fillna(-1)
+        draft.flags["resolved"][keep] = known.to_numpy(dtype=draft.flags["resolved"].dtype)
     if "action" in draft.words:
         action = draft.words["action"].codes
         known = pd.Series(action[rows[order]]).where(lambda codes: codes >= 0)

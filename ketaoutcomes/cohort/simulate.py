@@ -29,8 +29,9 @@ from ketaoutcomes.cohort.simulation.observed import INSTRUMENTS, draw_scores
 from ketaoutcomes.cohort.simulation.parameters import Parameters, preset_parameters
 from ketaoutcomes.cohort.simulation.population import PopulationTruth, population_truth
 from ketaoutcomes.cohort.simulation.schedule import run_course
+from ketaoutcomes.cohort.simulation.screens import SCREENS, draw_screens
 from ketaoutcomes.cohort.simulation.streams import streams
-from ketaoutcomes.cohort.simulation.tables import TIMEZONE, Writer, draw_people, make_tables
+from ketaoutcomes.cohort.simulation.tables import TIMEZONE, Writer, add_screens, draw_people, make_tables
 from ketaoutcomes.cohort.simulation.truth import CohortTruth
 from ketaoutcomes.errors import DataError
 
@@ -178,7 +179,8 @@ def simulate_cohort(
     indications : mapping of str to float, optional
         Share of each diagnosis; those of the preset when absent.
     instruments : tuple of str
-        Among "MADRS", "PHQ-9", "Mood-NRS", "GAD-7", "PCL-5", "NRS-pain", "CADSS".
+        Among "MADRS", "PHQ-9", "Mood-NRS", "GAD-7", "PCL-5", "NRS-pain", "CADSS", and the screens
+        of the first clinic's maintenance patients, "BPIC-SS" and "MoCA".
     responder_share : float, optional
         Share of patients who can respond; that of the preset when absent.
     messy : bool
@@ -221,9 +223,13 @@ def simulate_cohort(
     )
     width = max(4, len(str(n_patients)))
     ids = pd.array([f"P{number:0{width}d}" for number in range(1, n_patients + 1)], dtype="str")
-    tables = make_tables(latent, people, course, scores, Writer(ids, calendar, dated), random)
+    writer = Writer(ids, calendar, dated)
+    tables = make_tables(latent, people, course, scores, writer, random)
     if messy:
         tables = make_messy(tables, random["mess"], last_day=calendar.data_cut if dated else None)
+    if set(SCREENS) & set(instruments):
+        screens = draw_screens(latent, course, instruments, random["screens"])
+        tables["scores"] = add_screens(tables["scores"], screens, writer)
     settings: dict[str, str | bool] = {"name": name, "deidentification": deidentification, "synthetic": True}
     if dated:
         settings |= {"timezone": TIMEZONE, "data_cut": str(calendar.data_cut)}
@@ -236,7 +242,7 @@ def _check(counts, seed, words, instruments, indications, responder_share) -> No
     problems = []
     known = {"booking": BOOKINGS, "dropout": DROPOUTS, "deidentification": _LEVELS}
     asked = [(what, value, known[what]) for what, value in words.items()]
-    asked += [("instruments", instrument, INSTRUMENTS) for instrument in instruments]
+    asked += [("instruments", instrument, INSTRUMENTS + SCREENS) for instrument in instruments]
     for what, value, choices in asked:
         if value not in choices:
             problems.append(f"{what} is not one of {', '.join(choices)}")
@@ -277,7 +283,11 @@ def write_sample(folder: str | Path) -> Path:
     same on every run.
     """
     simulation = simulate_cohort(
-        responder_share=_SAMPLE_RESPONDERS, messy=True, deidentification="limited-data-set", name=_SAMPLE_NAME
+        responder_share=_SAMPLE_RESPONDERS,
+        instruments=INSTRUMENTS + SCREENS,
+        messy=True,
+        deidentification="limited-data-set",
+        name=_SAMPLE_NAME,
     )
     return simulation.save(folder)
 

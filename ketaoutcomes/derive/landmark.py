@@ -29,6 +29,7 @@ __all__ = [
 SESSION_COLUMNS_AFTER: Mapping[str, str] = MappingProxyType(
     {
         "duration_minutes": "how long the session lasted is known when it ends",
+        "monitored_minutes": "how long the patient was watched is known when they leave",
         "stopped_early": "whether the session was ended early is known when it ends",
         "rescue_medication": "medication for a side effect is given during the session",
         "escort": "who left with the patient is known after the session",

@@ -210,6 +210,20 @@ def test_implausible_cells_are_blanked_and_their_rows_kept(clinic):
     assert len(cohort.sessions) == 4
 
 
+def test_how_long_a_patient_was_watched_is_at_most_two_days(clinic):
+    folder = clinic(
+        sessions="patient_id,hour,route,monitored_minutes\nA1,0,IV,120\nA1,48,IV,-1\nA2,0,IM,2881\nA2,72,IM,2880\n",
+        side_effects="patient_id,session,effect,resolved\nA1,1,nausea,perhaps\nA2,1,nausea,no\nA2,2,nausea,Yes\n",
+    )
+    cohort = load_cohort(folder)
+    assert blanked(cohort) == {
+        ("sessions.monitored_minutes", "out_of_range"): 2,
+        ("side_effects.resolved", "not_yes_or_no"): 1,
+    }
+    assert cohort.sessions["monitored_minutes"].fillna(-9).tolist() == [120, -9, -9, 2880]
+    assert cohort.side_effects["resolved"].tolist() == [pd.NA, False, True]
+
+
 def test_the_dose_by_weight_is_derived_and_a_weight_in_pounds_is_told(clinic):
     sessions = (
         "patient_id,hour,route,dose_mg,weight_kg,dose_mg_per_kg\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 
 from ketaoutcomes.cohort.read import load_cohort
@@ -74,6 +75,20 @@ def test_a_merged_effect_is_the_worst_the_earliest_and_the_longest(clinic):
     assert found[0] == ["A1", 1, "nausea", "severe", True, 10.0, 90.0, "ondansetron", "checklist"]
     assert found[1][3:7] == ["mild", False, 5.0, 5.0]
     assert len(found) == 2
+
+
+def test_a_merged_effect_is_not_resolved_if_any_of_its_rows_says_so(clinic):
+    header = "patient_id,session,effect,severity,duration_minutes,resolved"
+    rows = (
+        "A1,1,nausea,severe,60,yes\nA1,1,nausea,mild,45,no\nA1,1,nausea,mild,30,\n"
+        "A1,2,nausea,severe,60,\nA1,2,nausea,mild,45,yes\n"
+        "A1,3,nausea,severe,60,\nA1,3,nausea,mild,45,\n"
+        "A1,4,nausea,severe,60,no\n"
+    )
+    cohort = one_patient(clinic, rows, header=header, n_sessions=4)
+    assert aside(cohort) == {"merged_effect": 4}
+    assert cohort.side_effects["resolved"].tolist() == [False, True, pd.NA, False]
+    assert cohort.side_effects["duration_minutes"].tolist() == [60.0] * 4
 
 
 def test_merging_does_not_depend_on_the_order_of_the_rows(clinic):

@@ -200,7 +200,7 @@ def _skipped_hour(taken: pd.Series) -> str | None:
 
 def _bad_effects(effects: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     real = effects["effect"] != "none"
-    blank = dict.fromkeys(["severity", "onset_minutes", "duration_minutes", "serious", "action"])
+    blank = dict.fromkeys(["severity", "onset_minutes", "duration_minutes", "resolved", "serious", "action"])
     return pd.concat(
         [
             _copies(effects, rng, [{}, {"session": "99"}, {"patient_id": _NOBODY}], real),

@@ -31,6 +31,8 @@ STREAMS = (
     "disposition",
     "items",
     "mess",
+    "discharge",
+    "screens",
 )
 
 

@@ -9,14 +9,24 @@ import numpy as np
 import pandas as pd
 
 from ketaoutcomes.cohort.simulation.calendar import Calendar, to_minute
+from ketaoutcomes.cohort.simulation.discharge import draw_monitored, learnt_lasting
 from ketaoutcomes.cohort.simulation.latent import Latent
 from ketaoutcomes.cohort.simulation.ledger import STOPS, clinic_values
 from ketaoutcomes.cohort.simulation.observed import INSTRUMENTS, N_PHQ_ITEMS, draw_items
 from ketaoutcomes.cohort.simulation.parameters import EFFECTS, ROUTES
 from ketaoutcomes.cohort.simulation.safety import draw_vitals
 from ketaoutcomes.cohort.simulation.schedule import Course
+from ketaoutcomes.cohort.simulation.screens import SCREENS
 
-__all__ = ["STANDARD_OFFSET_HOURS", "TIMEZONE", "People", "Writer", "draw_people", "make_tables"]
+__all__ = [
+    "STANDARD_OFFSET_HOURS",
+    "TIMEZONE",
+    "People",
+    "Writer",
+    "add_screens",
+    "draw_people",
+    "make_tables",
+]
 
 TIMEZONE = "America/New_York"
 STANDARD_OFFSET_HOURS = 5
@@ -128,14 +138,37 @@ def make_tables(
     """
     asked = random["reporting"].random(len(course.session["hour"]))
     asked = asked < clinic_values(latent, "records_side_effects")[course.session["patient"]]
+    discharge = random["discharge"]
+    monitored, noted = draw_monitored(len(asked), discharge)
+    sessions = _sessions(latent, people, course, asked, writer, random["effect_details"])
+    place = sessions.columns.get_loc("duration_minutes") + 1
+    sessions.insert(place, "monitored_minutes", _whole(monitored, noted))
     return {
         "patients": _patients(latent, people, writer),
-        "sessions": _sessions(latent, people, course, asked, writer, random["effect_details"]),
+        "sessions": sessions,
         "scores": _scores(scores, writer, random["items"]),
-        "side_effects": _side_effects(latent, course, asked, writer, random["reporting"]),
+        "side_effects": _side_effects(
+            latent, course, asked, monitored, writer, random["reporting"], discharge
+        ),
         "vitals": _vitals(latent, people, course, writer, random["vitals"]),
         "disposition": _disposition(course, writer, random["disposition"]),
     }
+
+
+def add_screens(scores: pd.DataFrame, screens: Mapping[str, np.ndarray], writer: Writer) -> pd.DataFrame:
+    """The scores with the screens below them, as text where the scores are text."""
+    extra = pd.DataFrame(
+        {
+            "patient_id": writer.ids.take(screens["patient"]),
+            "instrument": _words(SCREENS, screens["instrument"]),
+            **writer.times(screens["patient"], to_minute(screens["hour"]), "taken"),
+            "score": _whole(screens["score"]),
+            "timing": _words(("pre",), np.zeros(len(screens["hour"]), int)),
+            "mode": _words(("self", "clinician"), screens["instrument"]),
+        }
+    )
+    extra = extra.reindex(columns=scores.columns)
+    return pd.concat([scores, extra.astype(scores.dtypes)], ignore_index=True)
 
 
 def _patients(latent: Latent, people: People, writer: Writer) -> pd.DataFrame:
@@ -213,7 +246,7 @@ def _scores(scores: Mapping[str, np.ndarray], writer: Writer, rng: np.random.Gen
     )
 
 
-def _side_effects(latent, course, asked, writer, rng) -> pd.DataFrame:
+def _side_effects(latent, course, asked, monitored, writer, rng, discharge) -> pd.DataFrame:
     """Side effects of the sessions in which the clinic asked or noted."""
     session, parameters = course.session, latent.parameters
     patient, severity = session["patient"], session["severity"]
@@ -242,6 +275,7 @@ def _side_effects(latent, course, asked, writer, rng) -> pd.DataFrame:
         [serious | (session["stopped_early"][index] & (grade > 1)), treated, grade > 1], [3, 2, 1], 0
     )
     who = patient[index]
+    lasting, resolved = learnt_lasting(onset, lasting, monitored[index], discharge)
     return pd.DataFrame(
         {
             "patient_id": writer.ids.take(who),
@@ -250,6 +284,7 @@ def _side_effects(latent, course, asked, writer, rng) -> pd.DataFrame:
             "severity": _words(_SEVERITY, grade),
             "onset_minutes": _whole(onset, timed),
             "duration_minutes": _whole(lasting, timed),
+            "resolved": _words((*_YES_NO, ""), np.where(timed, resolved, 2)),
             "serious": _words((*_YES_NO, ""), np.where(real, serious, 2)),
             "action": _words(
                 ("no action", "observed", "medication", "session stopped", ""), np.where(real, action, 4)

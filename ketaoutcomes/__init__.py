@@ -15,12 +15,8 @@ __version__ = "0.1.0"
 
 # Public name -> the module that defines it. The layer test reads this table as imports.
 _WHERE = {
-    "ConfigError": "ketaoutcomes.errors",
-    "ConvergenceError": "ketaoutcomes.errors",
     "DataError": "ketaoutcomes.errors",
-    "FormulaError": "ketaoutcomes.errors",
     "KetaError": "ketaoutcomes.errors",
-    "PrivacyError": "ketaoutcomes.errors",
     "INSTRUMENTS": "ketaoutcomes.catalog.instruments",
     "benchmarks": "ketaoutcomes.catalog.benchmarks",
     "Cohort": "ketaoutcomes.cohort.cohort",
@@ -34,7 +30,14 @@ _WHERE = {
     "session_table": "ketaoutcomes.derive.sessions",
     "data_quality": "ketaoutcomes.analysis.quality",
     "response_rates": "ketaoutcomes.analysis.response",
-    "side_effect_rates": "ketaoutcomes.analysis.safety",
+    "side_effect_rates": "ketaoutcomes.analysis.side_effect_rates",
+    "side_effect_course": "ketaoutcomes.analysis.side_effect_course",
+    "side_effect_factors": "ketaoutcomes.analysis.side_effect_factors",
+    "side_effect_timing": "ketaoutcomes.analysis.side_effect_timing",
+    "vital_signs": "ketaoutcomes.analysis.vital_signs",
+    "dissociation": "ketaoutcomes.analysis.dissociation",
+    "safety_events": "ketaoutcomes.analysis.safety_events",
+    "exposure": "ketaoutcomes.analysis.exposure",
     "time_to_response": "ketaoutcomes.analysis.timing",
     "time_to_remission": "ketaoutcomes.analysis.timing",
     "durability": "ketaoutcomes.analysis.durability",

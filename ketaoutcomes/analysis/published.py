@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 
 from ketaoutcomes.analysis.notes import cited, selection_notes
+from ketaoutcomes.analysis.published_limits import (
+    METHODS,
+    Limits,
+    difference_of,
+    overlap_of,
+    published_limits,
+)
 from ketaoutcomes.analysis.published_numbers import NOBODY, Clinic, Number
 from ketaoutcomes.analysis.published_rows import ROWS, PublishedRow
+from ketaoutcomes.analysis.published_side_effects import published_side_effects
 from ketaoutcomes.catalog.benchmarks import BENCHMARKS, Benchmark
 from ketaoutcomes.catalog.definitions import OUTCOMES
 from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.derive.arguments import check_choice, check_cohort, check_count, check_level
-from ketaoutcomes.engine.newcombe import newcombe
-from ketaoutcomes.engine.rates import wilson
 from ketaoutcomes.errors import DataError
 from ketaoutcomes.results.base import UNCONTROLLED, Result, provenance_of
 from ketaoutcomes.results.published import PublishedResult
@@ -25,14 +29,7 @@ __all__ = ["published_comparison"]
 NO_DIFFERENCE = "no difference can be claimed"
 DIFFERS = "differs; populations, doses, raters and follow-up differ too"
 NEVER_RECORDED = "raters and washout of other medication are not recorded here"
-METHODS = (
-    ("Interval of a proportion", "Wilson", "Wilson 1927, J. Am. Stat. Assoc. 22, 209"),
-    (
-        "Interval of a difference of proportions",
-        "Newcombe's hybrid score, where both numbers are plain proportions",
-        "Newcombe 1998, Stat. Med. 17, 873",
-    ),
-)
+SIDE_EFFECTS = "side_effects"
 
 
 def published_comparison(
@@ -53,7 +50,8 @@ def published_comparison(
     Parameters
     ----------
     cohort : Cohort
-    topic : {"response", "durability"}
+    topic : {"response", "durability", "side_effects"}
+        For side effects as `published_side_effects` by default, where ways of asking can be chosen.
     level : float
         Confidence level of the clinic's intervals, and of those made here for published counts.
     n_replicates, seed : int
@@ -77,10 +75,12 @@ def published_comparison(
     Each number's own, in its row. Checked: tests/analysis/test_published.py.
     """
     check_cohort(cohort)
-    check_choice("topic", topic, tuple(ROWS))
+    check_choice("topic", topic, (*ROWS, SIDE_EFFECTS))
     check_level(level)
     check_count("n_replicates", n_replicates, meaning=", which is for no limits of curves")
     check_count("seed", seed)
+    if topic == SIDE_EFFECTS:
+        return published_side_effects(cohort, level=level)
     if not len(cohort.scores):
         raise DataError("scores: there is none, so no published result has a counterpart here")
     clinic = Clinic(cohort, level=level, n_replicates=n_replicates, seed=seed)
@@ -110,7 +110,7 @@ def _compared(clinic: Clinic, row: PublishedRow, level: float) -> dict[str, obje
     recorded = known.instrument in clinic.recorded
     ours = row.make(clinic) if recorded else Number()
     scale = 100.0 if known.unit == "percent" else 1.0
-    interval = _published_interval(known, level)
+    interval = published_limits(known, level)
     cells = {
         "name": row.name,
         "study": known.study,
@@ -138,73 +138,13 @@ def _compared(clinic: Clinic, row: PublishedRow, level: float) -> dict[str, obje
         "n_unknown": ours.n_unknown,
         "method": ours.method,
     }
-    cells |= _difference(cells["published"], interval, known, ours, level)
-    overlap = _overlap(interval, ours)
+    cells |= difference_of(cells["published"], interval, known, ours, level)
+    overlap = overlap_of(interval, ours)
     cells |= {"overlap": overlap, "words": _words(known, recorded, interval, ours, overlap)}
     return cells | {"differs_in": _differs(known, row, ours), "source": known.source}
 
 
-@dataclass(frozen=True)
-class _Interval:
-    """Limits of a published number, where they come from, and its count."""
-
-    low: float = np.nan
-    high: float = np.nan
-    method: str = "none"
-    n_events: int | None = None
-
-
-def _published_interval(known: Benchmark, level: float) -> _Interval:
-    """As published, or ours from the published count; none where the count is not known."""
-    scale = 100.0 if known.unit == "percent" else 1.0
-    if known.conf_low is not None:
-        return _Interval(
-            known.conf_low / scale, known.conf_high / scale, "as published (95 %)", known.n_events
-        )
-    n_events, follows = known.n_events, ""
-    if n_events is None:
-        n_events, follows = _implied_count(known), "; the count follows from the percentage"
-    if n_events is None:
-        return _Interval()
-    low, high = wilson(n_events, known.n, level=level)
-    method = f"ours: Wilson, from {n_events} of {known.n}{follows}"
-    return _Interval(float(low), float(high), method, n_events)
-
-
-def _implied_count(known: Benchmark) -> int | None:
-    """The one count out of the published n that gives the percentage as printed; None if there is not one."""
-    if known.unit != "percent" or known.n is None or known.estimate_high is not None:
-        return None
-    half = 0.5 if known.estimate == round(known.estimate) else 0.05
-    counts = np.arange(known.n + 1)
-    found = np.flatnonzero(np.abs(100.0 * counts / known.n - known.estimate) <= half + 1e-9)
-    return int(found[0]) if found.size == 1 else None
-
-
-def _difference(published: float, interval: _Interval, known: Benchmark, ours: Number, level: float) -> dict:
-    """Clinic minus published; with an interval where both are plain proportions."""
-    cells = {
-        "difference": ours.estimate - published,
-        "difference_high": ours.estimate_high - published,
-        "difference_conf_low": np.nan,
-        "difference_conf_high": np.nan,
-        "difference_method": "",
-    }
-    if ours.is_plain and ours.n and interval.n_events is not None:
-        _, low, high = newcombe(ours.n_events, ours.n, interval.n_events, known.n, level=level)
-        cells |= {"difference_conf_low": float(low), "difference_conf_high": float(high)}
-        cells["difference_method"] = "Newcombe"
-    return cells
-
-
-def _overlap(interval: _Interval, ours: Number) -> bool | None:
-    """Whether the two intervals overlap; None where one is missing."""
-    if np.isnan([interval.low, interval.high, ours.conf_low, ours.conf_high]).any():
-        return None
-    return bool(ours.conf_low <= interval.high and interval.low <= ours.conf_high)
-
-
-def _words(known: Benchmark, recorded: bool, interval: _Interval, ours: Number, overlap: bool | None) -> str:
+def _words(known: Benchmark, recorded: bool, interval: Limits, ours: Number, overlap: bool | None) -> str:
     if not recorded:
         return f"not recorded here: {known.instrument}"
     if np.isnan(ours.estimate):

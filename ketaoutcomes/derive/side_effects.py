@@ -7,14 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ketaoutcomes.catalog.effect_terms import EffectTerms, effect_terms
 from ketaoutcomes.cohort.cohort import Cohort
-from ketaoutcomes.derive.arrays import patient_codes, segment_starts
+from ketaoutcomes.derive.arrays import patient_codes, session_rows
 
-__all__ = ["ANY", "NOT_STATED", "Recorded", "recorded_side_effects"]
+__all__ = ["ANY", "NONE", "NOT_STATED", "SEVERITIES", "Recorded", "effect_names", "recorded_side_effects"]
 
 ANY = "any side effect"
 NONE = "none"
 NOT_STATED = "not stated"
+SEVERITIES = ("mild", "moderate", "severe")
 
 
 @dataclass(frozen=True)
@@ -30,9 +32,16 @@ class Recorded:
     ways : tuple of str
         "checklist", "spontaneous", "scale" as they occur, and "not stated" last.
     effects : tuple of str
-        Effects as recorded, trimmed and in lower case; without "none".
+        Preferred names of the effects, or the words as recorded where these are in no table of
+        synonyms; without "none".
     record, effect : (e,) int arrays
         Each distinct pair of a record and an effect found in it.
+    severity : (e,) int8 array
+        Worst severity of the pair's rows: 1 mild, 2 moderate, 3 severe, 0 where none states it.
+    serious, serious_stated : (e,) bool array
+        Whether any of the pair's rows says that it was serious, and whether any says if it was.
+    n_words, n_words_unknown : int
+        Different words recorded for effects, and those of them in no table of synonyms.
     n_assumed : int
         Sessions with a record but no row, whose way of asking is taken from other rows.
     n_not_stated : int
@@ -47,12 +56,31 @@ class Recorded:
     effects: tuple[str, ...]
     record: np.ndarray
     effect: np.ndarray
+    severity: np.ndarray
+    serious: np.ndarray
+    serious_stated: np.ndarray
+    n_words: int
+    n_words_unknown: int
     n_assumed: int
     n_not_stated: int
     n_silent_unknown: int
 
 
-def recorded_side_effects(cohort: Cohort) -> Recorded:
+def effect_names(cohort: Cohort, terms: EffectTerms | None = None) -> np.ndarray:
+    """Preferred name of the effect of each row of `cohort.side_effects`, "none" kept; (n,) object.
+
+    Parameters
+    ----------
+    terms : EffectTerms, optional
+        From `effect_terms`; the library's own if not given.
+    """
+    terms = effect_terms() if terms is None else terms
+    code, words = pd.factorize(cohort.side_effects["effect"].astype("str").str.strip().str.lower())
+    names = [NONE if word == NONE else terms.name(word) for word in words]
+    return np.array([*names, ""], dtype=object)[code]
+
+
+def recorded_side_effects(cohort: Cohort, terms: EffectTerms | None = None) -> Recorded:
     """Every record of side effects; a session without a record is not among them.
 
     A session that was asked about in two ways has two records, so that the
@@ -64,10 +92,18 @@ def recorded_side_effects(cohort: Cohort) -> Recorded:
 
     Without a table of side effects nothing is recorded, whatever the sessions
     say: what was found is not here, and that is not "none".
+
+    Two words with one preferred name are one effect of the session.
+
+    Parameters
+    ----------
+    terms : EffectTerms, optional
+        From `effect_terms`; the library's own if not given.
     """
+    terms = effect_terms() if terms is None else terms
     table = cohort.side_effects
-    rows = _session_rows(cohort)
-    names = table["effect"].astype("str").str.strip().str.lower().to_numpy(dtype=object)
+    rows = session_rows(cohort.sessions, table, len(cohort.patients))
+    names = effect_names(cohort, terms)
     way_names = _ways(table)
     ways = tuple(sorted(set(way_names), key=lambda word: (word == NOT_STATED, word)))
     if NOT_STATED not in ways:
@@ -87,7 +123,15 @@ def recorded_side_effects(cohort: Cohort) -> Recorded:
     real = names != NONE
     effects, effect_of_row = np.unique(names[real].astype(str), return_inverse=True)
     n_effects = max(effects.size, 1)
-    pairs = np.unique(np.searchsorted(keys, key_of_row[real]) * n_effects + effect_of_row)
+    pair_of_row = np.searchsorted(keys, key_of_row[real]) * n_effects + effect_of_row
+    pairs, place = np.unique(pair_of_row, return_inverse=True)
+    severity = np.zeros(pairs.size, dtype=np.int8)
+    np.maximum.at(severity, place, _severities(table)[real])
+    serious, serious_stated = (np.zeros(pairs.size, dtype=bool) for _ in range(2))
+    if "serious" in table.columns:
+        np.logical_or.at(serious, place, table["serious"].fillna(False).to_numpy(dtype=bool)[real])
+        np.logical_or.at(serious_stated, place, table["serious"].notna().to_numpy(dtype=bool)[real])
+    words = pd.unique(table["effect"].astype("str").str.strip().str.lower()[real])
     way = keys % len(ways)
     return Recorded(
         session_row=keys // len(ways),
@@ -96,6 +140,11 @@ def recorded_side_effects(cohort: Cohort) -> Recorded:
         effects=tuple(effects.tolist()),
         record=pairs // n_effects,
         effect=pairs % n_effects,
+        severity=severity,
+        serious=serious,
+        serious_stated=serious_stated,
+        n_words=len(words),
+        n_words_unknown=sum(not terms.knows(word) for word in words),
         n_assumed=int((way_of_silent != number[NOT_STATED]).sum()),
         n_not_stated=int((way == number[NOT_STATED]).sum()),
         n_silent_unknown=int((way_of_silent == number[NOT_STATED]).sum()),
@@ -135,11 +184,14 @@ def _clinic_of_session(cohort: Cohort, owner: np.ndarray) -> np.ndarray:
     return code.astype(np.int64)
 
 
-def _session_rows(cohort: Cohort) -> np.ndarray:
-    """Row of `cohort.sessions` of each side effect; sessions are numbered 1, 2, … per patient."""
-    first = segment_starts(patient_codes(cohort.sessions), len(cohort.patients))
-    table = cohort.side_effects
-    return first[patient_codes(table)] + table["session"].to_numpy(dtype=np.int64) - 1
+def _severities(table: pd.DataFrame) -> np.ndarray:
+    """Severity of each row: 1 mild, 2 moderate, 3 severe, 0 not stated; int8."""
+    out = np.zeros(len(table), dtype=np.int8)
+    if "severity" in table.columns:
+        words = table["severity"].astype("object")
+        for rank, word in enumerate(SEVERITIES, start=1):
+            out[(words == word).to_numpy(dtype=bool, na_value=False)] = rank
+    return out
 
 
 def _ways(table) -> np.ndarray:

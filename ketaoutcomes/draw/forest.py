@@ -18,12 +18,15 @@ from ketaoutcomes.draw.labels import (
     hidden,
     is_hidden,
     missing,
+    number_range,
     percent,
     percent_range,
     shorten,
     text_width,
 )
+from ketaoutcomes.draw.labels import number as amount
 from ketaoutcomes.draw.panels import MOST_PER_PANEL, floats, split
+from ketaoutcomes.draw.scale import set_x_axis
 from ketaoutcomes.draw.sheet import Sheet
 from ketaoutcomes.draw.theme import BASE, GROUPS, NOTE, PALETTE, TABLE, GroupStyle, Layout
 
@@ -56,6 +59,7 @@ def forest(
     level: float = 0.95,
     heading: str = "",
     title: str | None = None,
+    is_share: bool = True,
 ) -> Axes:
     """Estimates with intervals, one row per effect, with the numbers at the right.
 
@@ -82,6 +86,8 @@ def forest(
         What is drawn, written above; nothing if empty.
     title : str, optional
         Written in bold above all else; room for it is made.
+    is_share : bool
+        Whether the estimates are shares, written in per cent, or amounts such as counts per 100 sessions.
 
     Returns
     -------
@@ -116,16 +122,19 @@ def forest(
                 set_rows(panel, len(names))
                 head = shorten(name, panel.size[0] + 10, TABLE, bold=True)
                 panel.write(head, ("left", 0), ("top", 22), bold=True, gid="panel")
-            set_share_axis(panel, largest)
+            if is_share:
+                set_share_axis(panel, largest)
+            else:
+                set_x_axis(panel, 0.0, float(largest), grid=True)
             _draw_series(panel, names, label, series, pitch)
         series = panels[0][1] if panels else []
         if several:
             _write_key(sheet, series)
         elif _is_grouped(by, series):
-            _write_group_numbers(sheet, names, label, series)
+            _write_group_numbers(sheet, names, label, series, is_share)
         else:
             _name_series(sheet, names, label, series)
-            _write_numbers(sheet, names, label, series, level)
+            _write_numbers(sheet, names, label, series, level, is_share)
         head_lines.write(sheet, 49.0)
         sheet.write(
             unit_line, ("left", 0), ("bottom", -34), size=BASE, color=PALETTE["secondary"], gid="unit"
@@ -242,7 +251,7 @@ def _write_key(sheet: Sheet, series: list[_Series]) -> None:
         sheet.write(name, ("left", -LEFT + 14), up, size=NOTE, color=one.style.color, gid="series")
 
 
-def _write_group_numbers(sheet: Sheet, names, label: str, series: list[_Series]) -> None:
+def _write_group_numbers(sheet: Sheet, names, label: str, series: list[_Series], is_share: bool) -> None:
     """The estimates of all groups at the right, each under its name and marker."""
     edge = 0.0
     for one, width in zip(series, _column_widths(series), strict=True):
@@ -254,11 +263,18 @@ def _write_group_numbers(sheet: Sheet, names, label: str, series: list[_Series])
         sheet.mark(one.style, ("right", edge - text_width(head, NOTE) - 6), ("top", 13.5))
         for place, row in _row_of(one, names, label):
             sheet.write(
-                _texts(row)[0], ("right", edge), ("data", place), align="right", shift=(0, -3.5), gid="number"
+                _texts(row, is_share)[0],
+                ("right", edge),
+                ("data", place),
+                align="right",
+                shift=(0, -3.5),
+                gid="number",
             )
 
 
-def _write_numbers(sheet: Sheet, names, label: str, series: list[_Series], level: float) -> None:
+def _write_numbers(
+    sheet: Sheet, names, label: str, series: list[_Series], level: float, is_share: bool
+) -> None:
     """Estimate and interval of the first series at the right."""
     first = series[0]
     words = f"{first.name}, {100 * level:g}% CI" if len(series) > 1 and first.name else f"{100 * level:g}% CI"
@@ -266,7 +282,7 @@ def _write_numbers(sheet: Sheet, names, label: str, series: list[_Series], level
     color = first.style.color if len(series) > 1 else PALETTE["secondary"]
     sheet.write(head, ("right", TEXT_WIDTH), ("top", 30), size=NOTE, color=color, align="right", gid="head")
     for place, row in _row_of(first, names, label):
-        estimate, interval = _texts(row)
+        estimate, interval = _texts(row, is_share)
         at = ("data", place)
         sheet.write(estimate, ("right", 9), at, bold=True, shift=(0, -3.5), gid="number")
         sheet.write(
@@ -282,11 +298,14 @@ def _row_of(series: _Series, names, label: str):
         yield place[cells[label]], cells
 
 
-def _texts(cells: dict) -> tuple[str, str]:
+def _texts(cells: dict, is_share: bool = True) -> tuple[str, str]:
     """Estimate and interval of a row in words; what stands for them where they are hidden."""
     estimate = cells["estimate"]
     if is_hidden(cells):
         return hidden(cells.get("suppressed", True))
     if missing(estimate):
         return DASH, DASH
+    if not is_share:
+        decimals = 2 if abs(estimate) < 1 else 1
+        return amount(estimate, decimals), number_range(cells["conf_low"], cells["conf_high"], decimals)
     return percent(estimate), percent_range(cells["conf_low"], cells["conf_high"], like=estimate)

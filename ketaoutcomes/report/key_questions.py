@@ -128,7 +128,7 @@ def _not_due(steps: pd.DataFrame) -> str:
 
 def _how_complete(scope: Scope, tables: Mapping[str, pd.DataFrame]) -> KeyQuestion:
     rows = tables["rows_by_table"]
-    kept = "Rows are counted in section 7."
+    kept = "Rows are counted in section 8."
     if (rows["suppressed"] == "").all():
         read, aside = int(rows["n_read"].sum()), int(rows["n_quarantined"].sum())
         kept = f"{count(read - aside)} of {count(read)} rows kept; {count(aside)} set aside by a rule."

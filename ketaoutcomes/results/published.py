@@ -14,7 +14,7 @@ from ketaoutcomes.results.base import Result
 from ketaoutcomes.results.durability import DurabilityResult
 from ketaoutcomes.results.text import bounds, of_total, paragraphs
 
-__all__ = ["PublishedResult"]
+__all__ = ["PublishedResult", "difference_words"]
 
 KINDS = ("curve", "list")
 
@@ -35,7 +35,7 @@ class PublishedResult(Result):
 
     Attributes
     ----------
-    topic : {"response", "durability"}
+    topic : {"response", "durability", "side_effects"}
     level : float
     curves : mapping of str to Result
         The clinic's full results, by the study under whose definition each was made.
@@ -61,7 +61,7 @@ class PublishedResult(Result):
         out["CI here"] = [_limits(row, "conf_low", "conf_high", "estimate") for row in rows]
         out["n/N"] = [of_total(row["n_events"], row["n"]) if row["n"] else DASH for row in rows]
         out["not known"] = [count(row["n_unknown"]) if row["n"] or row["n_unknown"] else DASH for row in rows]
-        out["difference"] = [_difference(row) for row in rows]
+        out["difference"] = [difference_words(row) for row in rows]
         out["says"] = [str(value) for value in table["words"]]
         return pd.DataFrame(out), ("study", "what", "says")
 
@@ -179,7 +179,7 @@ def _limits(row: dict, low: str, high: str, like: str) -> str:
     return f"{_amount(first)}{DASH}{'not reached' if np.isinf(last) else _amount(last)}"
 
 
-def _difference(row: dict) -> str:
+def difference_words(row: dict) -> str:
     """Clinic minus published, in points of per cent, days or sessions, with its interval."""
     first, last = row["difference"], row["difference_high"]
     if pd.isna(first) or not np.isfinite([first, last]).all():

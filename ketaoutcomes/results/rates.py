@@ -40,22 +40,13 @@ class RateResult(Result):
     per: str
     shows: str
 
-    @property
-    def is_side_effects(self) -> bool:
-        """Whether the rows are side effects rather than denominators of one outcome."""
-        return "effect" in self.table.columns
-
     def readable(self) -> tuple[pd.DataFrame, tuple[str, ...]]:
         """Rate, n/N, interval and what is not known, as text."""
         table = self.table
         out: dict[str, list[str]] = {}
         if self.by is not None:
             out[self.by] = [str(value) for value in table[self.by]]
-        if self.is_side_effects:
-            out["side effect"] = [str(value) for value in table["effect"]]
-            out["asked by"] = [str(value) for value in table["ascertainment"]]
-        else:
-            out["of"] = [DENOMINATORS[value] for value in table["denominator"]]
+        out["of"] = [DENOMINATORS[value] for value in table["denominator"]]
         words = tuple(out)
         out["%"] = [percent(value) for value in table["estimate"]]
         out["n/N"] = [of_total(x, n) for x, n in zip(table["n_events"], table["n"], strict=True)]
@@ -65,25 +56,14 @@ class RateResult(Result):
                 table["conf_low"], table["conf_high"], table["estimate"], strict=True
             )
         ]
-        if self.is_side_effects:
-            if self.per == "session":
-                out["patients"] = [count(value) for value in table["n_patients"]]
-        else:
-            out["not known"] = [count(value) for value in table["n_missing"]]
+        out["not known"] = [count(value) for value in table["n_missing"]]
         return pd.DataFrame(out), words
 
     def plot(self, ax=None, *, title=None):
-        """Dots with intervals: a forest of side effects, or the rate over its denominators.
+        """Dots with intervals: the rate over its denominators.
 
         `title` is written in bold above; what is drawn stands below it in any case.
         """
-        heads = {"heading": self.shows, "title": title}
-        if self.is_side_effects:
-            from ketaoutcomes.draw.forest import forest
-
-            return forest(
-                self.table, ax, by=self.by, unit_line=f"% of {self.per}s", level=self.level, **heads
-            )
         from ketaoutcomes.draw.rates import rates
 
-        return rates(self.table, ax, by=self.by, level=self.level, **heads)
+        return rates(self.table, ax, by=self.by, level=self.level, heading=self.shows, title=title)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from ketaoutcomes.analysis.response import response_rates
-from ketaoutcomes.analysis.safety import side_effect_rates
+from ketaoutcomes.analysis.side_effect_rates import side_effect_rates
 from ketaoutcomes.analysis.trajectory import trajectory
 from ketaoutcomes.cohort.read import load_cohort
 

@@ -17,12 +17,10 @@ from ketaoutcomes.analysis.durability import durability
 from ketaoutcomes.analysis.published import (
     DIFFERS,
     NO_DIFFERENCE,
-    _implied_count,
-    _Interval,
-    _overlap,
     _words,
     published_comparison,
 )
+from ketaoutcomes.analysis.published_limits import Limits, implied_count, overlap_of
 from ketaoutcomes.analysis.published_numbers import NOBODY, Number
 from ketaoutcomes.analysis.published_rows import ROWS
 from ketaoutcomes.analysis.response import response_rates
@@ -121,7 +119,7 @@ def test_no_interval_is_made_up_where_the_count_is_not_known(found):
         assert found[topic].table.loc[none, "difference_conf_low"].isna().all()
     # 59 % of an unknown number; half of 424 patients by an estimate that is no plain share.
     assert row(found["response"], "phillips_2019_response")["published_interval"] == "none"
-    assert _implied_count(BENCHMARKS["oliver_2022_response_6_weeks"]) is None
+    assert implied_count(BENCHMARKS["oliver_2022_response_6_weeks"]) is None
 
 
 # ---------------------------------------------------------------- ours
@@ -269,9 +267,9 @@ numbers = st.floats(0, 1)
 @given(st.tuples(numbers, numbers).map(sorted), st.tuples(numbers, numbers).map(sorted))
 def test_a_difference_is_named_only_where_the_intervals_are_apart(theirs, here):
     known = BENCHMARKS["murrough_2013_response"]
-    interval = _Interval(*theirs, "as published (95 %)")
+    interval = Limits(*theirs, "as published (95 %)")
     ours = Number(here[0], here[0], *here, n=10)
-    overlap = _overlap(interval, ours)
+    overlap = overlap_of(interval, ours)
     assert overlap == (max(theirs[0], here[0]) <= min(theirs[1], here[1]))
     words = _words(known, True, interval, ours, overlap)
     assert (words == DIFFERS) == (not overlap)
@@ -281,10 +279,10 @@ def test_a_difference_is_named_only_where_the_intervals_are_apart(theirs, here):
 @pytest.mark.parametrize("missing", ["theirs", "ours"])
 def test_without_an_interval_no_difference_is_claimed(missing):
     known = BENCHMARKS["murrough_2013_response"]
-    interval = _Interval() if missing == "theirs" else _Interval(0.5, 0.6)
+    interval = Limits() if missing == "theirs" else Limits(0.5, 0.6)
     limits = (np.nan, np.nan) if missing == "ours" else (0.9, 1.0)
     ours = Number(0.95, 0.95, *limits, n=10)
-    overlap = _overlap(interval, ours)
+    overlap = overlap_of(interval, ours)
     assert overlap is None
     assert _words(known, True, interval, ours, overlap).startswith(f"{NO_DIFFERENCE}: the ")
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from ketaoutcomes.analysis.response import response_rates
-from ketaoutcomes.analysis.safety import side_effect_rates
+from ketaoutcomes.analysis.side_effect_rates import side_effect_rates
 from ketaoutcomes.errors import ConfigError, DataError
 from ketaoutcomes.report.monthly import monthly_report
 from ketaoutcomes.report.words import UNCONTROLLED

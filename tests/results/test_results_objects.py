@@ -11,7 +11,7 @@ import pytest
 
 from ketaoutcomes.analysis.quality import data_quality
 from ketaoutcomes.analysis.response import response_rates
-from ketaoutcomes.analysis.safety import side_effect_rates
+from ketaoutcomes.analysis.side_effect_rates import side_effect_rates
 from ketaoutcomes.analysis.timing import time_to_response
 from ketaoutcomes.analysis.trajectory import trajectory
 from ketaoutcomes.cohort.simulate import simulate_cohort

@@ -1,4 +1,4 @@
-"""Section 7: what was read, kept, set aside and missing, and who is not scored."""
+"""Section 8: what was read, kept, set aside and missing, and who is not scored."""
 
 from __future__ import annotations
 
@@ -32,21 +32,21 @@ def completeness(scope: Scope, beside: Sequence[float] = ()) -> Part:
     whole = data_quality(without_period(scope.cohort), name, at=WINDOW)
     gate = scope.gate
     released = {
-        "rows": gate.files("rows_by_table", whole.rows, size="n_kept", place="Section 7, rows"),
-        "rules": gate.files("rows_set_aside", whole.rules, size="n_rows", place="Section 7, rows set aside"),
+        "rows": gate.files("rows_by_table", whole.rows, size="n_kept", place="Section 8, rows"),
+        "rules": gate.files("rows_set_aside", whole.rules, size="n_rows", place="Section 8, rows set aside"),
         "blanked": gate.files(
-            "cells_set_to_missing", whole.blanked, size="n_cells", place="Section 7, cells set to missing"
+            "cells_set_to_missing", whole.blanked, size="n_cells", place="Section 8, cells set to missing"
         ),
         "missing": gate.files(
-            "missing_cells", whole.missing, size="n_rows", place="Section 7, missing cells"
+            "missing_cells", whole.missing, size="n_rows", place="Section 8, missing cells"
         ),
-        "recording": gate.rates("recording", followed.recording, place="Section 7, sessions with a record"),
+        "recording": gate.rates("recording", followed.recording, place="Section 8, sessions with a record"),
     }
     figures, notes = [], []
     if name is not None and len(followed.flow):
         steps = _reasons(followed.flow, followed.losses, gate.suppresses)
         sizes = (scope.cohort.n_patients, *beside)
-        released["flow"] = gate.flow("attrition", steps, place="Section 7, attrition", beside=sizes)
+        released["flow"] = gate.flow("attrition", steps, place="Section 8, attrition", beside=sizes)
         if released["flow"].frame["n"].notna().any():
             figures.append(_flow_figure(scope, released["flow"], "a"))
         else:
@@ -60,7 +60,7 @@ def completeness(scope: Scope, beside: Sequence[float] = ()) -> Part:
         notes.append("No cell of the columns supplied is missing.")
     found, hidden = gathered(list(released.values()))
     section = Section(
-        number=7,
+        number=8,
         question="How complete are the data?",
         reading=("The share of starters with a known result bounds everything above.",),
         terms=(

@@ -1,4 +1,4 @@
-"""Section 8: definitions, methods and limits, written from the settings of this run."""
+"""Section 9: definitions, methods and limits, written from the settings of this run."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def methods(scope: Scope, results: Sequence[Result], hidden: Sequence[Hidden], a
         left.append(Text("Not recorded or not reported", points=tuple(absent)))
     right = [Text("Small counts", paragraphs=_small_counts(scope)), Text("Words", terms=WORDS)]
     section = Section(
-        number=8,
+        number=9,
         question="Definitions, methods and limits",
         reading=("Written from the settings of this run.",),
         texts=(tuple(left), tuple(right)),

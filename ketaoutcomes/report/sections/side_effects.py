@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ketaoutcomes.analysis.safety import side_effect_rates
+from ketaoutcomes.analysis.side_effect_rates import side_effect_rates
 from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.derive.arrays import patient_codes
 from ketaoutcomes.derive.side_effects import ANY, NOT_STATED, recorded_side_effects
@@ -16,7 +16,7 @@ from ketaoutcomes.report.parts import Column, Figure, Section, Table
 from ketaoutcomes.report.scope import PERIOD, Scope
 from ketaoutcomes.report.sections.part import Part, drawn, gathered, too_small
 from ketaoutcomes.report.words import ci, rate_words
-from ketaoutcomes.results.rates import RateResult
+from ketaoutcomes.results.side_effects import SideEffectRates
 
 __all__ = ["side_effects"]
 
@@ -83,7 +83,7 @@ def _section(*, figures=(), tables=(), notes=()) -> Section:
     )
 
 
-def _rates(scope: Scope, per: str) -> RateResult:
+def _rates(scope: Scope, per: str) -> SideEffectRates:
     """Sessions of the twelve months; per patient, of those who had a session in them."""
     if scope.calendar is None:
         return side_effect_rates(scope.cohort, per=per, level=scope.level)
@@ -92,7 +92,7 @@ def _rates(scope: Scope, per: str) -> RateResult:
     return side_effect_rates(scope.recent, per=per, level=scope.level)
 
 
-def _within(result: RateResult) -> pd.DataFrame:
+def _within(result: SideEffectRates) -> pd.DataFrame:
     """The table without the column that only marked the period."""
     return result.table.drop(columns=PERIOD, errors="ignore")
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ketaoutcomes.analysis.safety import side_effect_rates
+from ketaoutcomes.analysis.side_effect_rates import side_effect_rates
 from ketaoutcomes.cohort.read import assemble
 from ketaoutcomes.errors import DataError
 
@@ -54,14 +54,26 @@ def test_sessions_without_a_record_are_in_no_denominator():
 
 
 def test_interval_per_session_is_the_cluster_robust_one():
-    table = side_effect_rates(clinic(EFFECTS, n_sessions={"A": 3, "B": 2, "C": 2})).table
-    # Nausea: p = 2/6; by patient x = (2, 0, 0) of n = (3, 2, 1). V = 3/2 * (1 + (2/3)^2 + (1/3)^2) / 36 =
-    # 0.0648148; logit -0.6931472, se = sqrt(V) / (p (1 - p)) = 1.1456439, t(0.975, 2) = 4.3026527.
-    half = 4.3026527 * 1.1456439
-    expected = 1 / (1 + np.exp(-(np.log(0.5) + np.array([-half, half]))))
+    # 24 patients of two sessions: 12 with nausea once, 6 twice, 6 never. With equal numbers of sessions CR2
+    # is the variance of the patients' own shares over 24, and the degrees of freedom are 23. The design
+    # effect is averaged over the 18 with nausea and half a patient whose sessions correlate at 0.5.
+    times = [1] * 12 + [2] * 6 + [0] * 6
+    names = [f"P{k:02d}" for k in range(24)]
+    rows = [
+        (name, session, "nausea" if session <= n else "none")
+        for name, n in zip(names, times, strict=True)
+        for session in (1, 2)
+    ]
+    table = side_effect_rates(clinic(rows, n_sessions=dict.fromkeys(names, 2))).table
+    binomial = 0.25 / 48
+    design = (6 * 0.25 + 6 * 0.25) / 23 / 24 / binomial
+    std_error = np.sqrt(binomial * (18 * design + 0.5 * 1.5) / 18.5)
+    half = 2.0686576 * std_error / 0.25  # t(0.975, 23), R 4.2.2 qt
+    expected = 1 / (1 + np.exp([half, -half]))
     row = table[table["effect"] == "nausea"].iloc[0]
     np.testing.assert_allclose([row["conf_low"], row["conf_high"]], expected, atol=1e-6)
     assert row["method"] == "cluster-robust logit"
+    assert row["n_patients_with_event"] == 18
 
 
 def test_rate_per_patient_is_ever_and_exact():

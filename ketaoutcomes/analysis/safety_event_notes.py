@@ -1,0 +1,147 @@
+"""What counts as each rare event, what is left out, and what the absence of one allows, in sentences."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from ketaoutcomes.analysis.notes import selection_notes
+from ketaoutcomes.analysis.safety_published import known_stops
+from ketaoutcomes.cohort.cohort import Cohort
+from ketaoutcomes.derive.groups import Groups
+from ketaoutcomes.derive.safety_events import (
+    DEATH,
+    HOSPITAL,
+    NOT_GIVEN,
+    RESCUE,
+    SERIOUS,
+    SEVERE,
+    STOPPED,
+    STOPPED_EARLY,
+    Event,
+)
+from ketaoutcomes.derive.side_effects import Recorded
+from ketaoutcomes.draw.labels import count
+from ketaoutcomes.results.base import UNCONTROLLED
+from ketaoutcomes.results.safety_events import NOT_RECORDED
+from ketaoutcomes.results.text import patients
+
+__all__ = ["definitions", "safety_notes"]
+
+OWN = "Rule of this library"
+_EVENTS = {
+    SERIOUS: "A side effect that the clinic calls serious. A session with a side effect of which it is not "
+    "said, and none that is serious, is left out; 'none' is a record of no serious one",
+    SEVERE: "A side effect whose severity is severe. A session with a side effect without a severity, and "
+    "none that is severe, is left out; 'none' is a record of no severe one",
+    STOPPED_EARLY: "The session was ended before the planned dose was given, for whatever reason",
+    RESCUE: f"A medication given for a side effect: yes, or any word but {', '.join(NOT_GIVEN[:-3])}",
+    STOPPED: "The reason or status in `disposition` has one of: side effect, adverse effect, event or "
+    "reaction, AE, intolerance, not tolerated, poor tolerability, toxicity; and does not deny it. Out of the "
+    "treated patients who are still in treatment, ended as planned, or have a reason",
+    DEATH: "The reason or status in `disposition` says that the patient died, of whatever cause",
+    HOSPITAL: "The reason or status in `disposition` says that the patient was admitted to hospital, for "
+    "whatever cause",
+}
+_LIMITS = (
+    (
+        "Share of sessions",
+        "Sessions with the event, of sessions with a record that tells; the interval allows for several "
+        "sessions per patient (ratio with a bias-reduced variance; with few events Wilson's with the number "
+        "of independent sessions that would tell as much); with no event it is exact with patients as n",
+        "Cochran 1977, Sampling Techniques, chapter 6; Bell and McCaffrey 2002, Survey Methodology 28, 169; "
+        "Clopper and Pearson 1934, Biometrika 26, 404",
+    ),
+    (
+        "Share of patients",
+        "Patients with the event in at least one session, of patients with at least one session with a "
+        "record that tells; exact (Clopper-Pearson) interval",
+        "Clopper and Pearson 1934, Biometrika 26, 404",
+    ),
+    (
+        "Rule of three",
+        "With no event in n, the exact one-sided upper limit 1 - (1 - level)^(1/n), about 3/n at 95 %; the "
+        "two-sided one is 1 - ((1 - level)/2)^(1/n), about 3.7/n",
+        "Hanley and Lippman-Hand 1983, JAMA 249, 1743",
+    ),
+)
+_PUBLISHED = (
+    "Recorded over expected",
+    "Patients recorded as stopped for a side effect over the number expected at the published share, which "
+    "is taken as known; Byar's limits. P is of the exact binomial test against that share, and mid-P counts "
+    "half the probability of the recorded number",
+    "Breslow and Day 1987, Statistical Methods in Cancer Research II, p. 69; Lancaster 1961, "
+    "J. Am. Stat. Assoc. 56, 223",
+)
+
+
+def definitions(table: pd.DataFrame, compared: pd.DataFrame | None) -> tuple[tuple[str, str, str], ...]:
+    """Definitions of the events in the table, of the limits, and of the comparison."""
+    named = dict.fromkeys(table["event"])
+    events = tuple((name[:1].upper() + name[1:], _EVENTS[name], OWN) for name in named)
+    if compared is None or not len(compared):
+        return (*events, *_LIMITS)
+    sources = tuple(
+        (known.study, f"{known.definition}; {known.denominator}", known.citation) for known in known_stops()
+    )
+    return (*events, *_LIMITS, _PUBLISHED, *sources)
+
+
+def safety_notes(
+    cohort: Cohort,
+    found: Recorded,
+    table: pd.DataFrame,
+    of_patients: list[Event],
+    per_session: Groups,
+    per_patient: Groups,
+    compared: pd.DataFrame | None,
+) -> tuple[str, ...]:
+    """Denominators, what is not recorded, the ways of asking, and the published share."""
+    notes = [
+        "Each share is out of the sessions, or patients, of which a record tells; those without are left "
+        "out, not counted as none."
+    ]
+    absent = list(dict.fromkeys(table.loc[table["method"] == NOT_RECORDED, "event"]))
+    if absent:
+        notes.append(f"Not recorded: {', '.join(absent)}. No share can be given; it is not zero.")
+    asked = [way for way in dict.fromkeys(table["ascertainment"]) if way]
+    if len(asked) > 1:
+        notes.append(
+            "How one asks decides how many side effects are found: the ways of asking are given apart and "
+            "never pooled. A session asked in two ways is in both."
+        )
+    if found.n_silent_unknown and np.unique(found.way).size > 1:
+        notes.append(
+            f"{found.n_silent_unknown:,} sessions are marked as recorded, have no row, and nothing says how "
+            "they were asked."
+        )
+    if (table["n_events"] == 0).any():
+        notes.append(
+            "No recorded event is not a rate of zero. The limit with patients as n holds however alike the "
+            "sessions of one patient are; that with sessions as n only if they are independent."
+        )
+    notes += _of_status(of_patients)
+    for grouped, noun in ((per_session, "sessions"), (per_patient, "patients")):
+        if grouped.n_missing:
+            notes.append(f"{count(grouped.n_missing)} {noun} left out: '{grouped.by}' is missing.")
+    if compared is not None and len(compared):
+        if (compared["n"] < 20).any():
+            notes.append("No P is given where there are fewer than 20 patients.")
+        notes.append(
+            "The published share rests on providers' own counts over courses of another length; it is no "
+            "limit that a clinic has to keep."
+        )
+    return (*notes, *selection_notes(cohort), UNCONTROLLED)
+
+
+def _of_status(of_patients: list[Event]) -> list[str]:
+    stopped = of_patients[0]
+    if not stopped.is_recorded:
+        return []
+    n_silent = int((~stopped.known).sum())
+    if not n_silent:
+        return []
+    return [
+        f"{patients(n_silent)} without a status, or gone without a reason, may have stopped for a side "
+        "effect or not, and are not in the share of those who did."
+    ]

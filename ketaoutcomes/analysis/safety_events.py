@@ -1,0 +1,189 @@
+"""Rare events: serious and severe side effects, early ends, rescue medication, stops for a side effect."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from os import PathLike
+
+import numpy as np
+import pandas as pd
+
+from ketaoutcomes.analysis.notes import split_words
+from ketaoutcomes.analysis.safety_event_notes import definitions, safety_notes
+from ketaoutcomes.analysis.safety_published import against_published
+from ketaoutcomes.analysis.side_effect_question import WAYS
+from ketaoutcomes.catalog.effect_terms import effect_terms
+from ketaoutcomes.cohort.cohort import Cohort
+from ketaoutcomes.derive.arguments import check_choice, check_cohort, check_flag, check_level
+from ketaoutcomes.derive.arrays import patient_codes
+from ketaoutcomes.derive.groups import Groups, groups, session_groups
+from ketaoutcomes.derive.safety_events import Event, session_events, status_events
+from ketaoutcomes.derive.side_effects import recorded_side_effects
+from ketaoutcomes.engine.rates import clopper_pearson, cluster_ratio_by, rule_of_three_upper
+from ketaoutcomes.errors import DataError
+from ketaoutcomes.results.base import provenance_of
+from ketaoutcomes.results.safety_events import NOT_RECORDED, SafetyEvents
+
+__all__ = ["safety_events"]
+
+_COUNTS = ("n_events", "n", "n_patients", "n_patients_with", "n_not_recorded")
+_LIMITS = (
+    "estimate", "conf_low", "conf_high",
+    "upper_patients", "upper_sessions", "conf_high_sessions",
+)  # fmt: skip
+
+
+def safety_events(
+    cohort: Cohort,
+    *,
+    by: str | None = None,
+    ascertainment: str | None = None,
+    synonyms: Mapping | str | PathLike | bool | None = None,
+    level: float = 0.95,
+    published: bool = True,
+) -> SafetyEvents:
+    """How often rare events are recorded, and how often they may occur where none is.
+
+    Each event has its own denominator: the sessions, or patients, of which a record tells whether it
+    happened. Side effects are given by the way of asking and never pooled. With no event the upper limit
+    is given with patients as n, which holds however alike the sessions of one patient are, and with
+    sessions as n, which holds if they are independent.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    by : str, optional
+        Column of `sessions` or `patients`. Per session it is the session's own value, per patient the
+        value at session 1.
+    ascertainment : {"checklist", "spontaneous", "scale", "not stated"}, optional
+        Side effects found in this way only; other events are no matter of asking.
+    synonyms : mapping, path or bool, optional
+        The clinic's own words for effects, as in `side_effect_rates`.
+    level : float
+        Confidence level.
+    published : bool
+        Compare the stops for a side effect with the published share.
+
+    Returns
+    -------
+    SafetyEvents
+        `.table`: `event`, `ascertainment` (empty where nobody is asked), `per` ("session" or "patient"),
+        the `by` column, `n_events`, `n` (sessions or patients with that record), `n_patients`,
+        `n_patients_with`, `n_not_recorded` (those without), `estimate`, `conf_low`, `conf_high`, and with
+        no event `upper_patients` and `upper_sessions` (exact one-sided upper limits, the rule of three)
+        and `conf_high_sessions` (exact two-sided); `method`. What is not recorded has a row without
+        numbers. `.published`: stops for a side effect beside the published share.
+
+    Raises
+    ------
+    DataError
+        If an argument is malformed.
+
+    Source
+    ------
+    Hanley and Lippman-Hand (1983), JAMA 249, 1743; Clopper and Pearson (1934), Biometrika 26, 404.
+    Checked: tests/analysis/test_safety_events.py.
+    """
+    check_cohort(cohort)
+    check_level(level)
+    check_flag("published", published, "whether the stops are compared with the published share")
+    if ascertainment is not None:
+        check_choice("ascertainment", ascertainment, WAYS)
+    if by in ("event", "per", "n_patients_with", "n_not_recorded", *_LIMITS):
+        raise DataError(
+            f'by="{by}" is also the name of a column of the result; rename the column of the data'
+        )
+    found = recorded_side_effects(cohort, effect_terms(synonyms))
+    used = np.unique(found.way)
+    ways = tuple(int(way) for way in used if ascertainment in (None, found.ways[way]))
+    of_sessions, of_patients = session_events(cohort, found, ways), status_events(cohort)
+    per_session, per_patient = session_groups(cohort, by), groups(cohort, by)
+    table = _table(cohort, of_sessions, of_patients, per_session, per_patient, level)
+    compared = against_published(table, by, level) if published else None
+    return SafetyEvents(
+        title="Rare events of safety",
+        table=table,
+        notes=safety_notes(cohort, found, table, of_patients, per_session, per_patient, compared),
+        definitions=definitions(table, compared),
+        provenance=provenance_of(
+            "safety_events",
+            cohort.fingerprint,
+            {
+                "by": by,
+                "ascertainment": ascertainment,
+                "synonyms": synonyms
+                if synonyms is None or isinstance(synonyms, bool)
+                else "the clinic's own",
+                "level": level,
+                "published": published,
+            },
+        ),
+        level=level,
+        by=by,
+        shows=f"Rare events, % of sessions and of patients with a record{split_words(by)}",
+        published=compared,
+    )
+
+
+def _table(
+    cohort: Cohort,
+    of_sessions: list[Event],
+    of_patients: list[Event],
+    per_session: Groups,
+    per_patient: Groups,
+    level: float,
+) -> pd.DataFrame:
+    """Events per session, then the same and those of the patient per patient; groups within an event."""
+    owner = patient_codes(cohort.sessions)
+    treated = np.bincount(owner, minlength=len(cohort.patients)) > 0
+    rows = []
+    for per, events in (("session", of_sessions), ("patient", [*of_sessions, *of_patients])):
+        grouped = per_session if per == "session" else per_patient
+        everyone = grouped.code if per == "session" else grouped.code[treated]
+        # The group of a session's patient, where patients are counted.
+        code_of_session = per_session.code if per == "session" else per_patient.code[owner]
+        for event in events:
+            code = per_patient.code[event.row] if event.of_patient else code_of_session[event.row]
+            for number, value in enumerate(grouped.levels):
+                cells = {"event": event.name, "ascertainment": event.ascertainment, "per": per}
+                cells |= {} if grouped.by is None else {grouped.by: value}
+                inside = event.known & (code == number)
+                who = event.row[inside] if event.of_patient else owner[event.row[inside]]
+                counted = _counted(who, event.happened[inside], per, level)
+                n_all = int((everyone == number).sum())
+                if counted["n"]:
+                    counted["n_not_recorded"] = n_all - counted["n"]
+                else:
+                    # Where nothing is known there is no count either, not even of none.
+                    counted = {"method": NOT_RECORDED}
+                    counted |= {"n_not_recorded": n_all} if event.is_recorded else {}
+                rows.append(cells | counted)
+    names = ["event", "ascertainment", "per", *([] if per_patient.by is None else [per_patient.by])]
+    table = pd.DataFrame(rows, columns=[*names, *_COUNTS, *_LIMITS, "method"])
+    # Counts of what is not recorded are missing, and not zero.
+    return table.astype({**dict.fromkeys(_COUNTS, "Int64"), **dict.fromkeys(_LIMITS, "float64")})
+
+
+def _counted(who: np.ndarray, happened: np.ndarray, per: str, level: float) -> dict:
+    """Counts and limits of one event in one group, from its sessions' patients."""
+    people, person = np.unique(who, return_inverse=True)
+    trials = np.bincount(person, minlength=people.size)
+    events = np.bincount(person[happened], minlength=people.size)
+    ever = events > 0
+    cells = {"n_patients": people.size, "n_patients_with": int(ever.sum())}
+    if per == "session":
+        rate = cluster_ratio_by(events[:, None], trials[:, None], level=level)
+        limits = [float(value[0]) for value in (rate.estimate, rate.conf_low, rate.conf_high)]
+        cells |= {"n_events": int(events.sum()), "n": int(trials.sum()), "method": str(rate.method[0])}
+    else:
+        n = people.size
+        low, high = clopper_pearson(ever.sum(), n, level=level)
+        limits = [float(ever.sum() / n) if n else np.nan, float(low), float(high)]
+        cells |= {"n_events": int(ever.sum()), "n": n, "method": "exact"}
+    cells |= dict(zip(_LIMITS, limits, strict=False))
+    if cells["n"] and not cells["n_events"]:
+        cells["upper_patients"] = float(rule_of_three_upper(people.size, level=level))
+        if per == "session":
+            cells["upper_sessions"] = float(rule_of_three_upper(cells["n"], level=level))
+            cells["conf_high_sessions"] = float(clopper_pearson(0, cells["n"], level=level)[1])
+    return cells

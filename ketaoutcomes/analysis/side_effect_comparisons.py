@@ -1,0 +1,159 @@
+"""Differences of side-effect rates between groups, each from one reference group."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy.special import stdtr
+
+from ketaoutcomes.analysis.side_effect_question import PER, Question
+from ketaoutcomes.derive.effect_counts import count_effects
+from ketaoutcomes.derive.side_effects import ANY
+from ketaoutcomes.engine.cluster_counts import cluster_rate_by
+from ketaoutcomes.engine.cluster_regression import cluster_regression
+from ketaoutcomes.engine.fisher import fisher_exact
+from ketaoutcomes.engine.multiplicity import adjust_p_values
+from ketaoutcomes.engine.newcombe import newcombe
+from ketaoutcomes.engine.rates import cluster_ratio_by
+from ketaoutcomes.errors import DataError
+
+__all__ = ["FEWEST_FOR_P", "comparisons"]
+
+FEWEST_FOR_P = 20
+# Ways of making a rate's interval that rest on the patients' own spread.
+WELL_KNOWN = ("cluster-robust logit", "cluster-robust log")
+_COLUMNS = (
+    "n_events", "n", "n_patients", "reference_n_events", "reference_n", "difference", "std_error", "df",
+    "conf_low", "conf_high", "p_value", "p_adjusted", "method",
+)  # fmt: skip
+
+
+def comparisons(asked: Question, *, order: tuple[str, ...] = ()) -> pd.DataFrame:
+    """Difference of each group's rate from the reference's, a row per effect, way of asking and group.
+
+    Patients are counted once, so that their groups are independent: Newcombe's limits and
+    Fisher's exact test. Sessions of one patient are not: least squares with the CR2 variance and
+    Bell and McCaffrey's degrees of freedom, patients as clusters, or where few patients of a group had
+    the effect, the limits of the two rates by square-and-add, without a p value. P values are adjusted
+    over the single effects of a group and way of asking (Benjamini and Hochberg), and not given for
+    fewer than 20 patients.
+
+    Parameters
+    ----------
+    asked : Question
+    order : tuple of str
+        Effects in the order of the rows.
+
+    Returns
+    -------
+    DataFrame
+        No row without a reference.
+    """
+    if asked.reference is None:
+        return pd.DataFrame(columns=["effect", "ascertainment", "group", "reference", *_COLUMNS])
+    if asked.per == "patient_year" or len(asked.severities) > 1 or asked.model != "cluster-robust":
+        raise DataError(
+            'reference goes with per="session", "patient" or "100_sessions", the cluster-robust model and '
+            "one severity; for other rates compare the intervals of the table"
+        )
+    compare = _patients_compared if asked.per == "patient" else _sessions_compared
+    names = np.array([ANY, *asked.found.effects], dtype=object)[asked.columns]
+    parts = []
+    for way, name in enumerate(asked.found.ways):
+        inside = asked.session_in[asked.found.session_row] & (asked.found.way == way) & (asked.level_of >= 0)
+        base = asked.levels.index(asked.reference)
+        if name not in asked.ways_used or not (inside & (asked.level_of == base)).any():
+            continue
+        for number, level in enumerate(asked.levels):
+            if number == base or not (inside & (asked.level_of == number)).any():
+                continue
+            both = inside & np.isin(asked.level_of, (base, number))
+            part = compare(asked, both, number)
+            part.insert(0, "effect", names)
+            part.insert(1, "ascertainment", name)
+            part.insert(2, asked.by, [level] * len(part))
+            part.insert(3, "reference", [asked.reference] * len(part))
+            parts.append(part)
+    if not parts:
+        return pd.DataFrame(columns=["effect", "ascertainment", asked.by, "reference", *_COLUMNS])
+    table = pd.concat(parts, ignore_index=True)
+    place = {name: number for number, name in enumerate(order)}
+    return table.sort_values("effect", key=lambda names: names.map(place), kind="stable", ignore_index=True)
+
+
+def _with_p(table: pd.DataFrame, p_value: np.ndarray, any_first: bool, n_patients: int) -> pd.DataFrame:
+    """Add p values and those adjusted over the single effects; any effect stands apart."""
+    if n_patients < FEWEST_FOR_P:
+        p_value = np.full(len(table), np.nan)
+    table["p_value"] = p_value
+    single = np.arange(len(table)) > 0 if any_first else np.ones(len(table), dtype=bool)
+    single &= np.isfinite(p_value)
+    p_adjusted = np.full(len(table), np.nan)
+    if single.any():
+        p_adjusted[single] = adjust_p_values(p_value[single], "bh")
+    table["p_adjusted"] = p_adjusted
+    return table
+
+
+def _patients_compared(asked: Question, both: np.ndarray, number: int) -> pd.DataFrame:
+    rule = asked.severities[0]
+    mine = asked.counts(both & (asked.level_of == number), rule)
+    other = asked.counts(both & (asked.level_of != number), rule)
+    ever = (mine.with_effect > 0).sum(axis=0)[asked.columns]
+    ever_other = (other.with_effect > 0).sum(axis=0)[asked.columns]
+    n, n_other = mine.person.size, other.person.size
+    difference, low, high = newcombe(ever, n, ever_other, n_other, level=asked.level)
+    table = pd.DataFrame({"n_events": ever, "n": n, "n_patients": n})
+    table = table.assign(reference_n_events=ever_other, reference_n=n_other, difference=difference)
+    table = table.assign(std_error=np.nan, df=np.nan, conf_low=low, conf_high=high)
+    table = _with_p(table, fisher_exact(ever, n, ever_other, n_other), asked.columns[0] == 0, n + n_other)
+    return table.assign(method="Newcombe; Fisher's exact test")
+
+
+def _sessions_compared(asked: Question, both: np.ndarray, number: int) -> pd.DataFrame:
+    rule = asked.severities[0]
+    scale = PER[asked.per].scale
+    kind = "with_effect" if asked.per == "session" else "found"
+    mine = asked.counts(both & (asked.level_of == number), rule)
+    other = asked.counts(both & (asked.level_of != number), rule)
+    counts, counts_other = (getattr(one, kind)[:, asked.columns] for one in (mine, other))
+    fit = cluster_regression(
+        np.column_stack([np.ones(int(both.sum())), asked.level_of[both] == number]),
+        _outcomes(asked, both, kind),
+        asked.owner[both],
+    )
+    found = fit.contrast(np.array([0.0, 1.0]), level=asked.level)
+    n_patients = np.unique(asked.owner[both]).size
+    table = pd.DataFrame({"n_events": counts.sum(axis=0), "n": mine.sessions.sum(), "n_patients": n_patients})
+    table = table.assign(reference_n_events=counts_other.sum(axis=0), reference_n=other.sessions.sum())
+    rates = [_limits(asked, one, each.sessions) for one, each in ((counts, mine), (counts_other, other))]
+    difference = rates[0].estimate - rates[1].estimate
+    # With few patients who had the effect, or none, their spread is not known well enough for t.
+    few = ~np.logical_and(*(np.isin(rate.method, WELL_KNOWN) for rate in rates))
+    low = np.where(few, difference - _apart(rates[0], rates[1]), found.low)
+    high = np.where(few, difference + _apart(rates[1], rates[0]), found.high)
+    table["difference"] = scale * difference
+    table["std_error"] = scale * np.where(few, np.nan, found.std_error)
+    table["df"] = np.where(few, np.nan, found.df)
+    table["conf_low"], table["conf_high"] = scale * low, scale * high
+    p_value = np.where(few, np.nan, 2 * stdtr(found.df, -np.abs(found.estimate / found.std_error)))
+    table = _with_p(table, p_value, asked.columns[0] == 0, n_patients)
+    return table.assign(method=np.where(few, "square-and-add", "CR2, t"))
+
+
+def _limits(asked: Question, counts: np.ndarray, sessions: np.ndarray):
+    make = cluster_ratio_by if asked.per == "session" else cluster_rate_by
+    return make(counts, sessions[:, None], level=asked.level)
+
+
+def _apart(rate, other) -> np.ndarray:
+    """How far below the difference its lower limit lies, by square-and-add of two rates' limits."""
+    return np.hypot(rate.estimate - rate.conf_low, other.conf_high - other.estimate)
+
+
+def _outcomes(asked: Question, both: np.ndarray, kind: str) -> np.ndarray:
+    """What was found in each record of `both`; (n, k) float."""
+    each_apart = count_effects(
+        asked.found, np.arange(both.size), both, asked.pairs_counted(asked.severities[0])
+    )
+    return getattr(each_apart, kind)[:, asked.columns].astype(float)

@@ -1,0 +1,263 @@
+"""When side effects began and went, as far as the checks tell; what is still open is not ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+import pandas as pd
+
+from ketaoutcomes.catalog.effect_terms import EffectTerms
+from ketaoutcomes.cohort.cohort import Cohort
+from ketaoutcomes.derive.arrays import session_rows
+from ketaoutcomes.derive.effect_checks import Checks
+from ketaoutcomes.derive.side_effects import NONE, NOT_STATED, Recorded, effect_names
+
+__all__ = ["ENDED", "OPEN", "STILL_THERE", "EffectTimes", "Told", "effect_times", "gone_by_discharge"]
+
+# What is known of the end: its time; that it had not come when last seen; nothing.
+ENDED, STILL_THERE, OPEN = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class EffectTimes:
+    """Times of effects, each known to lie in (low, high]; equal ends are an exact time.
+
+    Attributes
+    ----------
+    onset_low, onset_high : (e,) float arrays
+        Onset in minutes after the start of the session; NaN where it is missing.
+    end_low, end_high : (e,) float arrays
+        End in minutes after the start of the session; `end_high` is inf where the effect was still
+        there when last seen, at `end_low`. NaN where it is not known.
+    length_low, length_high : (e,) float arrays
+        Minutes from the middle of the onset's interval to the end, in the same way. From the onset's
+        own ends, the intervals would overlap in a way that depends on the length, and the curve of
+        them would be biased (see tests/simulation/test_effect_times_truth.py).
+    state : (e,) int8 array
+        ENDED, STILL_THERE or OPEN.
+    """
+
+    onset_low: np.ndarray
+    onset_high: np.ndarray
+    end_low: np.ndarray
+    end_high: np.ndarray
+    length_low: np.ndarray
+    length_high: np.ndarray
+    state: np.ndarray
+
+    def rows(self, which: np.ndarray) -> EffectTimes:
+        """Some of the effects."""
+        return EffectTimes(*(getattr(self, field.name)[which] for field in fields(self)))
+
+
+@dataclass(frozen=True)
+class Told:
+    """The times of a cohort's effects, and how they were come by.
+
+    Attributes
+    ----------
+    of_effect : EffectTimes
+        One per pair of a record and an effect, in the order of `Recorded.record`.
+    of_any : EffectTimes
+        One per record with an effect: from the first onset to the last end.
+    record : (a,) int array
+        Record of each of `of_any`.
+    counts : dict of str to int
+        Rows of the table of side effects: `onset_missing` (length known, onset not), `resolved_when`
+        (had gone, but not when), `at_last` (end equal to the last check or the discharge, not
+        stated whether it had gone), `times` (onsets and ends recorded before the last check),
+        `at_check` (of these, on the minute of a check), `no_checks` (in sessions without checks).
+    """
+
+    of_effect: EffectTimes
+    of_any: EffectTimes
+    record: np.ndarray
+    counts: dict[str, int]
+
+
+def effect_times(
+    cohort: Cohort, found: Recorded, checks: Checks, *, terms: EffectTerms | None = None
+) -> Told:
+    """Onset and end of every effect found, and of any effect of each record.
+
+    A time lies after the check before it and not after the first check at or after it; behind the
+    last check it was told from home and is taken as it is. An effect that was still there when last
+    seen ended later than that. Without a duration, and without word that it was still there, nothing
+    is known of the end; least of all that it came at discharge.
+
+    Parameters
+    ----------
+    found : Recorded
+        From `recorded_side_effects`, with the same `terms`.
+    """
+    table = cohort.side_effects
+    kept = effect_names(cohort, terms) != NONE
+    session = session_rows(cohort.sessions, table, len(cohort.patients))[kept]
+    pair = _pairs(found, session, _ways(table)[kept], effect_names(cohort, terms)[kept])
+    onset, length, resolved = _columns(table[kept])
+    rows = _rows(session, onset, length, resolved, checks)
+    of_effect = _merged(rows, pair, found.record.size)
+    record, place = np.unique(found.record, return_inverse=True)
+    counts = _counts(session, onset, length, resolved, checks)
+    return Told(of_effect, _merged(of_effect, place, record.size), record, counts)
+
+
+def _pairs(found: Recorded, session: np.ndarray, ways: np.ndarray, names: np.ndarray) -> np.ndarray:
+    """Pair of a record and an effect that each row belongs to."""
+    width = len(found.ways)
+    number = {word: place for place, word in enumerate(found.ways)}
+    way = np.array([number[word] for word in ways], dtype=np.int64)
+    record = np.searchsorted(found.session_row * width + found.way, session * width + way)
+    effect = np.searchsorted(np.array(found.effects, dtype=str), names.astype(str))
+    n_effects = max(len(found.effects), 1)
+    return np.searchsorted(found.record * n_effects + found.effect, record * n_effects + effect)
+
+
+def _ways(table: pd.DataFrame) -> np.ndarray:
+    """How each row was asked for, as in `Recorded.ways`."""
+    if "ascertainment" not in table.columns:
+        return np.full(len(table), NOT_STATED, dtype=object)
+    words = table["ascertainment"].astype("object")
+    words = words.where(words.notna(), NOT_STATED)
+    return words.astype("str").str.strip().str.lower().to_numpy(dtype=object)
+
+
+def _columns(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Onset and length in minutes, and whether the effect had gone: 1, 0, or -1 where not stated."""
+    times = [
+        table[name].to_numpy(dtype=float, na_value=np.nan)
+        if name in table.columns
+        else np.full(len(table), np.nan)
+        for name in ("onset_minutes", "duration_minutes")
+    ]
+    resolved = np.full(len(table), -1, dtype=np.int8)
+    if "resolved" in table.columns:
+        stated = table["resolved"].notna().to_numpy(dtype=bool)
+        resolved[stated] = table["resolved"][stated].to_numpy(dtype=bool).astype(np.int8)
+    return times[0], times[1], resolved
+
+
+def _rows(session, onset, length, resolved, checks: Checks) -> EffectTimes:
+    """What each row of the table tells."""
+    still, timed = resolved == 0, np.isfinite(length)
+    state = np.where(still, STILL_THERE, np.where(timed, ENDED, OPEN)).astype(np.int8)
+    onset_low, onset_high = checks.around(session, onset)
+    end_low, end_high = checks.around(session, onset + length)
+    # Last seen with the effect: as long as it is known to have lasted, else at discharge.
+    discharge = np.fmax(checks.discharge[session], onset)
+    seen = np.where(np.isfinite(onset + length), onset + length, discharge)
+    seen = np.where(np.isnan(seen), onset, seen)
+    end_low = np.where(still, seen, np.where(state == OPEN, onset_low, end_low))
+    end_high = np.where(still, np.inf, np.where(state == OPEN, np.nan, end_high))
+    length_low, length_high = _span(onset_low, onset_high, end_low, end_high)
+    exact = (onset_low == onset_high) & (end_low == end_high)
+    # Without an onset the length is all there is; it cannot be set between checks.
+    alone = timed & (np.isnan(onset) | exact)
+    length_low = np.where(alone, length, np.where(np.isnan(length_low) & still, 0.0, length_low))
+    length_high = np.where(alone & ~still, length, length_high)
+    length_high = np.where(still, np.inf, length_high)
+    length_low = np.where(state == OPEN, np.nan, length_low)
+    return EffectTimes(onset_low, onset_high, end_low, end_high, length_low, length_high, state)
+
+
+def _span(onset_low, onset_high, end_low, end_high) -> tuple[np.ndarray, np.ndarray]:
+    """Shortest and longest time from the middle of the onset's interval to the end."""
+    onset = (onset_low + onset_high) / 2
+    return np.maximum(end_low - onset, 0.0), end_high - onset
+
+
+def _merged(rows: EffectTimes, group: np.ndarray, n_groups: int) -> EffectTimes:
+    """From the first onset of each group of rows to its last end.
+
+    A group with a row still there when last seen is still there; else one with a row of which the end
+    is not known is not known.
+    """
+    size = np.bincount(group, minlength=n_groups)
+    several = np.flatnonzero(size > 1)
+    only = np.zeros(n_groups, dtype=np.int64)
+    only[group] = np.arange(group.size)
+    out = rows.rows(only)
+    if not several.size:
+        return out
+    place = np.full(n_groups, -1, dtype=np.int64)
+    place[several] = np.arange(several.size)
+    inside = np.flatnonzero(place[group] >= 0)
+    whole = _united(rows.rows(inside), place[group[inside]], several.size)
+    for field in fields(out):
+        getattr(out, field.name)[several] = getattr(whole, field.name)
+    return out
+
+
+def _united(rows: EffectTimes, group: np.ndarray, n_groups: int) -> EffectTimes:
+    """One row for each group, none of them empty."""
+
+    def each(function, values, start):
+        found = np.full(n_groups, start)
+        # A missing value makes a minimum or a maximum missing, and is meant to.
+        with np.errstate(invalid="ignore"):
+            function.at(found, group, values)
+        return found
+
+    still = each(np.maximum, (rows.state == STILL_THERE).astype(float), 0.0) > 0
+    # The end of a row without an onset has no place on the clock of the session.
+    lost = (rows.state == OPEN) | ((rows.state == ENDED) & np.isnan(rows.end_high))
+    is_open = (each(np.maximum, lost.astype(float), 0.0) > 0) & ~still
+    state = np.where(still, STILL_THERE, np.where(is_open, OPEN, ENDED)).astype(np.int8)
+    onset_low = each(np.minimum, rows.onset_low, np.inf)
+    onset_high = each(np.minimum, rows.onset_high, np.inf)
+    # Where one onset is missing the first may lie before the others: the length is at least this.
+    known_onset = each(np.fmin, (rows.onset_low + rows.onset_high) / 2, np.nan)
+    end_low = each(np.fmax, rows.end_low, np.nan)
+    end_high = np.where(still, np.inf, each(np.maximum, rows.end_high, -np.inf))
+    end_high = np.where(is_open, np.nan, end_high)
+    longest = each(np.fmax, rows.length_low, np.nan)
+    length_low = np.fmax(np.maximum(end_low - known_onset, 0.0), np.where(still, longest, np.nan))
+    length_low = np.where(is_open, np.nan, length_low)
+    length_high = np.where(still, np.inf, end_high - known_onset)
+    return EffectTimes(onset_low, onset_high, end_low, end_high, length_low, length_high, state)
+
+
+def _counts(session, onset, length, resolved, checks: Checks) -> dict[str, int]:
+    """How many rows were treated in which way."""
+    end = onset + length
+    last = checks.discharge[session]
+    times = np.concatenate([onset, end])
+    sessions = np.concatenate([session, session])
+    low, high = checks.around(sessions, times)
+    inside = low < high
+    return {
+        "onset_missing": int((np.isnan(onset) & np.isfinite(length)).sum()),
+        "resolved_when": int((np.isnan(length) & (resolved == 1)).sum()),
+        "at_last": int(((end == last) & (resolved == -1)).sum()),
+        "times": int(inside.sum()),
+        "at_check": int((inside & (high == times)).sum()),
+        "no_checks": int((~checks.has_checks[session] & np.isfinite(times[: session.size])).sum()),
+    }
+
+
+def gone_by_discharge(times: EffectTimes, discharge: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Whether each effect had gone when the patient was last watched; (e,) arrays.
+
+    An effect that was still there when last seen had not gone. Nothing is known where the discharge
+    is not, where the end is not, and where the discharge lies between the ends of its interval.
+
+    Parameters
+    ----------
+    discharge : (e,) float array
+        Minute after the start of the effect's session; NaN where it is not known.
+
+    Returns
+    -------
+    gone : (e,) float array
+        1, 0, or NaN where it is not known.
+    later : (e,) bool array
+        The effect began after the discharge: the question does not arise.
+    """
+    gone = np.full(times.state.size, np.nan)
+    gone[(times.state == ENDED) & (times.end_high <= discharge)] = 1.0
+    gone[(times.state == ENDED) & (times.end_low >= discharge)] = 0.0
+    gone[(times.state == STILL_THERE) & np.isfinite(discharge)] = 0.0
+    later = (times.onset_low >= discharge) & (times.onset_high > discharge)
+    gone[later] = np.nan
+    return gone, later

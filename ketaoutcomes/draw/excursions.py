@@ -1,0 +1,194 @@
+"""Excursions of vital signs: the share of sessions that met each rule, with interval and counts."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from ketaoutcomes.draw import theme
+from ketaoutcomes.draw.dots import draw_dots, set_rows, set_share_axis, share_ticks
+from ketaoutcomes.draw.head import head_of
+from ketaoutcomes.draw.labels import (
+    DASH,
+    clean,
+    count,
+    hidden,
+    is_hidden,
+    missing,
+    percent,
+    percent_range,
+    shorten,
+    text_width,
+)
+from ketaoutcomes.draw.panels import MOST_PER_PANEL, floats, levels, rows_of, split
+from ketaoutcomes.draw.sheet import Sheet
+from ketaoutcomes.draw.theme import BASE, GROUPS, NOTE, PALETTE, TABLE, Layout
+from ketaoutcomes.draw.ticks import x_ticks
+
+__all__ = ["excursions"]
+
+TOP, BOTTOM, HALF_CAPITAL = 46.0, 42.0, 3.5
+PITCH, TIGHT_PITCH, MANY_ROWS = 20.0, 16.0, 12
+WIDEST_NAMES = 136.0
+NUMBERS = (30.0, 78.0, 144.0)  # right ends of estimate, interval and counts, from the axes
+SERIES_WIDTH, NARROWEST = 46.0, 40.0
+UNIT = "% of sessions"
+
+
+def excursions(
+    table: pd.DataFrame,
+    ax: Axes | None = None,
+    *,
+    by: str | None = None,
+    level: float = 0.95,
+    heading: str = "",
+    title: str | None = None,
+) -> Axes:
+    """Shares of sessions with their intervals, one row per rule, with the numbers at the right.
+
+    A rule that no session met has a hollow dot at 0 and a line to its upper limit. Up to three groups share a
+    panel; more stand side by side.
+
+    Parameters
+    ----------
+    table : DataFrame
+        label, estimate, conf_low, conf_high (shares), n_events, n, and perhaps suppressed.
+    ax : Axes, optional
+        From `theme.new_figure` for a page; without it pyplot makes a figure.
+    by : str, optional
+        Column of the groups.
+    level : float
+        Confidence level of the intervals, for the head of their column.
+    heading : str
+        What is drawn, written above; nothing if empty.
+    title : str, optional
+        Written in bold above all else; room for it is made.
+
+    Returns
+    -------
+    Axes
+    """
+    names = list(dict.fromkeys(table["label"]))
+    groups = levels(table, by)
+    series = groups if len(groups) <= MOST_PER_PANEL else groups[:1]
+    several, grouped = len(groups) > MOST_PER_PANEL, 1 < len(groups) <= MOST_PER_PANEL
+    pitch = PITCH if len(names) <= MANY_ROWS else TIGHT_PITCH
+    pitch += 7.0 * (len(series) - 1)
+    right = 14.0 if several else SERIES_WIDTH * len(groups) + 4.0 if grouped else NUMBERS[-1] + 4.0
+    left = min(max([text_width(clean(name), TABLE) for name in names], default=0.0) + 14.0, WIDEST_NAMES)
+    largest = float(np.nanmax(np.r_[floats(table, "estimate"), floats(table, "conf_high"), 0.01]))
+    with theme.context():
+        layout = Layout(TOP + pitch * max(len(names), 1) + BOTTOM, left=left, right=right, top=TOP,
+                        bottom=BOTTOM)  # fmt: skip
+        if grouped or not (floats(table, "n_events") == 0).any():
+            words = heading
+        else:
+            words = f"{heading}; hollow: none recorded" if heading else "Hollow: none recorded"
+        head = head_of(ax, layout, words, title=title)
+        ax = theme.prepare(ax, head.raised(layout, line=8.0))
+        sheet = Sheet(ax)
+        set_rows(sheet, len(names))
+        for number, name in enumerate(names):
+            words = shorten(name, left - 8.0, TABLE)
+            sheet.write(words, ("left", -left), ("data", number), shift=(0, -HALF_CAPITAL), gid="row")
+        if several:
+            _panels(ax, table, by, groups, names, largest)
+        else:
+            set_share_axis(sheet, largest)
+            for number, group in enumerate(groups):
+                _draw(sheet, rows_of(table, by, group), names, number, len(groups), alone=not grouped)
+            if grouped:
+                _group_numbers(sheet, table, by, groups, names)
+            else:
+                _numbers(sheet, table, names, level)
+        head.write(sheet, 36.0)
+        sheet.write(UNIT, ("left", 0), ("bottom", -34), size=BASE, color=PALETTE["secondary"], gid="unit")
+        return ax
+
+
+def _draw(sheet: Sheet, rows: pd.DataFrame, names: list, number: int, n_series: int, *, alone: bool) -> None:
+    """Dots and intervals of one group; where nothing was found the dot is hollow."""
+    place = {name: row for row, name in enumerate(names)}
+    at = np.array([place[name] for name in rows["label"]], dtype=float)
+    estimate, low, high = (floats(rows, name) for name in ("estimate", "conf_low", "conf_high"))
+    up = 7.0 * ((n_series - 1) / 2 - number)
+    none = floats(rows, "n_events") == 0 if alone else np.zeros(at.size, dtype=bool)
+    style = GROUPS[number]
+    draw_dots(sheet, at[~none], estimate[~none], low[~none], high[~none], style, up=up)
+    hollow = theme.GroupStyle(style.color, style.light, style.line, style.marker, PALETTE["paper"])
+    draw_dots(sheet, at[none], estimate[none], low[none], high[none], hollow, up=up)
+
+
+def _numbers(sheet: Sheet, table: pd.DataFrame, names: list, level: float) -> None:
+    """Estimate, interval and counts of each row."""
+    for words, end in zip(("", f"{100 * level:g}% CI", "n/N"), NUMBERS, strict=True):
+        sheet.write(words, ("right", end), ("top", 10), size=NOTE, color=PALETTE["secondary"], align="right",
+                    gid="head")  # fmt: skip
+    place = {name: row for row, name in enumerate(names)}
+    for cells in table.to_dict("records"):
+        at = ("data", place[cells["label"]])
+        for words, end, gid in zip(
+            _texts(cells), NUMBERS, ("number", "interval-text", "counts"), strict=True
+        ):
+            sheet.write(
+                words, ("right", end), at, align="right", shift=(0, -HALF_CAPITAL), bold=gid == "number",
+                color=PALETTE["text" if gid == "number" else "secondary"], gid=gid,
+            )  # fmt: skip
+
+
+def _texts(cells: dict) -> tuple[str, str, str]:
+    """Estimate, interval and counts in words; what stands for them where they are hidden."""
+    if is_hidden(cells):
+        return (*hidden(cells.get("suppressed", True)), "")
+    if missing(cells["estimate"]):
+        return DASH, DASH, DASH
+    limits = percent_range(cells["conf_low"], cells["conf_high"], like=cells["estimate"])
+    if not cells["n_events"] and not missing(cells["conf_high"]):
+        limits = f"0{DASH}{percent(cells['conf_high'], sign=False)}"
+    return percent(cells["estimate"]), limits, f"{count(cells['n_events'])}/{count(cells['n'])}"
+
+
+def _group_numbers(sheet: Sheet, table: pd.DataFrame, by: str, groups: list[Hashable], names: list) -> None:
+    """The estimates of the groups at the right, each under its name and marker."""
+    place = {name: row for row, name in enumerate(names)}
+    for number, group in enumerate(groups):
+        end = SERIES_WIDTH * (number + 1)
+        style = GROUPS[number]
+        head = shorten(group, SERIES_WIDTH - 14.0, NOTE)
+        sheet.write(
+            head, ("right", end), ("top", 10), size=NOTE, color=style.color, align="right", gid="series"
+        )
+        sheet.mark(style, ("right", end - text_width(head, NOTE) - 6.0), ("top", 13.5))
+        for cells in rows_of(table, by, group).to_dict("records"):
+            at = ("data", place[cells["label"]])
+            sheet.write(_texts(cells)[0], ("right", end), at, align="right", shift=(0, -HALF_CAPITAL),
+                        gid="number")  # fmt: skip
+
+
+def _set_shares(panel: Sheet, largest: float) -> None:
+    """The axis of a panel; where it is too narrow for two labels, with that of its end alone."""
+    if panel.size[0] >= NARROWEST:
+        set_share_axis(panel, largest)
+        return
+    end = share_ticks(largest, most=2)[-1]
+    panel.ax.set_xlim(0.0, end)
+    x_ticks(panel, (0.0, end), ("", percent(end, decimals=0)), grid=True, ends_inwards=True)
+
+
+def _panels(
+    ax: Axes, table: pd.DataFrame, by: str, groups: list[Hashable], names: list, largest: float
+) -> None:
+    """A panel per group, side by side."""
+    across = 18.0 if len(groups) < 6 else 10.0
+    for group, panel_ax in zip(groups, split(ax, len(groups), columns=len(groups), across=across, up=0.0),
+                               strict=True):  # fmt: skip
+        theme.plain(panel_ax)
+        panel = Sheet(panel_ax)
+        set_rows(panel, len(names))
+        _set_shares(panel, largest)
+        panel.write(shorten(group, panel.size[0] + across - 4.0, TABLE, bold=True), ("left", 0), ("top", 12),
+                    bold=True, gid="panel")  # fmt: skip
+        _draw(panel, rows_of(table, by, group), names, 0, 1, alone=True)

@@ -19,9 +19,10 @@ from ketaoutcomes.analysis.dissociation_tables import (
 )
 from ketaoutcomes.analysis.notes import same_time_note, selection_notes
 from ketaoutcomes.catalog.instruments import Instrument
+from ketaoutcomes.catalog.ways_of_asking import asked_words
 from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.derive.arrays import patient_codes
-from ketaoutcomes.derive.dissociation import Returns, SessionPeaks, Threshold
+from ketaoutcomes.derive.dissociation import TOLERANCE_MINUTES, Returns, SessionPeaks, Threshold
 from ketaoutcomes.derive.groups import Groups
 from ketaoutcomes.draw.labels import count, percent
 from ketaoutcomes.results.base import UNCONTROLLED
@@ -44,7 +45,8 @@ def definitions(
             "Highest score of a session",
             f"The highest {instrument.name} score of those taken during or after a session, up to "
             f"{window[1]:g} minutes after its start; a score up to {-window[0]:g} minutes before it is the "
-            "score before it",
+            f"score before it. One that says 'during' counts from {TOLERANCE_MINUTES:g} minutes before the "
+            "recorded start, as at minute 0",
             OWN_RULE,
         ),
         (limit.words.capitalize(), limit.meaning, limit.source),
@@ -251,7 +253,7 @@ def _against_notes(against: pd.DataFrame, limit: Threshold) -> list[str]:
     for row in against.to_dict("records"):
         agree = (row["both"] + row["neither"]) / row["n"]
         parts.append(
-            f"asked by {row['ascertainment']}: both {count(row['both'])}, only the scale "
+            f"{asked_words(row['ascertainment'])}: both {count(row['both'])}, only the scale "
             f"{count(row['only_scale'])}, only the record {count(row['only_recorded'])}, neither "
             f"{count(row['neither'])} ({percent(agree)} alike)"
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -36,6 +38,9 @@ def published_comparison(
     cohort: Cohort,
     topic: str = "response",
     *,
+    effects: str | Sequence[str] | None = None,
+    ascertainment: str | None = None,
+    placebo: bool = False,
     level: float = 0.95,
     n_replicates: int = 400,
     seed: int = 20260101,
@@ -51,7 +56,12 @@ def published_comparison(
     ----------
     cohort : Cohort
     topic : {"response", "durability", "side_effects"}
-        For side effects as `published_side_effects` by default, where ways of asking can be chosen.
+    effects : str or sequence of str, optional
+        For side effects only: which to give, besides "any side effect"; all by default.
+    ascertainment : {"checklist", "spontaneous", "scale", "not stated"}, optional
+        For side effects only: one of the clinic's ways of asking.
+    placebo : bool
+        For side effects only: whether placebo arms are listed as well.
     level : float
         Confidence level of the clinic's intervals, and of those made here for published counts.
     n_replicates, seed : int
@@ -66,7 +76,7 @@ def published_comparison(
     Raises
     ------
     DataError
-        If an argument is malformed, or the cohort has no score.
+        If an argument is malformed or belongs to another topic, or the cohort has no score.
     ConvergenceError
         If the maximum of a curve's likelihood was not reached.
 
@@ -80,7 +90,14 @@ def published_comparison(
     check_count("n_replicates", n_replicates, meaning=", which is for no limits of curves")
     check_count("seed", seed)
     if topic == SIDE_EFFECTS:
-        return published_side_effects(cohort, level=level)
+        return published_side_effects(
+            cohort, effects=effects, ascertainment=ascertainment, placebo=placebo, level=level
+        )
+    if effects is not None or ascertainment is not None or placebo is not False:
+        raise DataError(
+            f'effects=, ascertainment= and placebo= belong to topic="{SIDE_EFFECTS}"; leave them out for '
+            f'topic="{topic}"'
+        )
     if not len(cohort.scores):
         raise DataError("scores: there is none, so no published result has a counterpart here")
     clinic = Clinic(cohort, level=level, n_replicates=n_replicates, seed=seed)

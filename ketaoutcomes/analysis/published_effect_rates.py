@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
@@ -11,10 +11,12 @@ import numpy as np
 
 from ketaoutcomes.analysis.published_numbers import Number
 from ketaoutcomes.catalog.effect_terms import EffectTerms
+from ketaoutcomes.catalog.ways_of_asking import asked_words
 from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.derive.arrays import patient_codes
-from ketaoutcomes.derive.clock import whole_days
+from ketaoutcomes.derive.clock import HOURS_PER_DAY, whole_days
 from ketaoutcomes.derive.effect_counts import EffectCounts, count_effects
+from ketaoutcomes.derive.followup import follow_up
 from ketaoutcomes.derive.side_effects import ANY, recorded_side_effects
 from ketaoutcomes.engine.rates import wilson
 
@@ -29,33 +31,36 @@ class Counting:
 
     Attributes
     ----------
-    name : str
-    here : str
-        How the clinic's number is made.
+    name, words : str
+        Which sessions, in words.
     sessions, days : float
         Last session number, and last whole day since session 1.
     """
 
     name: str
-    here: str
+    words: str
     sessions: float = np.inf
     days: float = np.inf
 
+    @property
+    def closes_hours(self) -> float:
+        """Hours after session 1 from which no session belongs to the window any more."""
+        return (self.days + 0.5) * HOURS_PER_DAY
 
-def _ever(name: str, words: str, **limits: float) -> Counting:
-    return Counting(
-        name, f"patients with the effect at least once {words}, of patients with a record there", **limits
-    )
+    def here(self, what: str = "the effect") -> str:
+        """How the clinic's number is made, of the effect or of `what`."""
+        end = "" if np.isinf(self.days) else " for whom these days had passed by the end of the data"
+        return f"patients with {what} at least once {self.words}, of patients with a record there{end}"
 
 
 COUNTINGS: Mapping[str, Counting] = MappingProxyType(
     {
         one.name: one
         for one in (
-            _ever("session 1", "at session 1", sessions=1),
-            _ever("first week", "in sessions of day 0 to 6 after session 1", days=6),
-            _ever("first 4 weeks", "in sessions of day 0 to 27 after session 1", days=27),
-            _ever("all sessions", "in all their sessions"),
+            Counting("session 1", "at session 1", sessions=1),
+            Counting("first week", "in sessions of day 0 to 6 after session 1", days=6),
+            Counting("first 4 weeks", "in sessions of day 0 to 27 after session 1", days=27),
+            Counting("all sessions", "in all their sessions"),
         )
     }
 )
@@ -93,6 +98,8 @@ class EffectRates:
         self._day = whole_days(cohort.sessions["hour"].to_numpy(float))
         self._recorded = np.zeros(len(cohort.sessions), dtype=bool)
         self._recorded[self.found.session_row] = True
+        self._follow_up = follow_up(cohort)
+        self._n_patients = len(cohort.patients)
         self.ways = tuple(
             name
             for way, name in enumerate(self.found.ways)
@@ -111,24 +118,25 @@ class EffectRates:
         """Whether the effect was ever recorded here."""
         return bool(self.found.session_row.size) and effect in self.by_size
 
-    def number(self, effect: str, way: str, counting: Counting) -> Number:
-        """Share of patients with the effect at least once, of those with a record in the window."""
+    def number(self, effects: Sequence[str], way: str, counting: Counting) -> Number:
+        """Share of patients with any of the effects at least once, of those with a record in the window.
+
+        A patient whose window had not closed at the end of the data is not known, with or without the
+        effect: those with it alone would make the share too large.
+        """
         in_window = (self._number <= counting.sessions) & (self._day <= counting.days)
         counts = self._counted(way, counting, in_window)
-        column = 0 if effect == ANY else self.found.effects.index(effect) + 1
-        events, n = int((counts.with_effect[:, column] > 0).sum()), counts.person.size
+        columns = [0 if name == ANY else self.found.effects.index(name) + 1 for name in effects]
+        closed = ~self._open(counting)[counts.person]
+        found = (counts.with_effect[:, columns] > 0).any(axis=1)
+        events, n = int((found & closed).sum()), int(closed.sum())
         silent = np.setdiff1d(self._owner[in_window], self._owner[in_window & self._recorded])
-        unknown = silent.size
-        partly = np.intersect1d(counts.person, self._owner[in_window & ~self._recorded]).size
-        remarks = []
-        if n and counting.sessions > 1:
+        unknown = silent.size + counts.person.size - n
+        remarks = self._remarks(counts, closed, in_window, way, counting)
+        if n and not events and ANY not in effects:
             remarks.append(
-                f"here a median of {np.median(counts.sessions):g} recorded sessions, asked by {way}"
+                f"never recorded here in this time, {asked_words(way)}, and it may not have been asked for"
             )
-        if partly:
-            remarks.append(f"{partly:,} of these {n:,} patients have sessions without a record in this time")
-        if not events and effect != ANY:
-            remarks.append(f"never recorded here by {way} in this time, and it may not have been asked for")
         if not n:
             return Number(n_unknown=unknown, remark="; ".join(remarks))
         low, high = wilson(events, n, level=self._level)
@@ -136,6 +144,27 @@ class EffectRates:
         return Number(
             share, share, float(low), float(high), n, events, unknown, "Wilson", True, "; ".join(remarks)
         )  # fmt: skip
+
+    def _remarks(self, counts, closed, in_window, way: str, counting: Counting) -> list[str]:
+        """How many sessions the patients had, and of whom something is not known."""
+        n, remarks = int(closed.sum()), []
+        if n and counting.sessions > 1:
+            median = np.median(counts.sessions[closed])
+            remarks.append(f"here a median of {median:g} recorded sessions, {asked_words(way)}")
+        silent = self._owner[in_window & ~self._recorded]
+        partly = np.intersect1d(counts.person[closed], silent).size
+        if partly:
+            remarks.append(f"{partly:,} of these {n:,} patients have sessions without a record in this time")
+        if n < closed.size:
+            remarks.append(
+                f"not known of {closed.size - n:,} more: at the end of the data, fewer than "
+                f"{counting.days + 1:g} days had passed since their session 1"
+            )
+        return remarks
+
+    def _open(self, counting: Counting) -> np.ndarray:
+        """Patients whose window had not surely closed at the end of the data; bool."""
+        return self._follow_up.still_open(np.full(self._n_patients, counting.closes_hours))
 
     def _counted(self, way: str, counting: Counting, in_window: np.ndarray) -> EffectCounts:
         key = (way, counting.name)

@@ -11,7 +11,15 @@ from ketaoutcomes.catalog.benchmarks import Benchmark
 from ketaoutcomes.engine.newcombe import newcombe
 from ketaoutcomes.engine.rates import wilson
 
-__all__ = ["METHODS", "Limits", "difference_of", "implied_count", "overlap_of", "published_limits"]
+__all__ = [
+    "METHODS",
+    "Limits",
+    "difference_of",
+    "implied_count",
+    "overlap_of",
+    "published_limits",
+    "terms_unsure",
+]
 
 METHODS = (
     ("Interval of a proportion", "Wilson", "Wilson 1927, J. Am. Stat. Assoc. 22, 209"),
@@ -49,17 +57,20 @@ def published_limits(known: Benchmark, level: float) -> Limits:
 
 
 def implied_count(known: Benchmark) -> int | None:
-    """The one count out of the published n that gives the percentage as printed; None if there is not one."""
+    """The one count out of the published n that gives the percentage as printed; None if there is not one.
+
+    The catalogue keeps the decimals that were printed: 14.0 (a float) is rounded to one, 14 (an int) to none.
+    """
     if known.unit != "percent" or known.n is None or known.estimate_high is not None:
         return None
-    half = 0.5 if known.estimate == round(known.estimate) else 0.05
+    half = 0.5 * 10.0 ** -len(str(known.estimate).partition(".")[2])
     counts = np.arange(known.n + 1)
     found = np.flatnonzero(np.abs(100.0 * counts / known.n - known.estimate) <= half + 1e-9)
     return int(found[0]) if found.size == 1 else None
 
 
 def difference_of(published: float, limits: Limits, known: Benchmark, ours: Number, level: float) -> dict:
-    """Clinic minus published; with an interval where both are plain proportions."""
+    """Clinic minus published; with an interval where both are plain proportions of the same terms."""
     cells = {
         "difference": ours.estimate - published,
         "difference_high": ours.estimate_high - published,
@@ -67,11 +78,16 @@ def difference_of(published: float, limits: Limits, known: Benchmark, ours: Numb
         "difference_conf_high": np.nan,
         "difference_method": "",
     }
-    if ours.is_plain and ours.n and limits.n_events is not None:
+    if ours.is_plain and ours.n and limits.n_events is not None and not terms_unsure(known):
         _, low, high = newcombe(ours.n_events, ours.n, limits.n_events, known.n, level=level)
         cells |= {"difference_conf_low": float(low), "difference_conf_high": float(high)}
         cells["difference_method"] = "Newcombe"
     return cells
+
+
+def terms_unsure(known: Benchmark) -> bool:
+    """Whether the number counts several terms together, and which ones was not checked."""
+    return bool(known.combines) and not known.combines_verified
 
 
 def overlap_of(limits: Limits, ours: Number) -> bool | None:

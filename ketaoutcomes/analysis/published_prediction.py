@@ -18,9 +18,10 @@ PREDICTION = (
     "Higgins, Thompson and Spiegelhalter 2009, J. R. Stat. Soc. A 172, 137; Hartung and Knapp 2001, Stat. "
     "Med. 20, 3875",
 )
-KEYS = ["effect", "asked_there", "counting", "arm"]
+KEYS = ["effect", "combines", "asked_there", "counting", "arm"]
 COLUMNS = {
     "effect": "str",
+    "combines": "str",
     "asked_there": "str",
     "counting": "str",
     "arm": "str",
@@ -39,12 +40,12 @@ COLUMNS = {
 
 
 def prediction_of(table: pd.DataFrame, *, level: float) -> pd.DataFrame:
-    """Pooled share and prediction interval per effect, way of asking there, window and arm.
+    """Pooled share and prediction interval per effect, terms, way of asking there, window and arm.
 
     Parameters
     ----------
     table : DataFrame
-        Of published numbers: name, study, effect, asked_there, counting, arm, published_n,
+        Of published numbers: name, study, effect, combines, asked_there, counting, arm, published_n,
         published_n_events. A study counts once; one without a count does not.
     level : float
 

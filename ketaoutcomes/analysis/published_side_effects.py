@@ -10,7 +10,14 @@ import pandas as pd
 
 from ketaoutcomes.analysis.notes import selection_notes
 from ketaoutcomes.analysis.published_effect_rates import COUNTINGS, RULE, WINDOWS, EffectRates
-from ketaoutcomes.analysis.published_limits import METHODS, difference_of, overlap_of, published_limits
+from ketaoutcomes.analysis.published_limits import (
+    METHODS,
+    difference_of,
+    overlap_of,
+    published_limits,
+    terms_unsure,
+)
+from ketaoutcomes.analysis.published_numbers import Number
 from ketaoutcomes.analysis.published_prediction import FEWEST_SOURCES, PREDICTION, prediction_of
 from ketaoutcomes.analysis.side_effect_question import WAYS, chosen_effects
 from ketaoutcomes.catalog.benchmarks import Benchmark, benchmarks
@@ -27,8 +34,14 @@ TOPIC, PLACEBO, MEASURED = "side_effects", "placebo", "measured"
 SAME, DIFFERS = "same", "differs"
 # What studies call the sum of all effects.
 ALL_EFFECTS = (ANY, "any adverse drug event")
+COMBINED = (
+    "Combined terms",
+    "patients with any of the terms that the study counts under one name, as far as they are recorded here",
+    RULE,
+)
 TABLE_COLUMNS = (
-    "name", "study", "arm", "effect", "quantity", "instrument", "definition", "window", "denominator", "unit",
+    "name", "study", "arm", "effect", "combines", "quantity", "instrument", "definition", "window",
+    "denominator", "unit",
     "time", "counting", "published", "published_to", "published_low", "published_high", "published_interval",
     "published_n", "published_n_events", "verified", "asked_there", "asked_here", "asked", "here", "estimate",
     "estimate_high", "conf_low", "conf_high", "n", "n_events", "n_unknown", "method", "difference",
@@ -53,11 +66,17 @@ def published_side_effects(
     was asked in the same way. Neither number is the reference of the other. An effect that the clinic
     never recorded has no row: nobody may have asked for it.
 
+    Where a study counts several terms together under one name, the clinic's number is of the patients with
+    any of those that were recorded here. If the list of terms was not checked against the source, the
+    difference has no interval, and the row says so.
+
+    A patient for whom the window of days had not closed at the end of the data is not known.
+
     Parameters
     ----------
     cohort : Cohort
     effects : str or sequence of str, optional
-        Which effects to give, besides "any side effect"; all by default.
+        Which effects to give, by the name of the row, besides "any side effect"; all by default.
     ascertainment : {"checklist", "spontaneous", "scale", "not stated"}, optional
         One of the clinic's ways of asking only.
     synonyms : mapping, path or bool, optional
@@ -77,7 +96,7 @@ def published_side_effects(
     Raises
     ------
     DataError
-        If an argument is malformed, or an effect in `effects` was never recorded.
+        If an argument is malformed, or an effect in `effects` was never recorded and is no name of a row.
 
     Source
     ------
@@ -90,18 +109,14 @@ def published_side_effects(
         check_choice("ascertainment", ascertainment, WAYS)
     terms = effect_terms(synonyms)
     rates = EffectRates(cohort, terms, ascertainment=ascertainment, level=level)
-    _, named = chosen_effects(rates.found, effects, terms)
     listed = [known for known in benchmarks("side_effect") if placebo or known.arm != PLACEBO]
-    named = named if effects is None else (ANY, *named)
-    used = [
-        known
-        for known in listed
-        if known.ascertainment != MEASURED
-        and known.window in WINDOWS
-        and rates.records(_name(known, terms))
-        and (not named or _name(known, terms) in named)
-    ]
-    rows = [_row(rates, known, _name(known, terms), way, level) for known in used for way in rates.ways]
+    asked = [known for known in listed if known.ascertainment != MEASURED and known.window in WINDOWS]
+    used = [known for known in asked if _recorded_terms(rates, known, terms)]
+    absent = [known for known in asked if known not in used]
+    if effects is not None:
+        named = _named(rates, effects, terms, used)
+        used = [known for known in used if _name(known, terms) in named]
+    rows = [_row(rates, known, terms, way, level) for known in used for way in rates.ways]
     table = _ordered(rows, rates)
     arguments = {
         "effects": effects if effects is None or isinstance(effects, str) else tuple(effects),
@@ -112,10 +127,11 @@ def published_side_effects(
     return PublishedSideEffects(
         title="Published side effects, and this clinic's counted in the same way",
         table=table,
-        notes=(*_notes(rates, listed, used, table, prediction, terms, placebo), *selection_notes(cohort),
+        notes=(*_notes(rates, listed, absent, table, prediction, terms, placebo), *selection_notes(cohort),
                UNCONTROLLED),
         definitions=(
-            *((f"Counted: {counting.name}", counting.here, RULE) for counting in countings),
+            *((f"Counted: {counting.name}", counting.here(), RULE) for counting in countings),
+            *([COMBINED] if (table["combines"] != "").any() else []),
             *METHODS,
             *([PREDICTION] if prediction["estimate"].notna().any() else []),
         ),
@@ -133,24 +149,43 @@ def _name(known: Benchmark, terms: EffectTerms) -> str:
     return ANY if known.effect in ALL_EFFECTS else terms.name(known.effect)
 
 
-def _row(rates: EffectRates, known: Benchmark, effect: str, way: str, level: float) -> dict[str, object]:
+def _recorded_terms(rates: EffectRates, known: Benchmark, terms: EffectTerms) -> tuple[str, ...]:
+    """The terms that the number counts, as far as they were ever recorded here, each once."""
+    names = [terms.name(word) for word in known.combines] or [_name(known, terms)]
+    return tuple(name for name in dict.fromkeys(names) if rates.records(name))
+
+
+def _named(rates: EffectRates, effects, terms: EffectTerms, used: list[Benchmark]) -> set[str]:
+    """The effects asked for; the name of a row will do where only other terms of it were recorded."""
+    given = [effects] if isinstance(effects, str) else list(effects)
+    known = {_name(one, terms) for one in used}
+    others = [name for name in given if not isinstance(name, str) or terms.name(name) not in known]
+    chosen_effects(rates.found, others, terms)
+    return {ANY, *(terms.name(name) for name in given)}
+
+
+def _row(
+    rates: EffectRates, known: Benchmark, terms: EffectTerms, way: str, level: float
+) -> dict[str, object]:
     """One published number and the clinic's of one way of asking."""
     counting = COUNTINGS[WINDOWS[known.window]]
-    ours = rates.number(effect, way, counting)
+    effect, counted = _name(known, terms), _recorded_terms(rates, known, terms)
+    ours = rates.number(counted, way, counting)
     limits = published_limits(known, level)
     published = known.estimate / 100.0
     asked, words = _asked(known.ascertainment or NOT_STATED, way)
-    there = "; ".join(
-        part
-        for part in (known.design, known.setting, known.route, f"dose {known.dose}" if known.dose else "")
-        if part
-    )
+    what = "the effect"
+    if known.combines:
+        what = counted[0] if len(counted) == 1 else f"any of {', '.join(counted)}"
+        words = f"{words}; {_combined_words(known, counted)}"
     cells = {
         "name": known.name,
         "study": known.study,
         "arm": known.arm,
         "effect": effect,
-        "quantity": f"{effect[:1].upper()}{effect[1:]}, {counting.name}",
+        "combines": "; ".join(known.combines),
+        "quantity": f"{effect[:1].upper()}{effect[1:]}, {counting.name}"
+        f"{', combined terms' if known.combines else ''}",
         "instrument": known.instrument,
         "definition": known.definition,
         "window": known.window,
@@ -169,7 +204,7 @@ def _row(rates: EffectRates, known: Benchmark, effect: str, way: str, level: flo
         "asked_there": known.ascertainment,
         "asked_here": way,
         "asked": asked,
-        "here": counting.here,
+        "here": counting.here(what),
         "estimate": ours.estimate,
         "estimate_high": ours.estimate_high,
         "conf_low": ours.conf_low,
@@ -179,15 +214,36 @@ def _row(rates: EffectRates, known: Benchmark, effect: str, way: str, level: flo
         "n_unknown": ours.n_unknown,
         "method": ours.method,
         "words": words,
-        "differs_in": "; ".join(
-            part for part in (f"there: {there}", WINDOW_REMARKS.get(known.window, ""), ours.remark) if part
-        ),
+        "differs_in": _differs(known, counted, ours),
         "source": known.source,
     }
     # A range that the source prints is no one number to take from.
     if cells["published_to"] == published:
         cells |= difference_of(published, limits, known, ours, level)
-    return cells | {"overlap": overlap_of(limits, ours)}
+    return cells | {"overlap": None if terms_unsure(known) else overlap_of(limits, ours)}
+
+
+def _combined_words(known: Benchmark, counted: tuple[str, ...]) -> str:
+    """How many terms are one number there, and what follows for the difference."""
+    of = f"one name for {len(known.combines)} terms there, {len(counted)} of them recorded here"
+    if terms_unsure(known):
+        return f"{of}; which terms they are was not checked, so the difference has no interval"
+    return of
+
+
+def _differs(known: Benchmark, counted: tuple[str, ...], ours: Number) -> str:
+    """What the clinic's data cannot match."""
+    dose = f"dose {known.dose}" if known.dose else ""
+    there = "; ".join(part for part in (known.design, known.setting, known.route, dose) if part)
+    combined = ""
+    if known.combines:
+        unsure = " (unverified list)" if terms_unsure(known) else ""
+        combined = (
+            f"{known.effect} there combines {', '.join(known.combines)}{unsure}, of which are recorded here "
+            f"{', '.join(counted)}"
+        )
+    parts = (f"there: {there}", combined, WINDOW_REMARKS.get(known.window, ""), ours.remark)
+    return "; ".join(part for part in parts if part)
 
 
 WINDOW_REMARKS = {
@@ -220,19 +276,22 @@ def _ordered(rows: list[dict], rates: EffectRates) -> pd.DataFrame:
     if table.empty:
         return table
     effects = {name: place for place, name in enumerate(rates.by_size)}
+    # Names of which only other terms were recorded come last.
+    places = table["effect"].map(effects).fillna(len(effects))
     windows = {name: place for place, name in enumerate(COUNTINGS)}
     ways = {name: place for place, name in enumerate(rates.ways)}
     keys = (
         np.arange(len(table)),
         table["asked_here"].map(ways),
         table["counting"].map(windows),
-        table["effect"].map(effects),
+        pd.factorize(table["effect"])[0],
+        places,
     )
     order = np.lexsort([np.asarray(keys[0]), *(np.asarray(key) for key in keys[1:])])
     return table.iloc[order].reset_index(drop=True)
 
 
-def _notes(rates, listed, used, table, prediction, terms, placebo) -> list[str]:
+def _notes(rates, listed, absent, table, prediction, terms, placebo) -> list[str]:
     if not rates.found.session_row.size:
         return ["Side effects are not recorded, so no rate can be given; it is not zero."]
     notes = [
@@ -240,7 +299,8 @@ def _notes(rates, listed, used, table, prediction, terms, placebo) -> list[str]:
         "Patients, doses, the number of sessions and follow-up differ too; what cannot be matched is in the "
         "column differs_in.",
         "Only sessions with a record count; a patient without a record in the window is in n_unknown, not "
-        "counted as none.",
+        "counted as none. So is a patient whose first week or first 4 weeks had not passed at the end of the "
+        "data, whether or not the effect had been recorded by then.",
     ]
     if len(rates.ways) > 1:
         notes.append("The clinic's ways of asking are given apart and never pooled.")
@@ -251,19 +311,25 @@ def _notes(rates, listed, used, table, prediction, terms, placebo) -> list[str]:
     if len(shaky):
         words = ", ".join(f"{row.effect} ({row.study})" for row in shaky.itertuples())
         notes.append(f"Not checked against the source: {words}.")
+    shown = set(table["name"])
+    unsure = [known for known in listed if terms_unsure(known) and known.name in shown]
+    if unsure:
+        studies = ", ".join(dict.fromkeys(known.study for known in unsure))
+        names = ", ".join(dict.fromkeys(_name(known, terms) for known in unsure))
+        notes.append(
+            f"Counted there as several terms under one name ({studies}): {names}. Here they are the patients "
+            "with any of those terms that were recorded. Which terms the study combined is from general "
+            "knowledge and was not checked (unverified), so these differences have no interval."
+        )
     measured = dict.fromkeys(known.study for known in listed if known.ascertainment == MEASURED)
     if measured:
         notes.append(
             "Published rates of raised blood pressure that was measured are left out; vital_signs gives the "
             f"clinic's: {', '.join(measured)}."
         )
-    absent = dict.fromkeys(
-        _name(known, terms)
-        for known in listed
-        if known.ascertainment != MEASURED and not rates.records(_name(known, terms))
-    )
     if absent:
-        notes.append(f"Published, but never recorded here, so without a number: {', '.join(absent)}.")
+        names = dict.fromkeys(_absent_words(known, terms, table) for known in absent)
+        notes.append(f"Published, but never recorded here, so without a number: {', '.join(names)}.")
     if not placebo:
         notes.append("Placebo arms are left out; placebo=True lists them.")
     if len(prediction) and prediction["estimate"].isna().all():
@@ -272,3 +338,9 @@ def _notes(rates, listed, used, table, prediction, terms, placebo) -> list[str]:
             "prediction interval, and nothing is pooled."
         )
     return notes
+
+
+def _absent_words(known: Benchmark, terms: EffectTerms, table: pd.DataFrame) -> str:
+    """The effect; with its study where the same effect of another study has a number."""
+    name = _name(known, terms)
+    return f"{name} ({known.study})" if name in set(table["effect"]) else name

@@ -12,13 +12,13 @@ from ketaoutcomes.derive.groups import Groups
 from ketaoutcomes.derive.safety_events import (
     DEATH,
     HOSPITAL,
-    NOT_GIVEN,
     RESCUE,
     SERIOUS,
     SEVERE,
     STOPPED,
     STOPPED_EARLY,
-    Event,
+    StatusEvents,
+    given,
 )
 from ketaoutcomes.derive.side_effects import Recorded
 from ketaoutcomes.draw.labels import count
@@ -30,32 +30,41 @@ __all__ = ["definitions", "safety_notes"]
 
 OWN = "Rule of this library"
 _EVENTS = {
-    SERIOUS: "A side effect that the clinic calls serious. A session with a side effect of which it is not "
-    "said, and none that is serious, is left out; 'none' is a record of no serious one",
-    SEVERE: "A side effect whose severity is severe. A session with a side effect without a severity, and "
-    "none that is severe, is left out; 'none' is a record of no severe one",
+    SERIOUS: "A side effect that the clinic calls serious, out of all sessions with side effects recorded. "
+    "Where one is recorded without saying if it was serious, and none that is, the lower bound takes it as "
+    "not serious and the upper bound as serious; 'none' is a record of no serious one",
+    SEVERE: "A side effect whose severity is severe, out of all sessions with side effects recorded. Where "
+    "one is recorded without a severity, and none that is severe, the lower bound takes it as not severe and "
+    "the upper bound as severe; 'none' is a record of no severe one",
     STOPPED_EARLY: "The session was ended before the planned dose was given, for whatever reason",
-    RESCUE: f"A medication given for a side effect: yes, or any word but {', '.join(NOT_GIVEN[:-3])}",
-    STOPPED: "The reason or status in `disposition` has one of: side effect, adverse effect, event or "
-    "reaction, AE, intolerance, not tolerated, poor tolerability, toxicity; and does not deny it. Out of the "
-    "treated patients who are still in treatment, ended as planned, or have a reason",
-    DEATH: "The reason or status in `disposition` says that the patient died, of whatever cause",
-    HOSPITAL: "The reason or status in `disposition` says that the patient was admitted to hospital, for "
+    RESCUE: "A medication given for a side effect: yes, a number above 0, or any word but those that begin "
+    "with no, none, nil, not, without, nothing or never, or say declined or refused. Dashes, unknown, not "
+    "documented and the like are no record",
+    STOPPED: "The status in `disposition` is neither of treatment that goes on nor of a planned end, and the "
+    "reason or status has a clause (between commas, semicolons, stops, slashes) that says side effect, "
+    "adverse effect, event or reaction, AE, SAE, ADR, intolerance, not or poorly tolerated, tolerability or "
+    "toxicity and does not deny it, or that is a side effect's name as a whole. Out of the treated patients "
+    "who are still in treatment, ended as planned, or have a reason that says why; who was not reached or "
+    "was lost, and other, unknown or own decision, say nothing. The bounds count all treated patients",
+    DEATH: "The status in `disposition`, or a whole clause of the reason, says that the patient died, of "
     "whatever cause",
+    HOSPITAL: "A whole clause of the reason or status in `disposition` says that the patient was admitted to "
+    "hospital, for whatever cause",
 }
 _LIMITS = (
     (
         "Share of sessions",
-        "Sessions with the event, of sessions with a record that tells; the interval allows for several "
+        "Sessions with the event, of sessions with that record; the interval allows for several "
         "sessions per patient (ratio with a bias-reduced variance; with few events Wilson's with the number "
-        "of independent sessions that would tell as much); with no event it is exact with patients as n",
+        "of independent sessions that would tell as much); with no event it is exact with patients as n. Of "
+        "two bounds the interval spans both",
         "Cochran 1977, Sampling Techniques, chapter 6; Bell and McCaffrey 2002, Survey Methodology 28, 169; "
         "Clopper and Pearson 1934, Biometrika 26, 404",
     ),
     (
         "Share of patients",
-        "Patients with the event in at least one session, of patients with at least one session with a "
-        "record that tells; exact (Clopper-Pearson) interval",
+        "Patients with the event in at least one session, of patients with at least one session with "
+        "that record; exact (Clopper-Pearson) interval, which spans both of two bounds",
         "Clopper and Pearson 1934, Biometrika 26, 404",
     ),
     (
@@ -91,15 +100,16 @@ def safety_notes(
     cohort: Cohort,
     found: Recorded,
     table: pd.DataFrame,
-    of_patients: list[Event],
+    ended: StatusEvents,
     per_session: Groups,
     per_patient: Groups,
     compared: pd.DataFrame | None,
 ) -> tuple[str, ...]:
     """Denominators, what is not recorded, the ways of asking, and the published share."""
     notes = [
-        "Each share is out of the sessions, or patients, of which a record tells; those without are left "
-        "out, not counted as none."
+        "Each share is out of the sessions, or patients, with that record; those without are left out, not "
+        "counted as none.",
+        *_bounds(table),
     ]
     absent = list(dict.fromkeys(table.loc[table["method"] == NOT_RECORDED, "event"]))
     if absent:
@@ -120,7 +130,8 @@ def safety_notes(
             "No recorded event is not a rate of zero. The limit with patients as n holds however alike the "
             "sessions of one patient are; that with sessions as n only if they are independent."
         )
-    notes += _of_status(of_patients)
+    notes += _of_words(cohort)
+    notes += _of_status(ended)
     for grouped, noun in ((per_session, "sessions"), (per_patient, "patients")):
         if grouped.n_missing:
             notes.append(f"{count(grouped.n_missing)} {noun} left out: '{grouped.by}' is missing.")
@@ -131,17 +142,54 @@ def safety_notes(
             "The published share rests on providers' own counts over courses of another length; it is no "
             "limit that a clinic has to keep."
         )
+        if ended.n_silent or ended.n_no_reason:
+            notes.append(
+                "Beside the published share stand only the patients of whom it is known why treatment went "
+                "on or ended."
+            )
     return (*notes, *selection_notes(cohort), UNCONTROLLED)
 
 
-def _of_status(of_patients: list[Event]) -> list[str]:
-    stopped = of_patients[0]
-    if not stopped.is_recorded:
-        return []
-    n_silent = int((~stopped.known).sum())
-    if not n_silent:
+def _bounds(table: pd.DataFrame) -> list[str]:
+    """What the bounds are, where there are two."""
+    if not (table["n_unknown"].fillna(0) > 0).any():
         return []
     return [
-        f"{patients(n_silent)} without a status, or gone without a reason, may have stopped for a side "
-        "effect or not, and are not in the share of those who did."
+        "Where a record does not tell, two bounds stand for the share: none, or all, of the unknown had the "
+        "event; the interval spans both. n_unknown counts them."
     ]
+
+
+def _of_words(cohort: Cohort) -> list[str]:
+    """How many sessions have a word that is taken as a medication."""
+    if "rescue_medication" not in cohort.sessions.columns:
+        return []
+    n_words = int(given(cohort.sessions["rescue_medication"]).by_word.sum())
+    if not n_words:
+        return []
+    noun = "session" if n_words == 1 else "sessions"
+    return [
+        f"Rescue medication: in {count(n_words)} {noun} a word other than yes is taken as a medication given."
+    ]
+
+
+def _of_status(ended: StatusEvents) -> list[str]:
+    """How the reasons were read, and of how many it is not known why they left."""
+    notes = []
+    if ended.n_reasons:
+        notes.append(
+            f"{patients(ended.n_reasons)} who stopped have a reason in words: {count(ended.n_in_general)} "
+            f"with words for side effects, {count(ended.n_named)} with a side effect by name, "
+            f"{count(ended.n_denied)} with words for side effects that are denied, {count(ended.n_silent)} "
+            "that say nothing on why (not reached, lost, other, unknown and the like)."
+        )
+    if ended.events[0].is_recorded and ended.n_no_reason:
+        notes.append(
+            f"{patients(ended.n_no_reason)} without a status, or gone without a reason, may have stopped for "
+            "a side effect or not."
+        )
+    if ended.events[0].is_recorded and (ended.n_silent or ended.n_no_reason):
+        notes.append(
+            "Of stops for a side effect the unknown are not in n; both bounds are out of all treated."
+        )
+    return notes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from os import PathLike
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -26,9 +27,9 @@ from ketaoutcomes.results.safety_events import NOT_RECORDED, SafetyEvents
 
 __all__ = ["safety_events"]
 
-_COUNTS = ("n_events", "n", "n_patients", "n_patients_with", "n_not_recorded")
+_COUNTS = ("n_events", "n", "n_patients", "n_patients_with", "n_unknown", "n_not_recorded")
 _LIMITS = (
-    "estimate", "conf_low", "conf_high",
+    "estimate", "estimate_low", "estimate_high", "conf_low", "conf_high",
     "upper_patients", "upper_sessions", "conf_high_sessions",
 )  # fmt: skip
 
@@ -44,10 +45,12 @@ def safety_events(
 ) -> SafetyEvents:
     """How often rare events are recorded, and how often they may occur where none is.
 
-    Each event has its own denominator: the sessions, or patients, of which a record tells whether it
-    happened. Side effects are given by the way of asking and never pooled. With no event the upper limit
-    is given with patients as n, which holds however alike the sessions of one patient are, and with
-    sessions as n, which holds if they are independent.
+    Each event has its own denominator. That of serious and severe side effects is every session with side
+    effects recorded; where an effect is recorded without saying if it was severe, the share lies between
+    two bounds. For a stop it is the patients of whom it is known why treatment went on or ended; the bounds
+    count the others as well. Side effects are given by the way of asking and never pooled. With no event
+    the upper limit is given with patients as n, which holds however alike the sessions of one patient are,
+    and with sessions as n, which holds if they are independent.
 
     Parameters
     ----------
@@ -69,10 +72,13 @@ def safety_events(
     SafetyEvents
         `.table`: `event`, `ascertainment` (empty where nobody is asked), `per` ("session" or "patient"),
         the `by` column, `n_events`, `n` (sessions or patients with that record), `n_patients`,
-        `n_patients_with`, `n_not_recorded` (those without), `estimate`, `conf_low`, `conf_high`, and with
-        no event `upper_patients` and `upper_sessions` (exact one-sided upper limits, the rule of three)
-        and `conf_high_sessions` (exact two-sided); `method`. What is not recorded has a row without
-        numbers. `.published`: stops for a side effect beside the published share.
+        `n_patients_with`, `n_unknown` (which may have had it: of side effects in `n`, of patients' ends not
+        in `n`), `n_not_recorded` (the others without a record), `estimate` (`n_events` of `n`),
+        `estimate_low` and `estimate_high` (bounds: none, or all, of the unknown had it), `conf_low` of the
+        lower and `conf_high` of the upper bound, and with no event `conf_high_sessions` (exact two-sided
+        limit with sessions as n) and, where nothing is unknown, `upper_patients` and `upper_sessions`
+        (exact one-sided, the rule of three); `method`. What is not recorded has a row without numbers.
+        `.published`: stops for a side effect beside the published share.
 
     Raises
     ------
@@ -89,21 +95,23 @@ def safety_events(
     check_flag("published", published, "whether the stops are compared with the published share")
     if ascertainment is not None:
         check_choice("ascertainment", ascertainment, WAYS)
-    if by in ("event", "per", "n_patients_with", "n_not_recorded", *_LIMITS):
+    if by in ("event", "per", *_COUNTS, *_LIMITS):
         raise DataError(
             f'by="{by}" is also the name of a column of the result; rename the column of the data'
         )
     found = recorded_side_effects(cohort, effect_terms(synonyms))
     used = np.unique(found.way)
     ways = tuple(int(way) for way in used if ascertainment in (None, found.ways[way]))
-    of_sessions, of_patients = session_events(cohort, found, ways), status_events(cohort)
+    # Reasons may name an effect, whatever words the table of effects keeps.
+    ended = status_events(cohort, effect_terms(None if synonyms is False else synonyms))
+    of_sessions, of_patients = session_events(cohort, found, ways), list(ended.events)
     per_session, per_patient = session_groups(cohort, by), groups(cohort, by)
     table = _table(cohort, of_sessions, of_patients, per_session, per_patient, level)
     compared = against_published(table, by, level) if published else None
     return SafetyEvents(
         title="Rare events of safety",
         table=table,
-        notes=safety_notes(cohort, found, table, of_patients, per_session, per_patient, compared),
+        notes=safety_notes(cohort, found, table, ended, per_session, per_patient, compared),
         definitions=definitions(table, compared),
         provenance=provenance_of(
             "safety_events",
@@ -147,12 +155,14 @@ def _table(
             for number, value in enumerate(grouped.levels):
                 cells = {"event": event.name, "ascertainment": event.ascertainment, "per": per}
                 cells |= {} if grouped.by is None else {grouped.by: value}
-                inside = event.known & (code == number)
+                inside = (event.counted | event.unknown) & (code == number)
                 who = event.row[inside] if event.of_patient else owner[event.row[inside]]
-                counted = _counted(who, event.happened[inside], per, level)
+                counted = _counted(event, inside, who, per, level)
                 n_all = int((everyone == number).sum())
                 if counted["n"]:
-                    counted["n_not_recorded"] = n_all - counted["n"]
+                    # The unknown of patients' ends are not in n, and those of side effects are.
+                    outside = counted["n_unknown"] if event.of_patient else 0
+                    counted["n_not_recorded"] = n_all - counted["n"] - outside
                 else:
                     # Where nothing is known there is no count either, not even of none.
                     counted = {"method": NOT_RECORDED}
@@ -164,26 +174,68 @@ def _table(
     return table.astype({**dict.fromkeys(_COUNTS, "Int64"), **dict.fromkeys(_LIMITS, "float64")})
 
 
-def _counted(who: np.ndarray, happened: np.ndarray, per: str, level: float) -> dict:
+def _counted(event: Event, inside: np.ndarray, who: np.ndarray, per: str, level: float) -> dict:
     """Counts and limits of one event in one group, from its sessions' patients."""
     people, person = np.unique(who, return_inverse=True)
-    trials = np.bincount(person, minlength=people.size)
-    events = np.bincount(person[happened], minlength=people.size)
-    ever = events > 0
-    cells = {"n_patients": people.size, "n_patients_with": int(ever.sum())}
+    in_n, happened, unknown = (
+        np.bincount(person[flag[inside]], minlength=people.size)
+        for flag in (event.counted, event.happened, event.unknown)
+    )
+    ever = happened > 0
+    cells = {"n_patients": int((in_n > 0).sum()), "n_patients_with": int(ever.sum())}
     if per == "session":
-        rate = cluster_ratio_by(events[:, None], trials[:, None], level=level)
-        limits = [float(value[0]) for value in (rate.estimate, rate.conf_low, rate.conf_high)]
-        cells |= {"n_events": int(events.sum()), "n": int(trials.sum()), "method": str(rate.method[0])}
+        low = _of_sessions(happened, in_n, level)
+        high = low if not unknown.any() else _of_sessions(happened + unknown, in_n, level)
+        n, n_events, n_unknown = int(in_n.sum()), int(happened.sum()), int(unknown.sum())
     else:
-        n = people.size
-        low, high = clopper_pearson(ever.sum(), n, level=level)
-        limits = [float(ever.sum() / n) if n else np.nan, float(low), float(high)]
-        cells |= {"n_events": int(ever.sum()), "n": n, "method": "exact"}
-    cells |= dict(zip(_LIMITS, limits, strict=False))
-    if cells["n"] and not cells["n_events"]:
-        cells["upper_patients"] = float(rule_of_three_upper(people.size, level=level))
-        if per == "session":
-            cells["upper_sessions"] = float(rule_of_three_upper(cells["n"], level=level))
-            cells["conf_high_sessions"] = float(clopper_pearson(0, cells["n"], level=level)[1])
+        open_ = ~ever & (unknown > 0)
+        n, n_events, n_unknown = cells["n_patients"], int(ever.sum()), int(open_.sum())
+        low = _of_patients(n_events, people.size, level)
+        high = low if not n_unknown else _of_patients(n_events + n_unknown, people.size, level)
+    cells |= {"n_events": n_events, "n": n, "n_unknown": n_unknown, "method": low.method}
+    cells |= {"estimate": n_events / n if n else np.nan, "estimate_low": low.estimate}
+    cells |= {"estimate_high": high.estimate, "conf_low": low.conf_low, "conf_high": high.conf_high}
+    if n_unknown:
+        # What is not known cannot make an interval shorter, as one event instead of none may.
+        cells["conf_low"] = min(low.conf_low, high.conf_low)
+        cells["conf_high"] = max(low.conf_high, high.conf_high)
+        if high.method != low.method:
+            cells["method"] = f"{low.method}; upper bound: {high.method}"
+    if n and not n_events:
+        cells |= _of_none(n_unknown, n, people.size, per, level)
+    return cells
+
+
+class _Share(NamedTuple):
+    """A share with its limits and how they are made."""
+
+    estimate: float
+    conf_low: float
+    conf_high: float
+    method: str
+
+
+def _of_sessions(events: np.ndarray, trials: np.ndarray, level: float) -> _Share:
+    """Share of sessions, from the counts of their patients."""
+    rate = cluster_ratio_by(events[:, None], trials[:, None], level=level)
+    limits = (float(value[0]) for value in (rate.estimate, rate.conf_low, rate.conf_high))
+    return _Share(*limits, str(rate.method[0]))
+
+
+def _of_patients(n_events: int, n: int, level: float) -> _Share:
+    """Share of patients, with exact limits."""
+    low, high = clopper_pearson(n_events, n, level=level)
+    return _Share(n_events / n if n else np.nan, float(low), float(high), "exact")
+
+
+def _of_none(n_unknown: int, n: int, n_patients: int, per: str, level: float) -> dict:
+    """Upper limits where no event is recorded: one-sided only if every record tells."""
+    cells = {}
+    if per == "session":
+        cells["conf_high_sessions"] = float(clopper_pearson(n_unknown, n, level=level)[1])
+    if n_unknown:
+        return cells
+    cells["upper_patients"] = float(rule_of_three_upper(n_patients, level=level))
+    if per == "session":
+        cells["upper_sessions"] = float(rule_of_three_upper(n, level=level))
     return cells

@@ -19,12 +19,13 @@ from ketaoutcomes.errors import DataError
 
 __all__ = ["FEWEST_FOR_P", "comparisons"]
 
-FEWEST_FOR_P = 20
+FEWEST_FOR_P, FEWEST_IN_GROUP = 20, 5
+NOT_KNOWN = "not known: effects without severity, or without a word on whether they were serious"
 # Ways of making a rate's interval that rest on the patients' own spread.
 WELL_KNOWN = ("cluster-robust logit", "cluster-robust log")
 _COLUMNS = (
-    "n_events", "n", "n_patients", "reference_n_events", "reference_n", "difference", "std_error", "df",
-    "conf_low", "conf_high", "p_value", "p_adjusted", "method",
+    "n_events", "n", "n_patients", "reference_n_events", "reference_n", "reference_n_patients", "difference",
+    "std_error", "df", "conf_low", "conf_high", "p_value", "p_adjusted", "method",
 )  # fmt: skip
 
 
@@ -36,7 +37,8 @@ def comparisons(asked: Question, *, order: tuple[str, ...] = ()) -> pd.DataFrame
     Bell and McCaffrey's degrees of freedom, patients as clusters, or where few patients of a group had
     the effect, the limits of the two rates by square-and-add, without a p value. P values are adjusted
     over the single effects of a group and way of asking (Benjamini and Hochberg), and not given for
-    fewer than 20 patients.
+    fewer than 20 patients, or 5 in a group. Where an effect of the two groups may have been such, but
+    nobody says so, their rates are only known to lie between bounds, and no difference is given.
 
     Parameters
     ----------
@@ -68,7 +70,7 @@ def comparisons(asked: Question, *, order: tuple[str, ...] = ()) -> pd.DataFrame
             if number == base or not (inside & (asked.level_of == number)).any():
                 continue
             both = inside & np.isin(asked.level_of, (base, number))
-            part = compare(asked, both, number)
+            part = _without_open(asked, both, compare(asked, both, number))
             part.insert(0, "effect", names)
             part.insert(1, "ascertainment", name)
             part.insert(2, asked.by, [level] * len(part))
@@ -81,9 +83,23 @@ def comparisons(asked: Question, *, order: tuple[str, ...] = ()) -> pd.DataFrame
     return table.sort_values("effect", key=lambda names: names.map(place), kind="stable", ignore_index=True)
 
 
+def _without_open(asked: Question, both: np.ndarray, part: pd.DataFrame) -> pd.DataFrame:
+    """`part` with the differences missing where bounds are all that is known of a rate."""
+    if not asked.leaves_open:
+        return part
+    rule = asked.severities[0]
+    at_most, counted = asked.counts_at_most(both, rule), asked.counts(both, rule)
+    is_open = (at_most.found != counted.found).any(axis=0)[asked.columns]
+    numbers = ["difference", "std_error", "df", "conf_low", "conf_high", "p_value", "p_adjusted"]
+    part.loc[is_open, numbers] = np.nan
+    part.loc[is_open, "method"] = NOT_KNOWN
+    return part
+
+
 def _with_p(table: pd.DataFrame, p_value: np.ndarray, any_first: bool, n_patients: int) -> pd.DataFrame:
     """Add p values and those adjusted over the single effects; any effect stands apart."""
-    if n_patients < FEWEST_FOR_P:
+    fewest = table[["n_patients", "reference_n_patients"]].min(axis=None) if len(table) else 0
+    if n_patients < FEWEST_FOR_P or fewest < FEWEST_IN_GROUP:
         p_value = np.full(len(table), np.nan)
     table["p_value"] = p_value
     single = np.arange(len(table)) > 0 if any_first else np.ones(len(table), dtype=bool)
@@ -102,10 +118,10 @@ def _patients_compared(asked: Question, both: np.ndarray, number: int) -> pd.Dat
     ever = (mine.with_effect > 0).sum(axis=0)[asked.columns]
     ever_other = (other.with_effect > 0).sum(axis=0)[asked.columns]
     n, n_other = mine.person.size, other.person.size
+    table = pd.DataFrame({"n_events": ever, "n": n, "n_patients": n, "reference_n_events": ever_other})
+    table = table.assign(reference_n=n_other, reference_n_patients=n_other)
     difference, low, high = newcombe(ever, n, ever_other, n_other, level=asked.level)
-    table = pd.DataFrame({"n_events": ever, "n": n, "n_patients": n})
-    table = table.assign(reference_n_events=ever_other, reference_n=n_other, difference=difference)
-    table = table.assign(std_error=np.nan, df=np.nan, conf_low=low, conf_high=high)
+    table = table.assign(difference=difference, std_error=np.nan, df=np.nan, conf_low=low, conf_high=high)
     table = _with_p(table, fisher_exact(ever, n, ever_other, n_other), asked.columns[0] == 0, n + n_other)
     return table.assign(method="Newcombe; Fisher's exact test")
 
@@ -117,15 +133,15 @@ def _sessions_compared(asked: Question, both: np.ndarray, number: int) -> pd.Dat
     mine = asked.counts(both & (asked.level_of == number), rule)
     other = asked.counts(both & (asked.level_of != number), rule)
     counts, counts_other = (getattr(one, kind)[:, asked.columns] for one in (mine, other))
+    table = pd.DataFrame({"n_events": counts.sum(axis=0), "n": mine.sessions.sum()})
+    table = table.assign(n_patients=mine.person.size, reference_n_events=counts_other.sum(axis=0))
+    table = table.assign(reference_n=other.sessions.sum(), reference_n_patients=other.person.size)
     fit = cluster_regression(
         np.column_stack([np.ones(int(both.sum())), asked.level_of[both] == number]),
         _outcomes(asked, both, kind),
         asked.owner[both],
     )
     found = fit.contrast(np.array([0.0, 1.0]), level=asked.level)
-    n_patients = np.unique(asked.owner[both]).size
-    table = pd.DataFrame({"n_events": counts.sum(axis=0), "n": mine.sessions.sum(), "n_patients": n_patients})
-    table = table.assign(reference_n_events=counts_other.sum(axis=0), reference_n=other.sessions.sum())
     rates = [_limits(asked, one, each.sessions) for one, each in ((counts, mine), (counts_other, other))]
     difference = rates[0].estimate - rates[1].estimate
     # With few patients who had the effect, or none, their spread is not known well enough for t.
@@ -137,6 +153,7 @@ def _sessions_compared(asked: Question, both: np.ndarray, number: int) -> pd.Dat
     table["df"] = np.where(few, np.nan, found.df)
     table["conf_low"], table["conf_high"] = scale * low, scale * high
     p_value = np.where(few, np.nan, 2 * stdtr(found.df, -np.abs(found.estimate / found.std_error)))
+    n_patients = np.unique(asked.owner[both]).size
     table = _with_p(table, p_value, asked.columns[0] == 0, n_patients)
     return table.assign(method=np.where(few, "square-and-add", "CR2, t"))
 

@@ -16,8 +16,7 @@ from ketaoutcomes.catalog.effect_terms import EFFECT_GROUPS, EffectTerms, effect
 from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.derive.arguments import check_choice, check_cohort, check_count, check_level
 from ketaoutcomes.derive.arrays import patient_codes
-from ketaoutcomes.derive.effect_counts import pairs_of_severity
-from ketaoutcomes.derive.effect_sessions_by_number import SessionBand, record_outcomes, session_bands
+from ketaoutcomes.derive.effect_sessions_by_number import SessionBand, outcomes_of_severity, session_bands
 from ketaoutcomes.derive.groups import groups as patient_groups
 from ketaoutcomes.derive.side_effects import ANY, NONE, SEVERITIES, recorded_side_effects
 from ketaoutcomes.errors import DataError
@@ -63,7 +62,8 @@ def side_effect_course(
     ascertainment : {"checklist", "spontaneous", "scale", "not stated"}, optional
         One way of asking only.
     severity : {"mild", "moderate", "severe"}, optional
-        Count effects of at least this severity; those without a severity are then not counted.
+        Count effects of at least this severity. One without a severity is at least mild; from moderate on
+        rates are bounds, and comparisons leave out the sessions of which it is not known.
     stayed : int
         Recorded sessions that a patient must have to count as having stayed, at least 3; of these
         patients the first so many are looked at.
@@ -76,8 +76,9 @@ def side_effect_course(
     -------
     SideEffectCourse
         `.table`: the `by` column, `effect`, `ascertainment`, `session_group`, `from_session`,
-        `to_session`, `n_events`, `n` (sessions recorded), `n_patients`, `n_not_recorded` (sessions
-        without any record), `estimate`, `conf_low`, `conf_high`, `method`. `.by_session`, the same
+        `to_session`, `n_events`, `n_unknown` (sessions whose effect has no severity), `n` (sessions
+        recorded), `n_patients`, `n_not_recorded` (sessions without any record), `estimate` (counts none
+        unknown), `estimate_high` (all), `conf_low`, `conf_high`, `method`. `.by_session`, the same
         for each session number; `.first_against_later`; `.habituation`. Without any record they
         have no row, and a note says so.
 
@@ -144,12 +145,12 @@ def _rows(cohort, effects, terms: EffectTerms, by, ascertainment, severity, leve
     """Which records count, which effects they hold, and in which group they are."""
     found = recorded_side_effects(cohort, terms)
     columns, _ = chosen_effects(found, effects, terms)
-    pairs = None if severity is None else pairs_of_severity(found, SEVERITIES.index(severity) + 1)
-    outcome = record_outcomes(found, columns, pairs)
+    least = 0 if severity is None else SEVERITIES.index(severity) + 1
+    outcome, perhaps = outcomes_of_severity(found, columns, least)
     if effects is None:
         # Any effect first, then by size.
         order = np.lexsort((columns, -outcome.sum(axis=0), columns > 0))
-        columns, outcome = columns[order], outcome[:, order]
+        columns, outcome, perhaps = columns[order], outcome[:, order], perhaps[:, order]
     grouped = patient_groups(cohort, by)
     sessions = cohort.sessions
     owner = patient_codes(sessions)
@@ -164,6 +165,7 @@ def _rows(cohort, effects, terms: EffectTerms, by, ascertainment, severity, leve
     return CourseRows(
         found=found,
         outcome=outcome,
+        perhaps=perhaps,
         names=tuple(ANY if column == 0 else found.effects[column - 1] for column in columns),
         owner=owner[found.session_row],
         number=number[found.session_row],
@@ -240,6 +242,20 @@ def _definitions(stayed: int) -> tuple[tuple[str, str, str], ...]:
             "patient (conditional logistic regression)",
             MODELS_SOURCE,
         ),
+        (
+            "Before the last, and from session 3",
+            "Of the sessions of those who stayed the last is left out, so that each was followed by another; "
+            "the odds ratio is then unbiased if a session with the effect keeps a patient away equally at "
+            "every session number. From session 3: sessions 1 and 2, which may differ from the others in "
+            "this, are left out too",
+            RULE,
+        ),
+        (
+            "Adjusted p-value",
+            "Expected share of chance findings among those named, over the single effects of a model and way "
+            "of asking; any side effect stands apart",
+            "Benjamini and Hochberg 1995, J. R. Stat. Soc. B 57, 289",
+        ),
     )
 
 
@@ -261,9 +277,7 @@ def _notes(cohort: Cohort, rows: CourseRows, severity, stayed: int, held: pd.Dat
         notes.append("How one asks decides the rate: the ways of asking are given apart and never pooled.")
     if not len(rows.ways_used):
         notes.append("No session was asked in the way chosen, so no rate can be given; it is not zero.")
-    if severity is not None:
-        n_open = int((rows.found.severity == 0).sum())
-        notes.append(f"Effects recorded without a severity are not counted here: {n_open:,}.")
+    notes += _severity_notes(rows, severity)
     n_missing = int((rows.level_of < 0).sum())
     notes += group_notes(rows.grouped, rows.grouped.n_missing, 0, 0)
     if n_missing:
@@ -274,13 +288,35 @@ def _notes(cohort: Cohort, rows: CourseRows, severity, stayed: int, held: pd.Dat
         f"Habituation among those who stayed (at least {stayed} recorded sessions) and within the patient "
         "does without those who left. Whether the last of these sessions went badly decided nothing about "
         'who is in; with it left out ("within patient, before the last") each counted session was followed '
-        "by another one.",
+        "by another one. This is unbiased only if a bad session keeps a patient away equally at every "
+        "session number: where bad sessions 1 and 2 do so more than later ones, the odds ratio is too high, "
+        'and "from session 3" leaves these two out as well.',
+        "Of many odds ratios some differ from 1 by chance: p_adjusted holds the expected share of such among "
+        "those named (Benjamini and Hochberg, over the single effects, within a model and way of asking).",
         *_habituation_notes(held),
         "Dose and other treatment may change with the session number; the odds ratio holds them in.",
         *selection_notes(cohort),
         UNCONTROLLED,
     ]
     return notes
+
+
+def _severity_notes(rows: CourseRows, severity: str | None) -> list[str]:
+    """What of the severity is not known, and what that does to rates and comparisons."""
+    n_open = int((rows.found.severity == 0).sum())
+    if severity is None or not n_open:
+        return []
+    if severity == SEVERITIES[0]:
+        return [
+            f"{n_open:,} effects were recorded without a severity; each is at least mild, so all are counted."
+        ]
+    return [
+        f"{n_open:,} effects were recorded without a severity: the estimate counts none of them, "
+        "estimate_high all, and the interval spans both; n_unknown counts the sessions in between.",
+        "Session 1 against later ones and habituation leave these sessions out (n_unknown). That makes the "
+        "effect look rarer where severity is ticked only for some sessions, commoner where it is ticked only "
+        "for bad ones, and shifts what is compared where that changes with the session number.",
+    ]
 
 
 def _habituation_notes(held: pd.DataFrame) -> list[str]:

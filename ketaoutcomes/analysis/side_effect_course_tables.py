@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -31,10 +31,12 @@ COURSE_COLUMNS = {
     "from_session": "int64",
     "to_session": "float64",
     "n_events": "int64",
+    "n_unknown": "int64",
     "n": "int64",
     "n_patients": "int64",
     "n_not_recorded": "int64",
     "estimate": "float64",
+    "estimate_high": "float64",
     "conf_low": "float64",
     "conf_high": "float64",
     "method": "str",
@@ -50,6 +52,7 @@ FIRST_COLUMNS = {
     "std_error": "float64",
     "df": "float64",
     "n_events": "int64",
+    "n_unknown": "int64",
     "n": "int64",
     "n_patients": "int64",
     "method": "str",
@@ -64,7 +67,9 @@ class CourseRows:
     ----------
     found : Recorded
     outcome : (r, k) bool array
-        Whether each record holds each effect.
+        Whether each record surely holds each effect.
+    perhaps : (r, k) bool array
+        Whether it may hold it, since its severity is not known; never where it surely does.
     names : tuple of str
         The k effects.
     owner, number, level_of : (r,) int arrays
@@ -82,6 +87,7 @@ class CourseRows:
 
     found: Recorded
     outcome: np.ndarray
+    perhaps: np.ndarray
     names: tuple[str, ...]
     owner: np.ndarray
     number: np.ndarray
@@ -106,11 +112,38 @@ class CourseRows:
         columns = self.grouped.columns(number, len(self.names))
         return columns | {"effect": list(self.names), "ascertainment": [way] * len(self.names)}
 
-    def rates(self, inside: np.ndarray) -> RatioEstimate:
-        """Rate of each effect in the records chosen; (k,) arrays."""
+    def blocks(self, inside: np.ndarray) -> Iterator[tuple[CourseRows, np.ndarray]]:
+        """Effects and those of the records `inside` (bool) of which each is known.
+
+        Effects known of all records come together, each other one by itself.
+        """
+        is_open = self.perhaps[inside].any(axis=0)
+        if not is_open.all():
+            yield self._of(np.flatnonzero(~is_open)), inside
+        for column in np.flatnonzero(is_open):
+            yield self._of(np.array([column])), inside & ~self.perhaps[:, column]
+
+    def _of(self, columns: np.ndarray) -> CourseRows:
+        return replace(
+            self,
+            outcome=self.outcome[:, columns],
+            perhaps=self.perhaps[:, columns],
+            names=tuple(self.names[column] for column in columns),
+        )
+
+    def n_unknown(self, inside: np.ndarray) -> np.ndarray:
+        """Records of which each effect is not known, of those chosen; (k,) int."""
+        return self.perhaps[inside].sum(axis=0)
+
+    def rates(self, inside: np.ndarray, *, at_most: bool = False) -> RatioEstimate:
+        """Rate of each effect in the records chosen; (k,) arrays.
+
+        `at_most` counts also what is not known.
+        """
         people, person = np.unique(self.owner[inside], return_inverse=True)
         events = np.zeros((people.size, len(self.names)))
-        np.add.at(events, person, self.outcome[inside])
+        had = self.outcome[inside]
+        np.add.at(events, person, had | self.perhaps[inside] if at_most else had)
         trials = np.bincount(person, minlength=people.size)[:, None]
         return cluster_ratio_by(events, np.broadcast_to(trials, events.shape), level=self.level)
 
@@ -118,7 +151,9 @@ class CourseRows:
 def by_number(rows: CourseRows, bands: tuple[SessionBand, ...]) -> pd.DataFrame:
     """Rate of each effect in each band of session numbers; columns `COURSE_COLUMNS`.
 
-    A band in which no session was recorded has n 0 and no rate.
+    A band in which no session was recorded has n 0 and no rate. Where an effect is not known of some
+    sessions the rate lies between `estimate`, which counts none of them, and `estimate_high`, which counts
+    all; the limits are the lower one of the former and the upper one of the latter.
     """
     parts = []
     for number, way, inside in rows.cells():
@@ -127,45 +162,72 @@ def by_number(rows: CourseRows, bands: tuple[SessionBand, ...]) -> pd.DataFrame:
             here = of_level & band.holds(rows.session_number)
             if not here.any():
                 continue
-            rate = rows.rates(inside & band.holds(rows.number))
+            chosen = inside & band.holds(rows.number)
+            rate, most = rows.rates(chosen), rows.rates(chosen, at_most=True)
             part = rows.head(number, way) | {
                 "session_group": band.label,
                 "from_session": band.first,
                 "to_session": band.last,
                 "n_events": rate.n_events,
+                "n_unknown": rows.n_unknown(chosen),
                 "n": rate.n_trials,
                 "n_patients": rate.n_clusters,
                 "n_not_recorded": int((here & ~rows.session_recorded).sum()),
                 "estimate": rate.estimate,
+                "estimate_high": most.estimate,
                 "conf_low": rate.conf_low,
-                "conf_high": rate.conf_high,
-                "method": rate.method.astype(object),
+                "conf_high": most.conf_high,
+                "method": _methods(rate, most),
             }
             parts.append(pd.DataFrame(part).assign(place=place))
     return _ordered(parts, rows, COURSE_COLUMNS)
 
 
+def _methods(rate: RatioEstimate, most: RatioEstimate) -> np.ndarray:
+    """Method of the lower limit, and that of the upper one where it is another."""
+    low, high = rate.method.astype(object), most.method.astype(object)
+    return np.where(low == high, low, low + "; upper limit: " + high)
+
+
 def first_against_later(rows: CourseRows) -> pd.DataFrame:
     """Session 1 and later sessions: both rates, difference and odds ratio; columns `FIRST_COLUMNS`.
 
-    Once of all patients, and once of those with a record of session 1 and of a later one.
+    Once of all patients, and once of those with a record of session 1 and of a later one. Of each effect
+    only records of which it is known are in; `n_unknown` are left out.
     """
     parts = []
     for number, way, inside in rows.cells():
-        first, later = inside & (rows.number == 1), inside & (rows.number > 1)
-        has_both = np.intersect1d(rows.owner[first], rows.owner[later])
-        both = np.isin(rows.owner, has_both)
-        for order, (who, kept) in enumerate(((ALL, inside), (BOTH, both))):
-            pair = (rows.rates(first & kept), rows.rates(later & kept))
-            for place, (quantity, made) in enumerate(_quantities(rows, first & kept, later & kept, pair)):
-                part = rows.head(number, way) | {"patients": who, "quantity": quantity} | made
-                parts.append(pd.DataFrame(part).assign(place=10 * order + place))
+        for part, known in rows.blocks(inside):
+            parts += _pairs(part, inside, known, part.head(number, way))
     return _ordered(parts, rows, FIRST_COLUMNS)
 
 
-def _quantities(rows: CourseRows, first, later, pair: tuple[RatioEstimate, RatioEstimate]):
+def _pairs(rows: CourseRows, inside: np.ndarray, known: np.ndarray, head: dict) -> list[pd.DataFrame]:
+    """Both comparisons of effects known of the same records, out of the records `inside`."""
+    parts = []
+    is_first = rows.number == 1
+    for order, who in enumerate((ALL, BOTH)):
+        kept, looked_at = known, inside
+        if who == BOTH:
+            kept, looked_at = (one & _has_both(rows, one) for one in (known, inside))
+        first, later = kept & is_first, kept & ~is_first
+        unknown = (rows.n_unknown(looked_at & is_first), rows.n_unknown(looked_at & ~is_first))
+        pair = (rows.rates(first), rows.rates(later))
+        for place, (quantity, made) in enumerate(_quantities(rows, first, later, pair, unknown)):
+            part = head | {"patients": who, "quantity": quantity} | made
+            parts.append(pd.DataFrame(part).assign(place=10 * order + place))
+    return parts
+
+
+def _has_both(rows: CourseRows, inside: np.ndarray) -> np.ndarray:
+    """Whether each record is of a patient with a record of session 1 and of a later one; (r,) bool."""
+    first, later = inside & (rows.number == 1), inside & (rows.number > 1)
+    return np.isin(rows.owner, np.intersect1d(rows.owner[first], rows.owner[later]))
+
+
+def _quantities(rows: CourseRows, first, later, pair: tuple[RatioEstimate, RatioEstimate], unknown):
     """Name and columns of each quantity."""
-    for name, rate in zip((FIRST, LATER), pair, strict=True):
+    for name, rate, n_unknown in zip((FIRST, LATER), pair, unknown, strict=True):
         yield (
             name,
             {
@@ -175,6 +237,7 @@ def _quantities(rows: CourseRows, first, later, pair: tuple[RatioEstimate, Ratio
                 "std_error": rate.std_error,
                 "df": rate.df,
                 "n_events": rate.n_events,
+                "n_unknown": n_unknown,
                 "n": rate.n_trials,
                 "n_patients": rate.n_clusters,
                 "method": rate.method.astype(object),
@@ -182,6 +245,7 @@ def _quantities(rows: CourseRows, first, later, pair: tuple[RatioEstimate, Ratio
         )
     counts = {
         "n_events": pair[0].n_events + pair[1].n_events,
+        "n_unknown": unknown[0] + unknown[1],
         "n": pair[0].n_trials + pair[1].n_trials,
         "n_patients": np.unique(rows.owner[first | later]).size,
     }

@@ -79,6 +79,8 @@ class Design:
     routes : tuple of str
     left_out : tuple of str
         Why a factor has no term.
+    unused : tuple of (str, int)
+        Levels of words none of whose records can be used, with their records.
     n_missing : mapping of str to int
         Rows in which each factor is missing.
     after : tuple of str
@@ -92,6 +94,7 @@ class Design:
     route: NDArray[np.int64]
     routes: tuple[str, ...]
     left_out: tuple[str, ...]
+    unused: tuple[tuple[str, int], ...]
     n_missing: dict[str, int]
     after: tuple[str, ...]
 
@@ -134,21 +137,32 @@ def checked_factors(cohort: Cohort, factors: Sequence[str] | str) -> tuple[str, 
     return named
 
 
-def design_of(cohort: Cohort, rows: EffectSessions, factors: tuple[str, ...], *, dose_split: str) -> Design:
+def design_of(
+    cohort: Cohort, rows: EffectSessions, factors: tuple[str, ...], outcomes: Array, *, dose_split: str
+) -> Design:
     """Columns of the factors, and of the ways of asking where there are several.
+
+    The reference of a factor of words is the level with most records that can be used: those in which no
+    factor is missing and the outcome is known, counted over the effects.
 
     Parameters
     ----------
     factors : tuple of str
         From `checked_factors`.
+    outcomes : (n, k) float
+        1, 0 or missing, of every record and effect.
     dose_split : {"first", "mean"}
         How the dose is split between and within patients.
     """
     dose, route, routes = _dose_and_route(cohort)
     named = [name for name in factors if name != WAY]
-    parts = [_part(cohort, rows, factor, dose, route, dose_split) for factor in named]
-    ways = _word_part(WAY, rows.way, rows.found.ways)
-    parts.append(ways if ways.terms else _Part())
+    found = [_part(cohort, rows, factor, dose, route, dose_split) for factor in named]
+    found.append(_Words(WAY, rows.way, rows.found.ways))
+    weight = _n_usable(found, outcomes)
+    parts = [_word_part(one, weight) if isinstance(one, _Words) else one for one in found]
+    if not parts[-1].terms:
+        # One way of asking is no factor that anybody asked for; what is left out is still named.
+        parts[-1] = _Part(unused=parts[-1].unused)
     own = rows.session_row
     return Design(
         terms=tuple(term for part in parts for term in part.terms),
@@ -158,6 +172,7 @@ def design_of(cohort: Cohort, rows: EffectSessions, factors: tuple[str, ...], *,
         route=route[own],
         routes=routes,
         left_out=tuple(part.left_out for part in parts if part.left_out),
+        unused=tuple(level for part in parts for level in part.unused),
         n_missing={
             name: part.n_missing for name, part in zip((*named, WAY), parts, strict=True) if part.n_missing
         },
@@ -176,9 +191,37 @@ class _Part:
     reference: str = ""
     left_out: str = ""
     n_missing: int = 0
+    unused: tuple[tuple[str, int], ...] = ()
 
 
-def _part(cohort: Cohort, rows: EffectSessions, factor: str, dose, route, split: str) -> _Part:
+@dataclass(frozen=True)
+class _Words:
+    """A factor of words before its reference is chosen: the place of each record's level, -1 if missing."""
+
+    factor: str
+    code: NDArray[np.int64]
+    words: tuple[str, ...]
+
+
+def _n_usable(found: Sequence[_Part | _Words], outcomes: Array) -> Array:
+    """For how many effects each record can be used: its outcome is known and no factor is missing; (n,)."""
+    known = np.isfinite(outcomes).sum(axis=1) if outcomes.shape[1] else np.ones(len(outcomes))
+    complete = np.ones(len(outcomes), dtype=bool)
+    for one in found:
+        if isinstance(one, _Words):
+            complete &= one.code >= 0
+            continue
+        for term in one.terms:
+            complete &= np.isfinite(term.values)
+    weight = np.where(complete, known, 0).astype(float)
+    alike = [one for one in found if isinstance(one, _Words) and np.unique(one.code[weight > 0]).size < 2]
+    if not alike:
+        return weight
+    # A factor with one level is in no model, so that no record is left out because it is missing.
+    return _n_usable([one for one in found if one is not alike[0]], outcomes)
+
+
+def _part(cohort: Cohort, rows: EffectSessions, factor: str, dose, route, split: str) -> _Part | _Words:
     """The columns of one factor."""
     column = _COLUMN.get(factor, factor)
     if factor == SESSION:
@@ -195,7 +238,7 @@ def _part(cohort: Cohort, rows: EffectSessions, factor: str, dose, route, split:
         return _Part((term,), n_missing=int((~np.isfinite(numbers)).sum()))
     grouped = session_groups(cohort, column)
     words = tuple(str(level) for level in grouped.levels)
-    return _word_part(factor, grouped.code[rows.session_row], words)
+    return _Words(factor, grouped.code[rows.session_row], words)
 
 
 def _dose_and_route(cohort: Cohort) -> tuple[Array, NDArray[np.int64], tuple[str, ...]]:
@@ -240,24 +283,29 @@ def _numbers(cohort: Cohort, column: str, rows: EffectSessions) -> Array | None:
     return None
 
 
-def _word_part(factor: str, code: NDArray[np.int64], words: tuple[str, ...]) -> _Part:
-    """A column per level but the commonest, which is the reference."""
+def _word_part(found: _Words, weight: Array) -> _Part:
+    """A column per level but the commonest of the records that can be used, which is the reference."""
+    factor, code = found.factor, found.code
+    words = tuple(_shown(word) for word in found.words)
     known = code >= 0
-    sizes = np.bincount(code[known], minlength=len(words))
     n_missing = int((~known).sum())
-    if (sizes > 0).sum() < 2:
-        only = f"'{factor}' is the same in all sessions" if sizes.any() else f"'{factor}' is not recorded"
-        return _Part(left_out=only)
-    common = int(sizes.argmax())
+    sizes = np.bincount(code[known], minlength=len(words))
+    usable = np.bincount(code[known], weight[known], minlength=len(words))
+    empty = np.flatnonzero((sizes > 0) & (usable == 0))
+    unused = tuple((f"{_heading(factor)} {words[number]}", int(sizes[number])) for number in empty)
+    if (usable > 0).sum() < 2:
+        why = f"'{factor}' is the same in all sessions" if sizes.any() else f"'{factor}' is not recorded"
+        return _Part(left_out=f"{why} that can be used" if unused else why, unused=unused)
+    common = int(usable.argmax())
     terms, levels = [], []
     for number in np.flatnonzero(sizes):
         is_in = code == number
-        name = None if number == common else f"{factor}={words[number]}"
-        levels.append(Level(factor, _shown(words[number]), is_in, name))
+        name = None if number == common else f"{factor}={found.words[number]}"
+        levels.append(Level(factor, words[number], is_in, name))
         if name is not None:
-            label = f"{_heading(factor)} {_shown(words[number])} (reference {_shown(words[common])})"
+            label = f"{_heading(factor)} {words[number]} (reference {words[common]})"
             terms.append(Term(name, label, factor, np.where(known, is_in, np.nan)))
-    return _Part(tuple(terms), tuple(levels), _shown(words[common]), n_missing=n_missing)
+    return _Part(tuple(terms), tuple(levels), words[common], n_missing=n_missing, unused=unused)
 
 
 def _unit(column: str) -> str:

@@ -31,6 +31,9 @@ def check_model(per: str, model: str) -> None:
 def estimates(asked: Question, inside: np.ndarray, rule: SeverityRule) -> pd.DataFrame:
     """Rates of all columns asked for, over the records `inside`; a row per column.
 
+    Where effects are recorded without what the question is about, the estimate counts none of them and
+    `estimate_high` all: the truth lies between, and the interval spans both.
+
     Parameters
     ----------
     inside : (r,) bool array
@@ -42,24 +45,43 @@ def estimates(asked: Question, inside: np.ndarray, rule: SeverityRule) -> pd.Dat
         `n_events`, `n`, `n_patients`, `n_patients_with_event`, `n_unknown`, `estimate` and its limits.
     """
     counts = asked.counts(inside, rule)
-    left_open = asked.open_sessions(inside, rule)[:, asked.columns]
+    table = _rates(asked, counts, inside)
     with_event = (counts.with_effect > 0)[:, asked.columns]
+    place = table.columns.get_loc("estimate")
+    table.insert(place, "n_patients_with_event", with_event.sum(axis=0))
+    if not asked.leaves_open:
+        return table
+    at_most = asked.counts_at_most(inside, rule)
+    upper = _rates(asked, at_most, inside)
     if asked.per == "patient":
-        table, n_unknown = _per_patient(asked, with_event, left_open)
-    elif asked.per == "session":
-        table, n_unknown = _per_session(asked, counts, left_open), left_open.sum(axis=0)
+        n_unknown = ((at_most.with_effect > 0)[:, asked.columns] & ~with_event).sum(axis=0)
     else:
-        table, n_unknown = _per_exposure(asked, counts, inside, left_open), left_open.sum(axis=0)
-    table.insert(table.columns.get_loc("estimate"), "n_patients_with_event", with_event.sum(axis=0))
-    if asked.leaves_open:
-        table.insert(table.columns.get_loc("estimate"), "n_unknown", n_unknown)
+        n_unknown = (at_most.with_effect - counts.with_effect).sum(axis=0)[asked.columns]
+    if asked.model != CLUSTER_ROBUST and n_unknown.any():
+        raise DataError(
+            f"{int(n_unknown[0]):,} sessions have an effect without its severity, or without a word on "
+            "whether it was serious, so there are only bounds, which a model does not give; use "
+            'model="cluster-robust"'
+        )
+    table.insert(place + 1, "n_unknown", n_unknown)
+    table.insert(table.columns.get_loc("estimate") + 1, "estimate_high", upper["estimate"])
+    # With no event the exact limit may lie above that of one event, which rests on how patients differ.
+    table["conf_high"] = np.fmax(table["conf_high"], upper["conf_high"])
+    if "conf_high_sessions" in table:
+        table["conf_high_sessions"] = upper["conf_high_sessions"]
     return table
 
 
-def _per_session(asked: Question, counts: EffectCounts, left_open: np.ndarray) -> pd.DataFrame:
-    """Share of sessions with the effect, of those of which it is known."""
-    events, trials = counts.with_effect[:, asked.columns], counts.sessions[:, None] - left_open
-    rate = cluster_ratio_by(events, trials, level=asked.level)
+def _rates(asked: Question, counts: EffectCounts, inside: np.ndarray) -> pd.DataFrame:
+    if asked.per == "patient":
+        return _per_patient(asked, counts)
+    return _per_session(asked, counts) if asked.per == "session" else _per_exposure(asked, counts, inside)
+
+
+def _per_session(asked: Question, counts: EffectCounts) -> pd.DataFrame:
+    """Share of sessions with the effect."""
+    events, trials = counts.with_effect[:, asked.columns], counts.sessions
+    rate = cluster_ratio_by(events, trials[:, None], level=asked.level)
     table = pd.DataFrame(
         {
             "n_events": rate.n_events,
@@ -81,43 +103,45 @@ def _beta_binomial(table: pd.DataFrame, events: np.ndarray, trials: np.ndarray, 
     """Put the model's estimates in place of the robust ones, where events are some but not all."""
     table["rho"] = np.nan
     for column in range(events.shape[1]):
-        if not 0 < events[:, column].sum() < trials[:, column].sum() or len(trials) < 2:
+        if not 0 < events[:, column].sum() < trials.sum() or len(trials) < 2:
             continue
-        fit = beta_binomial(events[:, column], trials[:, column], level=level)
+        fit = beta_binomial(events[:, column], trials, level=level)
         row = table.index[column]
         table.loc[row, ["estimate", "conf_low", "conf_high"]] = [fit.rate, fit.rate_low, fit.rate_high]
         table.loc[row, "rho"] = fit.rho
-        table.loc[row, "method"] = "beta-binomial, profile likelihood"
+        table.loc[row, "method"] = "beta-binomial mean of patients' rates, profile likelihood"
 
 
-def _per_patient(asked: Question, with_event: np.ndarray, left_open: np.ndarray):
-    """Share of patients who ever had the effect, and the number of whom it is not known."""
-    n_unknown = ((left_open > 0) & ~with_event).sum(axis=0)
-    ever, n = with_event.sum(axis=0), len(with_event) - n_unknown
+def _per_patient(asked: Question, counts: EffectCounts) -> pd.DataFrame:
+    """Share of patients who ever had the effect."""
+    ever, n = (counts.with_effect > 0).sum(axis=0)[asked.columns], counts.person.size
     low, high = clopper_pearson(ever, n, level=asked.level)
-    with np.errstate(invalid="ignore"):
-        estimate = ever / n
-    columns = {"n_events": ever, "n": n, "n_patients": n, "estimate": estimate}
-    columns |= {"conf_low": low, "conf_high": high, "method": "exact"}
-    return pd.DataFrame(columns), n_unknown
+    return pd.DataFrame(
+        {
+            "n_events": ever,
+            "n": n,
+            "n_patients": n,
+            "estimate": ever / n if n else np.nan,
+            "conf_low": low,
+            "conf_high": high,
+            "method": "exact",
+        }
+    )
 
 
-def _per_exposure(
-    asked: Question, counts: EffectCounts, inside: np.ndarray, left_open: np.ndarray
-) -> pd.DataFrame:
+def _per_exposure(asked: Question, counts: EffectCounts, inside: np.ndarray) -> pd.DataFrame:
     """Effects found per 100 sessions or per patient-year."""
     scale = PER[asked.per].scale
-    exposure = (counts.sessions[:, None] - left_open).astype(float)
+    exposure = counts.sessions.astype(float)
     if asked.per == "patient_year":
         place = np.searchsorted(counts.person, asked.owner[inside])
-        hours = np.bincount(place, asked.hours[inside], minlength=counts.person.size)
-        exposure = np.repeat(hours[:, None] / HOURS_PER_YEAR, left_open.shape[1], axis=1)
+        exposure = np.bincount(place, asked.hours[inside], minlength=counts.person.size) / HOURS_PER_YEAR
     found = counts.found[:, asked.columns]
-    rate = cluster_rate_by(found, exposure, level=asked.level)
+    rate = cluster_rate_by(found, exposure[:, None], level=asked.level)
     table = pd.DataFrame(
         {
             "n_events": rate.n_events,
-            "n": (counts.sessions[:, None] - left_open).sum(axis=0),
+            "n": counts.sessions.sum(),
             "n_patients": rate.n_clusters,
             "estimate": scale * rate.estimate,
             "conf_low": scale * rate.conf_low,
@@ -126,7 +150,7 @@ def _per_exposure(
         }
     )
     if asked.per == "patient_year":
-        table.insert(3, "patient_years", rate.exposure)
+        table.insert(3, "patient_years", exposure.sum())
     else:
         _sessions_without_event(table, scale, asked.level)
     if asked.model == NEGATIVE_BINOMIAL:
@@ -151,7 +175,7 @@ def _negative_binomial(
     for column in range(found.shape[1]):
         if found[:, column].sum() == 0 or len(exposure) < 2:
             continue
-        fit = negative_binomial(found[:, column], ones, exposure=exposure[:, column], level=level)
+        fit = negative_binomial(found[:, column], ones, exposure=exposure, level=level)
         row = table.index[column]
         limits = [scale * value for value in (fit.rate, fit.rate_low, fit.rate_high)]
         table.loc[row, ["estimate", "conf_low", "conf_high"]] = limits

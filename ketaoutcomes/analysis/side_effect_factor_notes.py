@@ -14,6 +14,7 @@ from ketaoutcomes.analysis.side_effect_models import (
     FEWEST_FOR_P,
     NO_EVENT,
     NO_REFERENCE,
+    NO_REFERENCE_RECORD,
     NO_SOLUTION,
     ONE_SIDED,
     SEPARATED,
@@ -45,13 +46,12 @@ _SPLIT = {
 _WHY = {
     NO_EVENT: "No model: no session has the effect",
     ALL_EVENT: "No model: every session has the effect",
-    FEW_EVENTS: "No model: there are fewer sessions with the effect, or without it, than parameters; "
+    FEW_EVENTS: "No model: there are not more sessions with the effect, or without it, than parameters; "
     "name fewer factors",
     FEW_PATIENTS: "No model: there are not more patients than parameters; name fewer factors",
     SEPARATED: "No model: the factors tell the effect without fail in some sessions (separation), so that "
     "odds ratios have no finite value; name fewer factors",
-    NO_SOLUTION: "No model: the estimating equations have no solution that was found; "
-    'correlation="independence" may have one',
+    NO_SOLUTION: "No model: the estimating equations have no solution that was found; name fewer factors",
 }
 
 
@@ -87,7 +87,7 @@ def factor_definitions(
             (
                 "Severity",
                 f"Effects of severity {severity} or more, as the clinic recorded it; of several records in a "
-                "session the worst",
+                "session the worst. An effect recorded without a severity is at least mild",
                 "Rule of this library",
             )
         )
@@ -109,14 +109,22 @@ def factor_notes(
     ]
     if models and models[0].n_missing:
         notes.append(f"{models[0].n_missing:,} records are left out in all, because a factor is missing.")
+    notes += [
+        f"{words}: none of the {n:,} records at this level can be used, because a factor is missing in each, "
+        "or its outcome is not known; it is in no model and no reference."
+        for words, n in design.unused
+    ]
     unknown = max((model.n_unknown for model in models), default=0)
     if unknown:
         notes.append(
             f"{unknown:,} records left out of a model: the effect was recorded without a severity, so that "
-            "it may or may not count."
+            "it may or may not count. Leaving them out makes effects look rarer where severity is ticked "
+            "only for some sessions, commoner where it is ticked only for bad ones, and shifts an odds "
+            "ratio where that differs with the factor."
         )
-    notes += _dose_notes(design, asked["dose_split"])
-    notes += _model_notes(models)
+    notes += _dose_notes(design, asked["dose_split"], asked["correlation"])
+    may_be_independent = asked["correlation"] != "independence" and not _has_dose(design)
+    notes += _model_notes(models, may_be_independent)
     if design.after:
         names = ", ".join(f"'{name}'" for name in design.after)
         notes.append(f"{names}: known only after the session, and may follow from the side effect itself.")
@@ -168,7 +176,7 @@ def _way_notes(rows: EffectSessions, design: Design, ascertainment: str | None) 
     return notes
 
 
-def _dose_notes(design: Design, dose_split: str) -> list[str]:
+def _dose_notes(design: Design, dose_split: str, correlation: str) -> list[str]:
     """What an association with the dose may stand for."""
     names = {term.factor for term in design.terms}
     notes = []
@@ -184,22 +192,36 @@ def _dose_notes(design: Design, dose_split: str) -> list[str]:
                 "after one, the odds ratio within the patient is then far above and that between patients "
                 'far below what a dose is associated with; dose_split="first" does not have this.'
             )
-    n_routes = np.unique(design.route[design.route >= 0]).size
+        if correlation == "independence":
+            notes.append(
+                'correlation="independence" with the dose: where doses are lowered after a side effect and '
+                "raised without one, low doses are those of patients who have many, so that the odds ratio "
+                "of the dose within the patient lies far below 1 also if dose and effect have nothing to do "
+                'with each other; correlation="exchangeable" is then near 1.'
+            )
+    with_dose = design.route[(design.route >= 0) & np.isfinite(design.dose)]
+    n_routes = np.unique(with_dose).size
     if DOSE in names and n_routes > 1:
-        common = design.routes[int(np.bincount(design.route[design.route >= 0]).argmax())]
+        common = design.routes[int(np.bincount(with_dose).argmax())]
         notes.append(
-            f"There are {n_routes} routes. They differ in bioavailability, so that mg/kg do not compare "
-            "across them: doses are taken within each route, relative to its mean, and one odds ratio per "
-            f'0.1 mg/kg is given for all. route="{common}" gives that of one route.'
+            f"There are {n_routes} routes with a dose. They differ in bioavailability, so that mg/kg do not "
+            "compare across them: doses are taken within each route, relative to its mean, and one odds "
+            f'ratio per 0.1 mg/kg is given for all. route="{common}" gives that of one route.'
         )
     if ROUTE in names and DOSE in names:
         notes.append("The odds ratio of a route compares sessions at each route's own usual dose.")
     return notes
 
 
-def _model_notes(models: list[EffectModel]) -> list[str]:
+def _has_dose(design: Design) -> bool:
+    return any(term.factor == DOSE for term in design.terms)
+
+
+def _model_notes(models: list[EffectModel], may_be_independent: bool) -> list[str]:
     """What could not be estimated, and what rests on little."""
     notes = []
+    if may_be_independent and any(NO_SOLUTION in set(model.table["code"]) for model in models):
+        notes.append('Without the dose, correlation="independence" may have a solution.')
     single = len(models) == 1
     for model in models:
         name = "" if single else f" ({model.effect})"
@@ -209,6 +231,11 @@ def _model_notes(models: list[EffectModel]) -> list[str]:
             notes.append(
                 f"The reference level of a factor has no session with the effect, or none without it{name}: "
                 "no odds ratio of this factor is given."
+            )
+        if NO_REFERENCE_RECORD in own:
+            notes.append(
+                f"No record at the reference level of a factor can be used{name}: no odds ratio of this "
+                "factor is given."
             )
         if CONSTANT in own:
             terms = model.table.loc[model.table["code"] == CONSTANT, "label"]

@@ -26,6 +26,7 @@ from ketaoutcomes.results.side_effect_factors import SideEffectFactors
 
 __all__ = ["side_effect_factors"]
 
+MODELS = ("gee",)
 # Effects recorded more rarely are not among "all effects": they would fill a table without an odds ratio.
 FEWEST_EVENTS = 10
 
@@ -40,6 +41,7 @@ def side_effect_factors(
     severity: str | None = None,
     synonyms: Mapping | str | PathLike | bool | None = None,
     dose_split: str = "first",
+    model: str = "gee",
     correlation: str = "exchangeable",
     level: float = 0.95,
 ) -> SideEffectFactors:
@@ -52,8 +54,11 @@ def side_effect_factors(
     The dose is split into the patient's first dose by the route and the change from it. A patient's *mean*
     dose (`dose_split="mean"`) includes doses that were chosen after a side effect: where they are lowered
     after one, its odds ratio within the patient is far too high, and so is that of conditional logistic
-    regression. With the first dose and an exchangeable correlation both parts hold where the next dose
-    depends on what was recorded before, as tests/simulation/test_side_effect_factors_truth.py shows.
+    regression. With the first dose and an exchangeable correlation, where the next dose depends on what was
+    recorded before, both odds ratios are near 1 if dose and effect are not associated, and near the truth
+    where patients are moderately alike; where patients differ much the one within the patient is pulled
+    towards 1. With independence it lies far below the truth, and below 1 if there is no association
+    (tests/simulation/test_side_effect_factors_truth.py).
 
     Parameters
     ----------
@@ -69,25 +74,27 @@ def side_effect_factors(
     ascertainment : {"checklist", "spontaneous", "scale", "not stated"}, optional
         One way of asking only.
     severity : {"mild", "moderate", "severe"}, optional
-        Effects of at least this severity; a session with one of unknown severity is left out if none else
-        counts.
+        Effects of at least this severity. One without a severity is at least mild; from moderate on its
+        session is left out, and counted, if none else counts.
     synonyms : mapping, path or bool, optional
         As in `side_effect_rates`.
     dose_split : {"first", "mean"}
         What the dose is compared with within the patient.
+    model : {"gee"}
+        Generalised estimating equations.
     correlation : {"exchangeable", "independence"}
-        Working correlation of the sessions of a patient.
+        Working correlation of the sessions of a patient. Not independence with the dose.
     level : float
         Confidence level.
 
     Returns
     -------
     SideEffectFactors
-        `.table`: `effect`, `term`, `label`, `estimate` (log odds ratio), `odds_ratio` with `conf_low` and
-        `conf_high`, `std_error`, `df`, `statistic`, `p_value` (none in fewer than 20 patients), with several
-        effects `p_adjusted`, `n` (records), `n_events`, `n_patients`, `n_missing` (left out because a factor
-        is missing), `method`, `code` (why there is no estimate). `.dose_curve` and `.dose_bands`: share of
-        sessions by dose. Without any record they have no row, and a note says so.
+        `.table`: `effect`, `term`, `label`, `estimate` (odds ratio) with `conf_low` and `conf_high`,
+        `log_odds_ratio` with `std_error`, `df`, `statistic`, `p_value` (none in fewer than 20 patients), with
+        several effects `p_adjusted`, `n` (records), `n_events`, `n_patients`, `n_missing` (left out because a
+        factor is missing), `method`, `code` (why there is no estimate). `.dose_curve` and `.dose_bands`:
+        share of sessions by dose. Without any record they have no row, and a note says so.
 
     Raises
     ------
@@ -101,6 +108,7 @@ def side_effect_factors(
     """
     check_cohort(cohort)
     check_level(level)
+    check_choice("model", model, MODELS)
     check_choice("correlation", correlation, CORRELATIONS)
     check_choice("dose_split", dose_split, DOSE_SPLITS)
     if ascertainment is not None:
@@ -120,13 +128,14 @@ def side_effect_factors(
         route=_checked_route(cohort, route),
     )
     columns, names = _columns(rows, wanted)
-    design = design_of(cohort, rows, named, dose_split=dose_split)
-    models, curve, bands = _models(rows, design, columns, names, correlation, level)
+    outcomes = rows.outcomes(columns)
+    design = design_of(cohort, rows, named, outcomes, dose_split=dose_split)
+    models, curve, bands = _models(rows, design, outcomes, names, correlation, level)
     arguments = {
         "effect": effect if effect is None or isinstance(effect, str) else tuple(effect), "factors": named,
         "route": route, "ascertainment": ascertainment, "severity": severity,
         "synonyms": "own words" if isinstance(synonyms, Mapping | str | PathLike) else synonyms,
-        "dose_split": dose_split, "correlation": correlation, "level": level,
+        "dose_split": dose_split, "model": model, "correlation": correlation, "level": level,
     }  # fmt: skip
     several = wanted is None or len(wanted) > 1
     what = "side effects" if several else names[0] if names else wanted[0]
@@ -189,11 +198,10 @@ def _columns(rows: EffectSessions, wanted: list[str] | None) -> tuple[np.ndarray
 
 
 def _models(
-    rows: EffectSessions, design: Design, columns, names, correlation: str, level: float
+    rows: EffectSessions, design: Design, outcomes, names, correlation: str, level: float
 ) -> tuple[list[EffectModel], pd.DataFrame, pd.DataFrame]:
     """A model per effect, and the shares by dose."""
     models, curves, bands = [], [], []
-    outcomes = rows.outcomes(columns)
     has_dose = any(term.factor == DOSE for term in design.terms)
     for place, name in enumerate(names):
         outcome = outcomes[:, place]

@@ -21,8 +21,10 @@ NO_EVENT = "no session with the effect"
 ALL_EVENT = "every session with the effect"
 ONE_SIDED = "no session with the effect at this level, or none without it"
 NO_REFERENCE = "no session with the effect at the reference level, or none without it"
+NO_RECORD = "no record at this level can be used"
+NO_REFERENCE_RECORD = "no record at the reference level can be used"
 CONSTANT = "does not vary, or is told by the other factors"
-FEW_EVENTS = "fewer sessions with the effect, or without it, than parameters"
+FEW_EVENTS = "not more sessions with the effect, or without it, than parameters"
 FEW_PATIENTS = "not more patients than parameters"
 SEPARATED = "separated: the factors tell the effect without fail in some sessions"
 NO_SOLUTION = "the equations have no solution that was found"
@@ -32,9 +34,9 @@ COLUMNS = {
     "term": "str",
     "label": "str",
     "estimate": "float64",
-    "odds_ratio": "float64",
     "conf_low": "float64",
     "conf_high": "float64",
+    "log_odds_ratio": "float64",
     "std_error": "float64",
     "df": "float64",
     "statistic": "float64",
@@ -105,31 +107,30 @@ def usable_rows(design: Design, outcome: Array, inside: NDArray[np.bool_], names
     """Rows and terms left when levels are taken out in which all sessions, or none, have the effect.
 
     Such a level has no finite odds ratio, and in a logistic model its sessions tell nothing about the other
-    terms. Where it is the reference, no odds ratio of its factor is given.
+    terms. Where it is the reference, no odds ratio of its factor is given. A level without any record that
+    can be used goes the same way: were it the reference, another level would stand in for it unseen.
     """
     factors = {term.factor for term in design.terms if term.name in names}
     inside = inside & np.isfinite(outcome)
     names, codes, one_sided = set(names), {}, []
     levels = [level for level in design.levels if level.factor in factors]
     while True:
-        found = next((level for level in levels if _is_one_sided(outcome[inside & level.is_in])), None)
+        found = next((level for level in levels if not _is_mixed(outcome[inside & level.is_in])), None)
         if found is None or not _is_mixed(outcome[inside]):
             break
         levels.remove(found)
-        one_sided.append((found.factor, int((inside & found.is_in).sum())))
+        n_rows = int((inside & found.is_in).sum())
+        if n_rows:
+            one_sided.append((found.factor, n_rows))
         if found.term is None:
             own = [term.name for term in design.terms if term.factor == found.factor and term.name in names]
-            codes |= dict.fromkeys(own, NO_REFERENCE)
+            codes |= dict.fromkeys(own, NO_REFERENCE if n_rows else NO_REFERENCE_RECORD)
         else:
             names.discard(found.term)
-            codes.setdefault(found.term, ONE_SIDED)
+            codes.setdefault(found.term, ONE_SIDED if n_rows else NO_RECORD)
         inside = inside & ~found.is_in
     ordered = tuple(term.name for term in design.terms if term.name in names)
     return Usable(np.flatnonzero(inside), ordered, codes, tuple(one_sided))
-
-
-def _is_one_sided(outcome: Array) -> bool:
-    return outcome.size > 0 and not _is_mixed(outcome)
 
 
 def _is_mixed(outcome: Array) -> bool:
@@ -143,7 +144,7 @@ def too_little(outcome: Array, n_patients: int, n_parameters: int) -> str:
         return NO_EVENT
     if n_events == outcome.size:
         return ALL_EVENT
-    if min(n_events, outcome.size - n_events) < n_parameters:
+    if min(n_events, outcome.size - n_events) <= n_parameters:
         return FEW_EVENTS
     return FEW_PATIENTS if n_patients <= n_parameters else ""
 
@@ -197,22 +198,22 @@ def fit_effect(
 
 
 def _estimate(fit: GeeFit | None, usable: Usable, name: str, why: str, n_patients: int, level: float) -> dict:
-    """Log odds ratio of one term with its interval, or why there is none."""
+    """Odds ratio of one term with its interval, or why there is none."""
     code = usable.codes.get(name, "") or why
     place = usable.names.index(name) + 1 if name in usable.names else None
     if not code and fit.dropped[place]:
         code = CONSTANT
     if code:
         return {"code": code, "df": np.nan}
-    estimate, error = float(fit.params[place]), float(fit.std_error[place])
+    log_ratio, error = float(fit.params[place]), float(fit.std_error[place])
     half = float(t_limit(fit.df, level)) * error
-    statistic = estimate / error
-    low, odds_ratio, high = np.exp([estimate - half, estimate, estimate + half])
+    statistic = log_ratio / error
+    low, estimate, high = np.exp([log_ratio - half, log_ratio, log_ratio + half])
     return {
         "estimate": estimate,
-        "odds_ratio": odds_ratio,
         "conf_low": low,
         "conf_high": high,
+        "log_odds_ratio": log_ratio,
         "std_error": error,
         "df": fit.df,
         "statistic": statistic,

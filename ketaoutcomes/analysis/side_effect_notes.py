@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from ketaoutcomes.analysis.notes import group_notes, selection_notes
-from ketaoutcomes.analysis.side_effect_estimates import BETA_BINOMIAL, NEGATIVE_BINOMIAL
+from ketaoutcomes.analysis.side_effect_estimates import BETA_BINOMIAL, CLUSTER_ROBUST, NEGATIVE_BINOMIAL
 from ketaoutcomes.analysis.side_effect_question import Question
 from ketaoutcomes.cohort.cohort import Cohort
-from ketaoutcomes.derive.side_effects import Recorded
+from ketaoutcomes.derive.side_effects import SEVERITIES, Recorded
 from ketaoutcomes.results.base import UNCONTROLLED
 from ketaoutcomes.results.text import patients
 
+FEWEST_FOR_MODEL = 20
 __all__ = ["denominator_notes", "rate_definitions", "rate_notes", "word_notes"]
 
 _RATIO = (
@@ -19,6 +20,12 @@ _RATIO = (
     "below that of independent sessions and averaged with half a patient whose sessions correlate at 0.5, "
     "and Bell and McCaffrey's degrees of freedom; with fewer than 10 patients with the effect by Wilson's "
     "formula, with none exact)"
+)
+_COUNTS = (
+    "the interval allows for several sessions per patient (ratio estimator with the CR2 variance, never "
+    "below that of independent effects, and Bell and McCaffrey's degrees of freedom; with fewer than 10 "
+    "patients with the effect by the score of a Poisson count over its design effect; made for 15 patients "
+    "and more)"
 )
 _RATES = {
     "session": (
@@ -35,15 +42,17 @@ _RATES = {
     "100_sessions": (
         "Rate per 100 sessions",
         "Effects found, per 100 sessions whose side effects were recorded; one effect counts once per "
-        f"session, and any side effect counts every effect; {_RATIO}",
+        f"session, and any side effect counts every effect; {_COUNTS}; with none the limit with patients "
+        "as n",
         "Cochran 1977, Sampling Techniques, chapter 6; Garwood 1936, Biometrika 28, 437",
     ),
     "patient_year": (
         "Rate per patient-year",
         "Effects found per year on treatment; each session whose side effects were recorded carries the "
-        "time to the next session, at most {days:g} days, and a session without a record none; "
-        f"{_RATIO}",
-        "Cochran 1977, Sampling Techniques, chapter 6; time at risk is a rule of this library",
+        "time to the next session, at least an hour and at most {days:g} days, and a session without a "
+        f"record none; {_COUNTS}; with none the exact Poisson limit, as if effects were independent",
+        "Cochran 1977, Sampling Techniques, chapter 6; Garwood 1936, Biometrika 28, 437; time at risk is a "
+        "rule of this library",
     ),
 }
 _MODELS = {
@@ -101,6 +110,11 @@ def rate_notes(cohort: Cohort, asked: Question) -> list[str]:
         notes += group_notes(asked.grouping, 0, 0, 0)
     notes += _severity_notes(asked)
     notes += word_notes(found)
+    if asked.model != CLUSTER_ROBUST and np.unique(asked.owner).size < FEWEST_FOR_MODEL:
+        notes.append(
+            f"{patients(np.unique(asked.owner).size)}: with fewer than {FEWEST_FOR_MODEL} the model's limits "
+            "are too short; the cluster-robust ones hold."
+        )
     if asked.reference is not None:
         notes.append(
             "Groups were not drawn by lot. Of many comparisons some differ by chance: p_adjusted holds the "
@@ -117,12 +131,13 @@ def _severity_notes(asked: Question) -> list[str]:
         "a severity": np.zeros(0) if asked.severity is None else asked.found.severity == 0,
         "a word on whether they were serious": ~asked.found.serious_stated if asked.serious else np.zeros(0),
     }
-    counted = "not counted as none: n_unknown sessions or patients of a row are left out of it for that"
-    if asked.per == "patient_year":
-        counted = "not counted, so that rates are lower bounds: n_unknown sessions of a row are not known"
     for what, without in open_.items():
-        if without.any():
-            notes.append(f"{int(without.sum()):,} effects were recorded without {what}. They are {counted}.")
+        if without.any() and (what != "a severity" or asked.severity != SEVERITIES[0]):
+            notes.append(
+                f"{int(without.sum()):,} effects were recorded without {what}: the estimate counts none of "
+                "them, estimate_high all, and the interval spans both; n_unknown counts the sessions or "
+                "patients in between."
+            )
     return notes
 
 

@@ -22,6 +22,7 @@ __all__ = ["EACH", "PER", "WAYS", "Per", "Question", "SeverityRule", "chosen_eff
 EACH = "each"
 WAYS = ("checklist", "spontaneous", "scale", NOT_STATED)
 HOURS_PER_YEAR = 24.0 * 365.25
+SHORTEST_HOURS = 1.0
 
 
 @dataclass(frozen=True)
@@ -128,21 +129,15 @@ class Question:
         counted.with_effect[:, 0] = count_effects(self.found, self.owner, inside, of_any).with_effect[:, 0]
         return counted
 
-    def open_sessions(self, inside: np.ndarray, rule: SeverityRule) -> np.ndarray:
-        """Sessions that may have such an effect, since one is recorded without its severity; (m, k + 1).
-
-        Rows are the patients of `counts`. With `serious`, also those of which nobody says whether it was.
-        """
-        stated = self.counts(inside, rule).with_effect
-        if not self.leaves_open:
-            return np.zeros_like(stated)
+    def counts_at_most(self, inside: np.ndarray, rule: SeverityRule) -> EffectCounts:
+        """As `counts`, with every effect counted that may be such, since nobody says that it is not."""
         found = self.found
         may_be = np.ones(found.record.size, dtype=bool)
         if self.severity is not None:
             may_be &= pairs_of_severity(found, rule.lowest, rule.highest) | (found.severity == 0)
         if self.serious:
             may_be &= found.serious | ~found.serious_stated
-        return count_effects(found, self.owner, inside, may_be).with_effect - stated
+        return count_effects(found, self.owner, inside, may_be)
 
     @property
     def leaves_open(self) -> bool:
@@ -218,7 +213,8 @@ def question_of(
         session_in = cohort.sessions["session"].to_numpy(dtype=np.int64) <= first_sessions
     hours = np.zeros(found.session_row.size)
     if per == "patient_year":
-        hours = time_at_risk_hours(cohort, at_risk_days)[found.session_row]
+        # A session at the data cut, or before another of the same hour, lasted all the same.
+        hours = np.maximum(time_at_risk_hours(cohort, at_risk_days)[found.session_row], SHORTEST_HOURS)
     looked_at = session_in[found.session_row]
     return Question(
         found=found,
@@ -253,7 +249,8 @@ def _rules(severity: str | None) -> tuple[SeverityRule, ...]:
     if severity == EACH:
         ranked = [SeverityRule(name, rank, rank) for rank, name in enumerate(SEVERITIES, start=1)]
         return (*ranked, SeverityRule(NOT_STATED, 0, 0))
-    lowest = 0 if severity is None else SEVERITIES.index(severity) + 1
+    # An effect that was recorded at all is at least mild, whether its severity is stated or not.
+    lowest = 0 if severity in (None, SEVERITIES[0]) else SEVERITIES.index(severity) + 1
     return (SeverityRule("" if severity is None else severity, lowest, len(SEVERITIES)),)
 
 

@@ -66,10 +66,10 @@ def side_effect_rates(
         Which effects to give, besides "any side effect"; all by default.
     severity : {"mild", "moderate", "severe", "each"}, optional
         Count effects of at least this severity; "each" gives every severity apart (the worst
-        of a session, for any side effect). A session or patient with an effect of no stated severity,
-        and none that is known to qualify, is left out of the row and counted in `n_unknown`.
+        of a session, for any side effect). Where effects have no stated severity there are bounds: the
+        estimate counts none of them, `estimate_high` all, and the limits span both.
     serious : bool
-        Count serious effects only.
+        Count serious effects only; of effects of which nobody says so, bounds as with `severity`.
     ascertainment : {"checklist", "spontaneous", "scale", "not stated"}, optional
         One way of asking only.
     first_sessions : int, optional
@@ -92,11 +92,11 @@ def side_effect_rates(
     SideEffectRates
         `.table`: `effect` ("any side effect" first, then by size), `severity` if each,
         `ascertainment`, the `by` column, `n_events`, `n` (sessions or patients), `n_patients`,
-        `n_patients_with_event`, `patient_years`, `n_unknown`, `estimate`, `conf_low`,
-        `conf_high`, `conf_high_sessions` (with no event, the exact upper limit if sessions were
-        independent), `method`. `.records`: sessions, and sessions with a record, by group.
-        `.comparisons`: differences from the reference. Without any record they have no row, and
-        a note says so.
+        `patient_years`, `n_patients_with_event`, `n_unknown`, `estimate` (and `estimate_high` where only
+        bounds are known), `conf_low`, `conf_high`, `conf_high_sessions` (with no event, the exact upper
+        limit if sessions were independent), `method`. `.records`: sessions, and sessions with a record,
+        by group. `.comparisons`: differences from the reference. Without any record they have no row,
+        and a note says so.
 
     Raises
     ------

@@ -33,9 +33,10 @@ NAMES = ["severity", "n_events", "n", "n_patients", "estimate", "conf_low", "con
 COLUMNS = frozenset(("effect", "ascertainment", *NAMES))
 _DEFINITION = (
     "Severity",
-    "As the clinic recorded it, of the sessions in which the effect was found: mild, moderate or severe, the "
-    "worst of a session where it has several; of any side effect the worst of the session. Cluster-robust "
-    "limits",
+    "As the clinic recorded it, of the sessions in which the effect was found: mild, moderate or severe; of "
+    "several records of one effect in a session the worst stated. Of any side effect the worst of the "
+    "session's effects; where the severity of one is not stated, it is not stated, unless another is severe. "
+    "Cluster-robust limits",
     "Rule of this library; limits: Cochran 1977, Sampling Techniques, chapter 6",
 )
 
@@ -136,10 +137,15 @@ def side_effect_severity(
 
 
 def _any_effect(found: Recorded) -> np.ndarray:
-    """Worst severity of each record's effects; -1 for a record without any."""
+    """Worst severity of each record's effects; -1 for a record without any.
+
+    An effect of which the severity is not stated may be the worst one, unless another is severe.
+    """
     worst = np.full(found.session_row.size, -1, dtype=np.int8)
     np.maximum.at(worst, found.record, found.severity)
-    return worst
+    unsure = np.zeros(worst.size, dtype=bool)
+    unsure[found.record[found.severity == 0]] = True
+    return np.where(unsure & (worst < len(SEVERITIES)), np.int8(0), worst)
 
 
 def _shares(severity: np.ndarray, patient: np.ndarray, level: float) -> list[dict]:

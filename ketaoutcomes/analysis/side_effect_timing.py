@@ -46,8 +46,8 @@ def side_effect_timing(
     Nurses see an effect at their checks: a recorded time lies after the check before it and not after
     the first check at or after it, so curves are interval-censored (Turnbull). An effect still there when
     last seen is right-censored there and never counts as gone at discharge. An effect without a length, of
-    which nothing says that it was still there, is left out of the curve and counted; bounds say what it
-    could change.
+    which nothing says that it was still there, is left out of the curve and counted; bounds say what it,
+    and those no longer followed, could change. Where fewer than five were followed no share is given.
 
     Parameters
     ----------
@@ -80,8 +80,8 @@ def side_effect_timing(
         `.table`: `effect`, `ascertainment`, the `by` column, `quantity` ("median_onset",
         "median_resolution", "gone_by_discharge", "gone_by"), `time` (minutes), `unit`, `estimate`, `low`,
         `high`, `conf_low`, `conf_high`, `n`, `n_events`, `n_patients`, `n_unresolved`, `n_unknown`,
-        `bound_low`, `bound_high`, `method`. `.curves`, `.severity`, `.severity_model`. Without any record
-        they have no row, and a note says so.
+        `n_followed`, `bound_low`, `bound_high`, `method`. `.curves`, `.severity`, `.severity_model`. Without
+        any record they have no row, and a note says so.
 
     Raises
     ------

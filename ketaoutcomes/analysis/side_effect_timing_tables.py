@@ -17,12 +17,13 @@ from ketaoutcomes.errors import ConvergenceError
 __all__ = ["CLOCKS", "COLUMNS", "FEWEST", "Asked", "timing_tables"]
 
 CLOCKS = {"onset": "the onset", "session": "the start of the session"}
-# With fewer effects, limits are not given.
+# With fewer effects, limits are not given; with fewer still followed, nothing is.
 FEWEST = 5
 MINUTES_PER_DAY = 1440.0
 BOOTSTRAP = "interval-censored, bootstrap of patients"
+TOO_FEW = f"not known: fewer than {FEWEST} followed"
 VALUES = ("estimate", "low", "high", "conf_low", "conf_high")
-COUNTS = ("n", "n_events", "n_patients", "n_unresolved", "n_unknown")
+COUNTS = ("n", "n_events", "n_patients", "n_unresolved", "n_unknown", "n_followed")
 KEYS = ("effect", "ascertainment", "quantity", "time", "unit")
 OTHERS = ("bound_low", "bound_high", "method", "severity", "estimate_high", "determined", "cell")
 COLUMNS = frozenset((*KEYS, *VALUES, *COUNTS, *OTHERS))
@@ -70,23 +71,70 @@ def timing_tables(units: Units, asked: Asked) -> tuple[pd.DataFrame, pd.DataFram
             _median(units, number, onsets, "median_onset"),
             _median(units, number, ends, "median_resolution"),
             _discharge(units, number, asked.level),
-            *_shares(units, number, ends, asked.marks),
+            *_shares(units, number, ends),
         )
     ]
-    return _framed(rows, units), _curves(ends, units)
+    return _framed(rows, units), _curves(ends, units, asked.end)
 
 
 @dataclass(frozen=True)
 class _Estimated:
-    """Curves of the cells that have a unit with a known time, by the number of the cell."""
+    """Curves of the cells that have a unit with a known time, by the number of the cell.
+
+    `low`, `high` are the intervals of all units, and `known` whether a unit has one.
+    """
 
     known: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    marks: np.ndarray
     frames: dict[str, pd.DataFrame]
     numbers: dict[int, dict]
 
     def rows(self, name: str, number: int) -> pd.DataFrame:
         frame = self.frames[name]
         return frame[frame["cell"] == number]
+
+
+@dataclass(frozen=True)
+class _Followed:
+    """How long the known units of a cell were followed.
+
+    Attributes
+    ----------
+    low, high : (k,) float arrays
+        Ends of the units' intervals.
+    last : (k,) float array, rising
+        Minute to which each was followed: at which it was found gone, or was last seen.
+    until : float
+        Last minute to which `FEWEST` were followed, or before which none was right-censored; inf where
+        none was.
+    """
+
+    low: np.ndarray
+    high: np.ndarray
+    last: np.ndarray
+    until: float
+
+    def count(self, minutes: np.ndarray) -> np.ndarray:
+        """Units not found gone, and not last seen, before each minute."""
+        return self.last.size - np.searchsorted(self.last, minutes, side="left")
+
+    def gone(self, minute: float) -> tuple[int, int]:
+        """Units known to have gone by a minute, and those that may have."""
+        certain = self.high <= minute
+        return int(certain.sum()), int((certain | (self.low < minute)).sum())
+
+
+def _followed(units: Units, number: int, found: _Estimated) -> _Followed:
+    """How long the units of a cell were followed on the clock of `found`."""
+    used = (units.cell == number) & found.known
+    low, high = found.low[used], found.high[used]
+    censored = np.isinf(high)
+    last = np.sort(np.where(censored, low, high))
+    first_censored = low[censored].min() if censored.any() else np.inf
+    enough = last[-FEWEST] if last.size >= FEWEST else -np.inf
+    return _Followed(low, high, last, float(max(enough, first_censored)))
 
 
 def _estimated(units: Units, low: np.ndarray, high: np.ndarray, asked: Asked) -> _Estimated:
@@ -114,11 +162,14 @@ def _estimated(units: Units, low: np.ndarray, high: np.ndarray, asked: Asked) ->
     empty = pd.DataFrame({"cell": pd.Series(dtype=np.int64)})
     whole = {name: pd.concat(parts) if parts else empty for name, parts in frames.items()}
     numbers = {int(row["cell"]): row for row in whole["medians"].to_dict("records")}
-    return _Estimated(known, whole, numbers)
+    return _Estimated(known, low, high, asked.marks, whole, numbers)
 
 
-def _counts(units: Units, number: int, known: np.ndarray) -> dict[str, int]:
-    """Effects found, those with a known time, their patients, those still there, those not known."""
+def _counts(units: Units, number: int, known: np.ndarray) -> dict:
+    """Effects found, those with a known time, their patients, those still there, those not known.
+
+    As many as have a known time were followed, if nothing else is said.
+    """
     inside = units.cell == number
     used = inside & known
     return {
@@ -127,6 +178,7 @@ def _counts(units: Units, number: int, known: np.ndarray) -> dict[str, int]:
         "n_patients": int(np.unique(units.patient[used]).size),
         "n_unresolved": int((used & (units.times.state == STILL_THERE)).sum()),
         "n_unknown": int((inside & ~known).sum()),
+        "n_followed": int(used.sum()),
     }
 
 
@@ -136,27 +188,47 @@ def _nothing(quantity: str, unit: str, time: float = np.nan) -> dict:
 
 
 def _median(units: Units, number: int, found: _Estimated, quantity: str) -> dict:
-    """Median minute with the interval in which it lies; inf where it is not reached."""
+    """Median minute with the interval in which it lies; inf where it is not reached.
+
+    Where too few were followed to it, all that is known is that it lies after the last minute at which
+    there were enough.
+    """
+    counts = _counts(units, number, found.known)
     row = _nothing(quantity, "minutes")
     median = found.numbers.get(number)
-    if median is not None:
-        row |= {name: float(median[name]) for name in VALUES} | {"method": BOOTSTRAP}
-    return row | _counts(units, number, found.known)
+    if median is None:
+        return row | counts
+    followed = _followed(units, number, found)
+    if followed.until < median["high"] < np.inf:
+        row |= {"low": followed.until, "high": np.inf, "method": TOO_FEW}
+        return row | counts | {"n_followed": int(followed.count(median["high"]))}
+    row |= {name: float(median[name]) for name in VALUES} | {"method": BOOTSTRAP}
+    for name in ("conf_low", "conf_high"):
+        # A limit to which too few were followed is not known to be reached.
+        row[name] = np.inf if row[name] > followed.until else row[name]
+    n_followed = int(followed.count(median["high"])) if np.isfinite(median["high"]) else pd.NA
+    return row | counts | {"n_followed": n_followed}
 
 
-def _shares(units: Units, number: int, found: _Estimated, marks: np.ndarray) -> list[dict]:
-    """Share gone by each horizon, and the bounds if all not known had gone, or none."""
+def _shares(units: Units, number: int, found: _Estimated) -> list[dict]:
+    """Share gone by each horizon, and the bounds if all not known to have gone had, or none."""
     counts = _counts(units, number, found.known)
-    if number not in found.numbers:
-        return [_nothing("gone_by", "share", mark) | counts for mark in marks.tolist()]
+    followed = _followed(units, number, found)
+    # Without any known time there is no curve, but there are bounds.
+    cells = found.rows("landmarks", number).to_dict("records") if number in found.numbers else []
     rows = []
-    for cells in found.rows("landmarks", number).to_dict("records"):
-        low, high = cells["estimate"], cells["estimate_high"]
-        row = {"quantity": "gone_by", "time": cells["time"], "unit": "share", "estimate": low}
-        row |= {"low": low, "high": high, "conf_low": cells["conf_low"], "conf_high": cells["conf_high"]}
-        row |= {"bound_low": low * counts["n_events"] / counts["n"]}
-        row |= {"bound_high": (high * counts["n_events"] + counts["n_unknown"]) / counts["n"]}
-        rows.append(row | {"method": BOOTSTRAP} | counts)
+    for place, mark in enumerate(found.marks.tolist()):
+        row = _nothing("gone_by", "share", mark) | counts | {"n_followed": int(followed.count(mark))}
+        certain, possible = followed.gone(mark)
+        row |= {"bound_low": certain / counts["n"]}
+        row |= {"bound_high": (possible + counts["n_unknown"]) / counts["n"]}
+        if cells and mark <= followed.until:
+            curve = cells[place]
+            row |= {"estimate": curve["estimate"], "low": curve["estimate"], "high": curve["estimate_high"]}
+            row |= {name: curve[name] for name in ("conf_low", "conf_high")} | {"method": BOOTSTRAP}
+        elif cells:
+            row |= {"method": TOO_FEW}
+        rows.append(row)
     return rows
 
 
@@ -168,6 +240,7 @@ def _discharge(units: Units, number: int, level: float) -> dict:
         "n": int(inside.sum()),
         "n_unknown": int((inside & ~known).sum()),
     }
+    counts |= {"n_followed": counts["n_events"]}
     row = _nothing("gone_by_discharge", "share")
     if not known.any():
         return row | counts
@@ -200,18 +273,32 @@ def _framed(rows: list[dict], units: Units) -> pd.DataFrame:
     table = pd.concat([first, table], axis=1)
     if not rows:
         types = dict.fromkeys(("time", *VALUES, "bound_low", "bound_high"), "float64")
-        return table.astype(types | dict.fromkeys(COUNTS, "int64"))
-    return table
+        return table.astype(types | dict.fromkeys(COUNTS, "int64") | {"n_followed": "Int64"})
+    return table.astype({"n_followed": "Int64"})
 
 
-def _curves(found: _Estimated, units: Units) -> pd.DataFrame:
-    """Share gone against minutes: a row holds from its time to the next one's."""
+def _curves(found: _Estimated, units: Units, end: float) -> pd.DataFrame:
+    """Share gone against minutes: a row holds from its time to the next one's.
+
+    From the last minute to which enough were followed on there is one row without a share.
+    """
     by = units.grouped.by
     names = ["effect", "ascertainment", *([] if by is None else [by]), "time"]
-    names += ["estimate", "estimate_high", "determined", "conf_low", "conf_high"]
-    frame = found.frames["table"]
-    if not len(frame):
+    names += ["estimate", "estimate_high", "determined", "conf_low", "conf_high", "n_followed"]
+    if not found.numbers:
         return pd.DataFrame({name: pd.Series(dtype="float64") for name in names})
-    frame = frame.sort_values(["cell", "time"], kind="stable").reset_index(drop=True)
+    parts = []
+    for number in sorted(found.numbers):
+        followed = _followed(units, number, found)
+        part = found.rows("table", number).sort_values("time", kind="stable")
+        part = part[part["time"] <= followed.until]
+        part = part.assign(n_followed=followed.count(part["time"].to_numpy()))
+        if followed.until < end:
+            stop = {"cell": number, "time": followed.until, "determined": False}
+            # Just after that minute.
+            stop["n_followed"] = int((followed.last > followed.until).sum())
+            part = pd.concat([part, pd.DataFrame([stop])])
+        parts.append(part)
+    frame = pd.concat(parts, ignore_index=True)
     labels = pd.DataFrame([units.cells[number].columns(by) for number in frame["cell"]])
     return pd.concat([labels, frame.drop(columns="cell")], axis=1)[names]

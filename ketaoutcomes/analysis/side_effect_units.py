@@ -46,13 +46,18 @@ class Units:
         In the order of the tables: any side effect first, then by number found.
     cell : (u,) int array
         Place of each unit's cell; -1 where its effect or way was not asked for or its group is missing.
-    patient : (u,) int array
+    patient, session : (u,) int arrays
+        Row of `cohort.patients` and of `cohort.sessions`.
     times : EffectTimes
     gone : (u,) float array
         Whether it had gone by discharge; NaN where that is not known.
     later : (u,) bool array
         Whether it began after the discharge.
     is_any : (u,) bool array
+    number : (u,) int array
+        Place of each unit in `found.record`; -1 for any side effect.
+    n_without_group : int
+        Effects asked for, of which the group is missing.
     named : tuple of str
         Effects asked for; empty for all.
     """
@@ -62,10 +67,13 @@ class Units:
     cells: tuple[Cell, ...]
     cell: np.ndarray
     patient: np.ndarray
+    session: np.ndarray
     times: EffectTimes
     gone: np.ndarray
     later: np.ndarray
     is_any: np.ndarray
+    number: np.ndarray
+    n_without_group: int
     named: tuple[str, ...]
 
 
@@ -86,17 +94,21 @@ def effect_units(
     times = _stacked(told.of_any, told.of_effect)
     session = found.session_row[record]
     cells, cell = cells_in_order(found, grouped, record, column, columns, ascertainment)
-    gone, later = gone_by_discharge(times, looked.discharge[session])
+    gone, later = gone_by_discharge(times, looked.discharge[session], is_stated=looked.is_stated[session])
+    wanted = (column > 0) & _asked_for(found, record, column, columns, ascertainment)
     return Units(
         found=found,
         grouped=grouped,
         cells=cells,
         cell=cell,
         patient=patient_codes(cohort.sessions)[session],
+        session=session,
         times=times,
         gone=gone,
         later=later,
         is_any=column == 0,
+        number=np.concatenate([np.full(told.record.size, -1), np.arange(found.record.size)]),
+        n_without_group=int((wanted & (grouped.code[session] < 0)).sum()),
         named=named,
     )
 
@@ -119,9 +131,7 @@ def cells_in_order(
         Columns asked for.
     """
     way, group = found.way[record], grouped.code[found.session_row[record]]
-    kept = np.isin(column, columns) & (group >= 0)
-    if ascertainment is not None:
-        kept &= np.array(found.ways)[way] == ascertainment
+    kept = _asked_for(found, record, column, columns, ascertainment) & (group >= 0)
     names = (ANY, *found.effects)
     size = np.bincount(column[kept], minlength=len(names)).astype(float)
     size[0] = np.inf
@@ -136,6 +146,14 @@ def cells_in_order(
     cell = np.full(record.size, -1, dtype=np.int64)
     cell[kept] = place
     return cells, cell
+
+
+def _asked_for(found: Recorded, record, column, columns, ascertainment: str | None) -> np.ndarray:
+    """Whether each unit is of an effect and of a way of asking that is asked for; bool."""
+    wanted = np.isin(column, columns)
+    if ascertainment is not None:
+        wanted &= np.array(found.ways)[found.way[record]] == ascertainment
+    return wanted
 
 
 def _cells(used, by_rank, names, ways, levels) -> Iterator[Cell]:

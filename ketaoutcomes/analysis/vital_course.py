@@ -34,7 +34,7 @@ PEAK_MODEL = (
     | {"n": "int64", "n_patients": "int64"}
 )
 COURSE = (
-    {"sign": "str", "group": "str", "minute": "float64"}
+    {"sign": "str", "group": "str", "minute": "float64", "minute_mean": "float64"}
     | dict.fromkeys(("estimate", "std_error", "df", "conf_low", "conf_high"), "float64")
     | {"n": "int64", "n_patients": "int64"}
 )
@@ -158,7 +158,7 @@ def _course_frame(rows: VitalRows, ask: Ask, sign: str) -> tuple[pd.DataFrame, l
     base, value = rows.base[sign], picked.values[sign]
     session = picked.session
     kept = np.isfinite(value) & (picked.minute > base.minute[session])
-    session, minute = session[kept], minute[kept]
+    session, minute, read_at = session[kept], minute[kept], picked.minute[kept]
     if ask.by is None:
         names = [name for name, _ in SESSION_GROUPS]
         group = np.searchsorted([last for _, last in SESSION_GROUPS], rows.number[session])
@@ -167,6 +167,7 @@ def _course_frame(rows: VitalRows, ask: Ask, sign: str) -> tuple[pd.DataFrame, l
     frame = pd.DataFrame(
         {
             "patient_id": rows.owner[session], "session": session, "minute": minute, "group": group,
+            "read_at": read_at,
             "change": value[kept] - base.value[session],
         }
     )  # fmt: skip
@@ -196,7 +197,10 @@ def _words(letter: str, codes: NDArray) -> pd.Categorical:
 def _means(fit: LmmResult, frame: pd.DataFrame, factors: list[str], names: list, sign: str, ask: Ask):
     """Marginal means of every cell that has sessions."""
     cells = frame.groupby(["group", "at"], observed=True).agg(
-        n=("session", "size"), n_patients=("patient_id", "nunique"), minute=("minute", "first")
+        n=("session", "size"),
+        n_patients=("patient_id", "nunique"),
+        minute=("minute", "first"),
+        minute_mean=("read_at", "mean"),
     )
     if factors:
         means = marginal_means(fit, "at" if "at" in factors else "group",
@@ -213,7 +217,9 @@ def _means(fit: LmmResult, frame: pd.DataFrame, factors: list[str], names: list,
         where = {"group": name} if ask.by is None else {ask.by: name}
         values = {name: float(mean[name]) for name in COURSE if name in means.columns and name != "n"}
         sizes = {"n": int(cell["n"]), "n_patients": int(cell["n_patients"])}
-        found.append({"sign": sign, "minute": float(cell["minute"])} | where | values | sizes)
+        # Ten readings' mean in full would tell that there are ten.
+        at = {"minute": float(cell["minute"]), "minute_mean": round(float(cell["minute_mean"]), 1)}
+        found.append({"sign": sign} | at | where | values | sizes)
     return found
 
 

@@ -6,18 +6,20 @@ import numpy as np
 import pandas as pd
 
 from ketaoutcomes.analysis.notes import selection_notes
-from ketaoutcomes.analysis.vital_course import SESSION_GROUPS, nominal_of
+from ketaoutcomes.analysis.vital_course import SESSION_GROUPS
 from ketaoutcomes.analysis.vital_rows import LEAST_READINGS, Ask, VitalRows, within_words
 from ketaoutcomes.catalog.vital_rules import VITAL_SIGNS, VitalRule
 from ketaoutcomes.cohort.cohort import Cohort
-from ketaoutcomes.derive.vital_excursions import is_recorded
+from ketaoutcomes.derive.vital_excursions import CONFIRM_MINUTES, is_recorded
 from ketaoutcomes.derive.vitals import NEAR_MINUTES
+from ketaoutcomes.draw.labels import percent
 from ketaoutcomes.results.base import UNCONTROLLED
 from ketaoutcomes.results.text import patients
 
 __all__ = ["definitions", "nothing_notes", "vital_notes"]
 
 OWN = "Rule of this library"
+_APART = f"{CONFIRM_MINUTES[0]:g} to {CONFIRM_MINUTES[1]:g} minutes apart"
 
 
 def nothing_notes(cohort: Cohort) -> list[str]:
@@ -33,12 +35,13 @@ def vital_notes(
     table: pd.DataFrame,
     excursions: pd.DataFrame,
     unread: list[VitalRule],
+    course: pd.DataFrame,
     models: list[str],
 ) -> list[str]:
     """All notes of a result with readings."""
     return [
         *_denominators(rows, ask, table),
-        *_sampling(rows, ask, table),
+        *_sampling(rows, ask, table, course),
         *_rules(ask, excursions, unread),
         "Change is peak less baseline: a baseline that is high by chance goes with a smaller rise "
         "(regression to the mean), so the coefficient of the baseline is below 0 without any association.",
@@ -82,8 +85,8 @@ def _denominators(rows: VitalRows, ask: Ask, table: pd.DataFrame) -> list[str]:
     return notes
 
 
-def _sampling(rows: VitalRows, ask: Ask, table: pd.DataFrame) -> list[str]:
-    """That a peak grows with the number of readings."""
+def _sampling(rows: VitalRows, ask: Ask, table: pd.DataFrame, course: pd.DataFrame) -> list[str]:
+    """That a peak grows with the number of readings, and at which minutes the course is given."""
     notes = []
     if ask.nominal is None:
         words = (
@@ -97,18 +100,19 @@ def _sampling(rows: VitalRows, ask: Ask, table: pd.DataFrame) -> list[str]:
     else:
         minutes = ", ".join(f"{minute:g}" for minute in ask.nominal)
         notes.append(
-            f"Peaks and excursions use the reading nearest to each of the minutes {minutes}, within "
-            f"{NEAR_MINUTES:g}; sessions that miss one of them stay in."
+            f"Peaks and excursions use the reading of each sign nearest to each of the minutes {minutes}, "
+            f"within {NEAR_MINUTES:g}; sessions that miss one of them stay in."
         )
     notes.append(
         "The mean change to the peak takes each session's own peak and lies farther from baseline than the "
         "means of the course, each taken at one minute. Published rises are of either kind: the two are not "
         "compared."
     )
-    minutes = nominal_of(rows, ask, rows.signs[0].name)
-    if ask.nominal is None and minutes.size:
+    sign = next((sign for sign in rows.signs if (course["sign"] == sign.name).any()), None)
+    if ask.nominal is None and sign is not None:
+        minutes = sorted(course.loc[course["sign"] == sign.name, "minute"].unique())
         notes.append(
-            f"The course is given at the commonest minutes of {rows.signs[0].label.lower()}: "
+            f"The course is given at the commonest minutes of {sign.label.lower()}: "
             f"{', '.join(f'{minute:g}' for minute in minutes)}. Where some sessions are read at other "
             "minutes, neighbouring minutes rest on different sessions."
         )
@@ -118,7 +122,8 @@ def _sampling(rows: VitalRows, ask: Ask, table: pd.DataFrame) -> list[str]:
 def _rules(ask: Ask, excursions: pd.DataFrame, unread: list[VitalRule]) -> list[str]:
     notes = []
     if ask.confirmed:
-        notes.append("An excursion needs two readings in a row that meet the rule.")
+        notes.append(f"An excursion needs two readings in a row that meet the rule, {_APART}.")
+    notes += _partly(excursions)
     if excursions["n_already"].sum():
         notes.append(
             "Rules on the reading itself, CTCAE grades among them, are met by a high baseline without any "
@@ -131,18 +136,41 @@ def _rules(ask: Ask, excursions: pd.DataFrame, unread: list[VitalRule]) -> list[
     return notes
 
 
+def _partly(excursions: pd.DataFrame) -> list[str]:
+    """Sessions in which only a part of what a rule needs was read."""
+    columns = ["n_events", "n", "n_partly", "n_met_unknown"]
+    sums = excursions.groupby("rule", sort=False)[columns].sum()
+    sums = sums[sums["n_partly"] > 0]
+    if not len(sums):
+        return []
+    parts = []
+    for name, row in sums.iterrows():
+        n_all, least = row["n"] + row["n_partly"], row["n_events"] + row["n_met_unknown"]
+        low, high = percent(least / n_all), percent((row["n_events"] + row["n_partly"]) / n_all)
+        parts.append(
+            f"{name}: {row['n_partly']:,}, of which {row['n_met_unknown']:,} met it; {low} to {high}"
+        )
+    return [
+        "Sessions in which only a part of what a rule needs was read are in no rate, also where that part "
+        "met the rule (bounds: the share of all sessions if none, or all, of the others met it): "
+        f"{'. '.join(parts)}."
+    ]
+
+
 def definitions(ask: Ask, rows: VitalRows) -> tuple[tuple[str, str, str], ...]:
     """Name, text and source of everything that a number rests on."""
     first, last = ask.baseline_minutes
     start, end = ask.window
     returned = "; ".join(f"{sign.label.lower()} {within_words(ask, sign)}" for sign in rows.signs)
     groups = ", ".join(name for name, _ in SESSION_GROUPS)
+    hit = f"two readings in a row, {_APART}, that meet" if ask.confirmed else "a reading that meets"
+    often = " so that two could confirm each other" if ask.confirmed else ""
     split = f"group of sessions ({groups})" if ask.by is None else f"level of '{ask.by}'"
     return (
         (
             "Baseline",
-            f"Last reading from minute {first:g} to 0, else the first one up to minute {last:g} (the mean of "
-            "several of one minute)",
+            f"Last reading from minute {first:g} to 0, else the first one up to minute {last:g}. Values of "
+            "one session and minute are one reading, of several of one sign their mean",
             OWN,
         ),
         (
@@ -166,9 +194,10 @@ def definitions(ask: Ask, rows: VitalRows) -> tuple[tuple[str, str, str], ...]:
         ),
         (
             "Excursion per session",
-            "Sessions with a reading that meets the rule, of sessions in which that is known; the interval "
-            "allows for several sessions per patient. With none, the upper limit at zero is one-sided and "
-            "exact, by sessions and by patients",
+            f"Sessions with {hit} the rule after minute 0, and after the baseline where the rule is on a "
+            f"change, of sessions in which every sign of the rule was read then{often}. What was read at "
+            "minute 0 or before is never an excursion. The interval allows for several sessions per patient. "
+            "With none, the upper limit at zero is one-sided and exact, by sessions and by patients",
             "Cochran 1977, Sampling Techniques, chapter 6; Hanley and Lippman-Hand 1983, JAMA 249, 1743",
         ),
         (
@@ -179,7 +208,15 @@ def definitions(ask: Ask, rows: VitalRows) -> tuple[tuple[str, str, str], ...]:
         ),
         (
             "Minutes beyond the threshold",
-            "Straight lines between neighbouring readings, nothing before the first and after the last",
+            "Straight lines between neighbouring readings of all signs of the rule, from the baseline if "
+            "there is one, cut where the window or the rule ends; nothing before the first and after the "
+            "last",
+            OWN,
+        ),
+        (
+            "Mean change beside a rule",
+            "From the baseline to the farthest reading on the rule's side, of the first sign of the rule, in "
+            "the sessions that met it",
             OWN,
         ),
         (
@@ -200,7 +237,8 @@ def definitions(ask: Ask, rows: VitalRows) -> tuple[tuple[str, str, str], ...]:
             "Course over minutes",
             f"Linear mixed model of the change from baseline in each minute and {split}, with levels of "
             "patients and, where readings can tell them apart, of sessions; the reading nearest to each "
-            f"nominal minute, within {NEAR_MINUTES:g}",
+            f"nominal minute, within {NEAR_MINUTES:g}, none that is half-way between two. minute_mean "
+            "is when these were read",
             "Bates, Maechler, Bolker, Walker 2015, J. Stat. Softw. 67(1)",
         ),
         *(_rule(rule) for rule in ask.rules if is_recorded(rule, rows.found)),

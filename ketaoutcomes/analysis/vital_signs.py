@@ -35,10 +35,12 @@ def vital_signs(
 ) -> VitalSigns:
     """Blood pressure, heart rate, oxygen saturation and breathing rate in the sessions.
 
-    The baseline is the last reading up to minute 0, else the first one after it, within
-    `baseline_minutes`. The peak is the highest reading after it in the window, the lowest of oxygen
-    saturation and breathing rate; sessions need two such readings. A peak is what was seen: it grows with
-    the number of readings, which stands beside it.
+    Values of one session and minute are one reading. The baseline is the last reading up to minute 0, else
+    the first one after it, within `baseline_minutes`. The peak is the highest reading after it in the
+    window, the lowest of oxygen saturation and breathing rate; sessions need two such readings. A peak is
+    what was seen: it grows with the number of readings, which stands beside it. Excursions are looked for
+    after minute 0, and after the baseline where a rule is on a change; a session counts for a rule if all
+    signs of the rule were read, whatever the readings were.
 
     Parameters
     ----------
@@ -55,11 +57,11 @@ def vital_signs(
     window : (float, float)
         Minutes in which peaks and excursions are looked for.
     nominal_minutes : sequence of float, optional
-        Only the reading nearest to each of these minutes, within 5 of it, counts for peaks and excursions: so
-        that sessions read often and sessions read seldom can stand side by side. Baselines and the
-        return to baseline use all readings.
+        Only the reading of a sign nearest to each of these minutes, within 5 of it, counts for peaks and
+        excursions: so that sessions read often and sessions read seldom can stand side by side. Baselines
+        and the return to baseline use all readings.
     confirmed : bool
-        An excursion needs two readings in a row.
+        An excursion needs two readings in a row, 1 to 30 minutes apart.
     return_within : float, str or mapping, optional
         How near to baseline is back: in the sign's unit, or as "10%", or by sign. By default 10% for blood
         pressure and heart rate, 1 percentage point for oxygen saturation, 2 per minute for breathing rate.
@@ -92,7 +94,7 @@ def vital_signs(
     course, course_notes = course_table(rows, ask)
     table = summary_table(rows, ask)
     notes = (
-        vital_notes(cohort, rows, ask, table, excursions, unread, [*peak_notes, *course_notes])
+        vital_notes(cohort, rows, ask, table, excursions, unread, course, [*peak_notes, *course_notes])
         if rows.signs
         else nothing_notes(cohort)
     )

@@ -51,6 +51,10 @@ class Benchmark(Sourced):
         The side effect, for the quantity "side_effect".
     ascertainment : str, optional
         How side effects were asked about: "spontaneous", "checklist", "scale" or "measured".
+    combines : tuple of str
+        Effects counted together as `effect`, itself among them; empty where it is one term alone.
+    combines_verified : bool
+        Whether `combines` was checked against the source. `verified` is about the number.
     """
 
     name: str
@@ -77,10 +81,13 @@ class Benchmark(Sourced):
     dose: str = ""
     effect: str | None = None
     ascertainment: str | None = None
+    combines: tuple[str, ...] = ()
+    combines_verified: bool = False
     note: str = ""
 
 
 UNITS = ("percent", "points", "days", "sd", "mmHg", "ratio", "sessions", "minutes")
+TERMS = "combined_terms"
 ASCERTAINMENTS = ("spontaneous", "checklist", "scale", "measured", "not stated")
 
 
@@ -119,7 +126,8 @@ def benchmarks(
 def benchmarks_from(content: Mapping[str, Any]) -> dict[str, Benchmark]:
     """Benchmarks by name from the parsed content of a catalogue file.
 
-    A study's fields hold for all of its results unless a result says otherwise.
+    A study's fields hold for all of its results unless a result says otherwise. Its `combined_terms`,
+    lists of terms by effect, become `combines` of the results on that effect.
 
     Raises
     ------
@@ -129,10 +137,16 @@ def benchmarks_from(content: Mapping[str, Any]) -> dict[str, Benchmark]:
     problems: list[Problem] = []
     found: dict[str, Benchmark] = {}
     for study in content["study"]:
-        shared = {key: value for key, value in study.items() if key not in ("result", "label")}
+        shared = {key: value for key, value in study.items() if key not in ("result", "label", TERMS)}
+        combined = study.get(TERMS, {})
+        if not set(combined) <= {row.get("effect") for row in study["result"]}:
+            where = f"study '{study.get('label', '?')}'"
+            problems.append(Problem(f"{where}: {TERMS} of an effect without a result", rule="catalogue"))
         for row in study["result"]:
             where = f"benchmark '{row.get('name', '?')}'"
             values = {"study": study.get("label", "")} | shared | row
+            if row.get("effect") in combined:
+                values["combines"] = combined[row["effect"]]
             record = make(Benchmark, values, where, problems)
             if record is None:
                 continue
@@ -157,6 +171,10 @@ def _faults(record: Benchmark) -> list[str]:
         faults.append(f"ascertainment must be one of {', '.join(ASCERTAINMENTS)}")
     if record.quantity == "side_effect" and not (record.effect and record.ascertainment):
         faults.append("a side effect needs its name and how it was asked about")
+    if record.combines and not _is_combination(record):
+        faults.append("combines needs two or more different names of effects, the effect's own among them")
+    if record.combines_verified and not record.combines:
+        faults.append("combines_verified needs the terms that are combined")
     if record.unit == "percent" and not 0 <= record.estimate <= 100:
         faults.append("a percentage is outside 0 to 100")
     if record.estimate_high is not None and record.estimate_high < record.estimate:
@@ -168,6 +186,12 @@ def _faults(record: Benchmark) -> list[str]:
     if record.n_events is not None and (record.n is None or record.n_events > record.n):
         faults.append("n_events needs an n that is not smaller")
     return faults
+
+
+def _is_combination(record: Benchmark) -> bool:
+    terms = record.combines
+    is_text = isinstance(terms, tuple) and all(isinstance(term, str) and term.strip() for term in terms)
+    return is_text and record.effect in terms and len(set(terms)) == len(terms) > 1
 
 
 BENCHMARKS: Mapping[str, Benchmark] = Catalog(

@@ -195,7 +195,8 @@ _ALL = (
         "merged_effect",
         ROW,
         "the session has the same side effect in another row, which is kept with the worst severity, the "
-        "earliest onset and the longest duration of all",
+        "earliest onset and the time from there to the last end; that is missing where a row without an end, "
+        "not said to be still there, may be the last",
     ),
     Rule(
         "none_and_effect",

@@ -131,8 +131,8 @@ def _details(draft: Draft) -> np.ndarray:
 def _merge(draft: Draft, rows: np.ndarray, keys: list[np.ndarray]) -> None:
     """Keep one row of those that name one effect of one session, found in one way.
 
-    It is the first of the severest, and says the earliest onset, the longest
-    duration, serious if any row does, and not resolved if any row says so.
+    It is the first of the severest, and says the earliest onset, how long it was from there to the
+    last end (see `_first_to_last`), serious if any row does, and not resolved if any row says so.
     """
     rows, group = set_aside_copies(draft, neighbours(rows, *keys), keys)
     if rows.size == 0:
@@ -144,10 +144,10 @@ def _merge(draft: Draft, rows: np.ndarray, keys: list[np.ndarray]) -> None:
         severity = rank[found.codes[rows]]
     order = np.lexsort((rows, -severity, group))
     keep = rows[order[np.flatnonzero(np.diff(group[order], prepend=-1))]]
-    for name, how in (("onset_minutes", "min"), ("duration_minutes", "max")):
+    onset, duration = _first_to_last(draft, rows, group)
+    for name, values in (("onset_minutes", onset), ("duration_minutes", duration)):
         if name in draft.numbers:
-            values = pd.Series(draft.numbers[name][rows]).groupby(group)
-            draft.numbers[name][keep] = values.agg(how).to_numpy()
+            draft.numbers[name][keep] = values
     if "serious" in draft.flags:
         draft.flags["serious"][keep] = pd.Series(draft.flags["serious"][rows]).groupby(group).max().to_numpy()
     if "resolved" in draft.flags:
@@ -164,6 +164,31 @@ def _merge(draft: Draft, rows: np.ndarray, keys: list[np.ndarray]) -> None:
     merged[rows] = True
     merged[keep] = False
     draft.quarantine(merged, "merged_effect")
+
+
+def _first_to_last(draft: Draft, rows: np.ndarray, group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Earliest onset of each group of rows, and the minutes from it to the last end; (g,) float arrays.
+
+    They are missing where the last end is not known: a row that has no onset or no duration, and is not
+    said to be still there, may be the last to end. Where a row is still there when last seen, the others
+    cannot be; only when that row was last seen has to be known.
+    """
+    group = np.unique(group, return_inverse=True)[1]
+    nothing = np.full(rows.size, np.nan)
+    onset, duration = (
+        draft.numbers[name][rows] if name in draft.numbers else nothing
+        for name in ("onset_minutes", "duration_minutes")
+    )
+    still = draft.flags["resolved"][rows] == 0 if "resolved" in draft.flags else np.zeros(rows.size, bool)
+    first = pd.Series(onset).groupby(group).min().to_numpy()
+    # The first row's share of the sum is 0, so that its own duration is not rounded.
+    end = (onset - first[group]) + duration
+    any_still = pd.Series(still).groupby(group).any().to_numpy()
+    unknown = np.isnan(end) & (still | ~any_still[group])
+    lasted = pd.Series(end).groupby(group).max().to_numpy(copy=True)
+    longest = next(column.high for column in draft.table.columns if column.name == "duration_minutes")
+    lasted[pd.Series(unknown).groupby(group).any().to_numpy() | (lasted > longest)] = np.nan
+    return first, lasted
 
 
 def _none_against_effects(draft: Draft, rows, is_none, session, way, doubted: np.ndarray) -> None:

@@ -19,6 +19,7 @@ from ketaoutcomes.errors import DataError
 __all__ = [
     "SCALES",
     "SESSION_GROUPS",
+    "TOLERANCE_MINUTES",
     "Returns",
     "SessionPeaks",
     "Threshold",
@@ -32,6 +33,8 @@ SCALES = ("CADSS", "CADSS-6")
 # First and last session number of each group.
 SESSION_GROUPS = {"1": (1, 1), "2": (2, 2), "3": (3, 3), "4–6": (4, 6), "7+": (7, np.inf)}
 MINUTES_PER_HOUR = 60.0
+# How long before the recorded start of a session a score "during" it may be timed; clinics' clocks differ.
+TOLERANCE_MINUTES = 15.0
 REMOTE = "taken away from the clinic"
 SECOND = "without a timing, at the time of one that says it was before the session"
 NO_SESSION = "of patients without a session"
@@ -168,8 +171,10 @@ def session_peaks(cohort: Cohort, instrument: str, *, window: tuple[float, float
     A score is during or after the nearest session that started before it, if that is at most
     `window[1]` minutes ago, and else before the next session, if that follows within -`window[0]`
     minutes. Its `timing` goes before the clock: "pre" is before a session, also where the recorded start
-    is a little earlier; "during" and "post" are never before one; "remote" belongs to none. Where only
-    the day of the score or of the session is known, the session is the one on that day.
+    is a little earlier; "during" up to `TOLERANCE_MINUTES` before a start, and nearer to it than to the
+    session before, is at the start of that session, at minute 0; "during" and "post" are never before one;
+    "remote" belongs to none. Where only the day of the score or of the session is known, the session is
+    the one on that day.
 
     Parameters
     ----------
@@ -268,12 +273,16 @@ def _placed(cohort: Cohort, placed: pd.DataFrame, window: tuple[float, float]):
     with np.errstate(invalid="ignore"):
         shortly_after = ((since >= 0) & (since <= window[1])) | same_day
         shortly_before = ((until <= 0) & (until >= window[0])) | next_day
-    is_after = usable & (timing != "pre") & shortly_after
+    with np.errstate(invalid="ignore"):
+        just_before = (until < 0) & (until >= -TOLERANCE_MINUTES) & ~(since < -until)
+    # The word "during" stands, where the start on record is a little too late.
+    early = usable & (timing == "during") & just_before
+    is_after = usable & ~early & (timing != "pre") & shortly_after
     is_before = usable & ~is_after & np.isin(timing, ("", "pre")) & shortly_before
     # The word "pre" stands, where the start on record is a little too early.
     late = usable & ~is_before & (timing == "pre") & shortly_after
-    row = np.where(is_before, following, np.where(is_after | late, previous, -1))
-    minute = np.where(is_before, until, since)
+    row = np.where(is_before | early, following, np.where(is_after | late, previous, -1))
+    minute = np.where(is_before, until, np.where(early, 0.0, since))
     reason = np.full(len(placed), OUTSIDE, dtype=object)
     reason[day_only(placed)] = NO_DAY
     reason[(previous < 0) & (following < 0)] = NO_SESSION

@@ -71,7 +71,8 @@ def session_checks(cohort: Cohort, checks: str | Sequence[float] | None) -> Chec
     ----------
     checks : "vitals", sequence of float or None
         The readings of vital signs of each session; or the same minutes in all sessions; or none:
-        then times are as recorded. The discharge is a check too where there are others.
+        then times are as recorded. A stated discharge is a check too where there are others; the
+        clinic's minutes after it never came.
 
     Raises
     ------
@@ -98,6 +99,9 @@ def session_checks(cohort: Cohort, checks: str | Sequence[float] | None) -> Chec
         session = np.repeat(np.arange(n_sessions), planned.size)
         minute = np.tile(planned, n_sessions)
     has_checks = np.bincount(session[minute > 0], minlength=n_sessions) > 0
+    if checks is not None and not isinstance(checks, str):
+        came = ~(minute > stated[session])
+        session, minute = session[came], minute[came]
     ends = np.flatnonzero(is_stated & has_checks)
     session = np.concatenate([session, ends, np.arange(n_sessions)])
     minute = np.concatenate([minute, stated[ends], np.zeros(n_sessions)])

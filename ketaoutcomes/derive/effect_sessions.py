@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.derive.arrays import patient_codes
-from ketaoutcomes.derive.effect_sessions_by_number import record_outcomes
+from ketaoutcomes.derive.effect_sessions_by_number import outcomes_of_severity
 from ketaoutcomes.derive.side_effects import SEVERITIES, Recorded
 
 __all__ = ["DOSE_SPLITS", "EffectSessions", "dose_parts", "effect_sessions"]
@@ -48,19 +48,16 @@ class EffectSessions:
     def outcomes(self, columns: NDArray[np.int64]) -> Array:
         """Whether each effect was found in each record, 1 or 0; (n, k).
 
-        Missing where an effect without a stated severity is all that could reach `least_severity`.
+        Missing where an effect without a stated severity is all that could reach `least_severity`; each
+        effect is at least mild.
 
         Parameters
         ----------
         columns : (k,) int array
             0 is any side effect, 1 the first of `found.effects`, and so on.
         """
-        if not self.least_severity:
-            return record_outcomes(self.found, columns)[self.record].astype(float)
-        severity = self.found.severity
-        enough = record_outcomes(self.found, columns, severity >= self.least_severity)
-        unclear = record_outcomes(self.found, columns, severity == 0) & ~enough
-        return np.where(unclear, np.nan, enough)[self.record]
+        surely, perhaps = outcomes_of_severity(self.found, columns, self.least_severity)
+        return np.where(perhaps, np.nan, surely)[self.record]
 
 
 def effect_sessions(

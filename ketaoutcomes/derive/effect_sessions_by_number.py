@@ -12,7 +12,7 @@ from ketaoutcomes.derive.arrays import first_of_segment
 from ketaoutcomes.derive.side_effects import Recorded
 from ketaoutcomes.errors import DataError
 
-__all__ = ["SessionBand", "first_records", "record_outcomes", "session_bands"]
+__all__ = ["SessionBand", "first_records", "outcomes_of_severity", "record_outcomes", "session_bands"]
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,32 @@ def record_outcomes(found: Recorded, columns: np.ndarray, pairs: np.ndarray | No
     wanted = place[effect + 1] >= 0
     out[record[wanted], place[effect[wanted] + 1]] = True
     return out
+
+
+def outcomes_of_severity(found: Recorded, columns: np.ndarray, least: int) -> tuple[np.ndarray, np.ndarray]:
+    """Whether each record holds each effect of at least a severity, and whether that is not known.
+
+    An effect that was recorded is at least mild, so that from rank 1 on all count; from rank 2 on a record
+    whose only such effects have no stated severity may hold one.
+
+    Parameters
+    ----------
+    found : Recorded
+    columns : (k,) int array
+        As in `record_outcomes`.
+    least : int
+        Rank of the severity: 0 for all effects, 1 mild, 2 moderate, 3 severe.
+
+    Returns
+    -------
+    surely, perhaps : (r, k) bool
+        Never both.
+    """
+    if least <= 1:
+        surely = record_outcomes(found, columns)
+        return surely, np.zeros_like(surely)
+    surely = record_outcomes(found, columns, found.severity >= least)
+    return surely, record_outcomes(found, columns, found.severity == 0) & ~surely
 
 
 def first_records(owner: np.ndarray, number: np.ndarray, inside: np.ndarray, n_first: int) -> np.ndarray:

@@ -31,9 +31,12 @@ class EffectTimes:
         End in minutes after the start of the session; `end_high` is inf where the effect was still
         there when last seen, at `end_low`. NaN where it is not known.
     length_low, length_high : (e,) float arrays
-        Minutes from the middle of the onset's interval to the end, in the same way. From the onset's
-        own ends, the intervals would overlap in a way that depends on the length, and the curve of
-        them would be biased (see tests/simulation/test_effect_times_truth.py).
+        Minutes from the onset to the end, in the same way. From an onset between two checks to an end
+        between two checks it is counted from the middle of the onset's interval, which is an
+        approximation: from the onset's own ends, the intervals would overlap in a way that depends on
+        the length, and the curve of them would be biased (see
+        tests/simulation/test_effect_times_truth.py). To an exact end it lies between the lengths from
+        both ends of the onset's interval. A recorded length outside its interval widens it.
     state : (e,) int8 array
         ENDED, STILL_THERE or OPEN.
     """
@@ -63,17 +66,19 @@ class Told:
         One per record with an effect: from the first onset to the last end.
     record : (a,) int array
         Record of each of `of_any`.
-    counts : dict of str to int
-        Rows of the table of side effects: `onset_missing` (length known, onset not), `resolved_when`
-        (had gone, but not when), `at_last` (end equal to the last check or the discharge, not
-        stated whether it had gone), `times` (onsets and ends recorded before the last check),
-        `at_check` (of these, on the minute of a check), `no_checks` (in sessions without checks).
+    counts : dict of str to (e,) int arrays
+        Rows of the table of side effects, of each of `of_effect`: `onset_missing` (length known, onset
+        not), `resolved_when` (had gone, but not when), `at_last` (end equal to the last check or the
+        discharge, not stated whether it had gone), `times` (onsets and ends recorded before the last
+        check), `at_check` (of these, on the minute of a check), `no_checks` (in sessions without
+        checks), `exact_end` (onset between checks, end exact), `widened` (recorded length outside the
+        interval from the middle of the onset's).
     """
 
     of_effect: EffectTimes
     of_any: EffectTimes
     record: np.ndarray
-    counts: dict[str, int]
+    counts: dict[str, np.ndarray]
 
 
 def effect_times(
@@ -97,9 +102,16 @@ def effect_times(
     pair = _pairs(found, session, _ways(table)[kept], effect_names(cohort, terms)[kept])
     onset, length, resolved = _columns(table[kept])
     rows = _rows(session, onset, length, resolved, checks)
+    counted = _counts(session, onset, length, resolved, checks, rows)
+    widened = (rows.state == ENDED) & _outside(rows, length)
+    rows.length_low[widened] = np.minimum(rows.length_low, length)[widened]
+    rows.length_high[widened] = np.maximum(rows.length_high, length)[widened]
     of_effect = _merged(rows, pair, found.record.size)
     record, place = np.unique(found.record, return_inverse=True)
-    counts = _counts(session, onset, length, resolved, checks)
+    counts = {
+        name: np.bincount(pair, values, minlength=found.record.size).astype(np.int64)
+        for name, values in (counted | {"widened": widened}).items()
+    }
     return Told(of_effect, _merged(of_effect, place, record.size), record, counts)
 
 
@@ -162,9 +174,18 @@ def _rows(session, onset, length, resolved, checks: Checks) -> EffectTimes:
 
 
 def _span(onset_low, onset_high, end_low, end_high) -> tuple[np.ndarray, np.ndarray]:
-    """Shortest and longest time from the middle of the onset's interval to the end."""
-    onset = (onset_low + onset_high) / 2
-    return np.maximum(end_low - onset, 0.0), end_high - onset
+    """Shortest and longest time to the end: to an exact one from the onset's ends, else from its middle."""
+    middle = (onset_low + onset_high) / 2
+    exact = end_low == end_high
+    first, last = np.where(exact, onset_low, middle), np.where(exact, onset_high, middle)
+    return np.maximum(end_low - last, 0.0), end_high - first
+
+
+def _outside(rows: EffectTimes, length: np.ndarray) -> np.ndarray:
+    """Whether a recorded length is not in the interval of the length; bool."""
+    # As much as the sum of an onset and a length may be rounded.
+    near = 1e-9 * (1 + np.abs(length))
+    return (length < rows.length_low - near) | (length > rows.length_high + near)
 
 
 def _merged(rows: EffectTimes, group: np.ndarray, n_groups: int) -> EffectTimes:
@@ -207,45 +228,53 @@ def _united(rows: EffectTimes, group: np.ndarray, n_groups: int) -> EffectTimes:
     onset_low = each(np.minimum, rows.onset_low, np.inf)
     onset_high = each(np.minimum, rows.onset_high, np.inf)
     # Where one onset is missing the first may lie before the others: the length is at least this.
-    known_onset = each(np.fmin, (rows.onset_low + rows.onset_high) / 2, np.nan)
+    first_low, first_high = (each(np.fmin, ends, np.nan) for ends in (rows.onset_low, rows.onset_high))
     end_low = each(np.fmax, rows.end_low, np.nan)
     end_high = np.where(still, np.inf, each(np.maximum, rows.end_high, -np.inf))
     end_high = np.where(is_open, np.nan, end_high)
     longest = each(np.fmax, rows.length_low, np.nan)
-    length_low = np.fmax(np.maximum(end_low - known_onset, 0.0), np.where(still, longest, np.nan))
+    length_low, length_high = _span(first_low, first_high, end_low, end_high)
+    length_low = np.fmax(length_low, np.where(still, longest, np.nan))
     length_low = np.where(is_open, np.nan, length_low)
-    length_high = np.where(still, np.inf, end_high - known_onset)
+    length_high = np.where(still, np.inf, length_high)
     return EffectTimes(onset_low, onset_high, end_low, end_high, length_low, length_high, state)
 
 
-def _counts(session, onset, length, resolved, checks: Checks) -> dict[str, int]:
-    """How many rows were treated in which way."""
+def _counts(session, onset, length, resolved, checks: Checks, rows: EffectTimes) -> dict[str, np.ndarray]:
+    """How many times, or whether, each row was treated in which way."""
     end = onset + length
-    last = checks.discharge[session]
-    times = np.concatenate([onset, end])
-    sessions = np.concatenate([session, session])
-    low, high = checks.around(sessions, times)
-    inside = low < high
+    between = [low < high for low, high in (checks.around(session, onset), checks.around(session, end))]
+    on_check = [
+        inside & (checks.around(session, times)[1] == times)
+        for inside, times in zip(between, (onset, end), strict=True)
+    ]
     return {
-        "onset_missing": int((np.isnan(onset) & np.isfinite(length)).sum()),
-        "resolved_when": int((np.isnan(length) & (resolved == 1)).sum()),
-        "at_last": int(((end == last) & (resolved == -1)).sum()),
-        "times": int(inside.sum()),
-        "at_check": int((inside & (high == times)).sum()),
-        "no_checks": int((~checks.has_checks[session] & np.isfinite(times[: session.size])).sum()),
+        "onset_missing": np.isnan(onset) & np.isfinite(length),
+        "resolved_when": np.isnan(length) & (resolved == 1),
+        "at_last": (end == checks.discharge[session]) & (resolved == -1),
+        "times": between[0].astype(np.int64) + between[1],
+        "at_check": on_check[0].astype(np.int64) + on_check[1],
+        "no_checks": ~checks.has_checks[session] & np.isfinite(onset),
+        "exact_end": (rows.onset_low < rows.onset_high) & (rows.end_low == rows.end_high),
     }
 
 
-def gone_by_discharge(times: EffectTimes, discharge: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def gone_by_discharge(
+    times: EffectTimes, discharge: np.ndarray, *, is_stated: np.ndarray | bool = True
+) -> tuple[np.ndarray, np.ndarray]:
     """Whether each effect had gone when the patient was last watched; (e,) arrays.
 
     An effect that was still there when last seen had not gone. Nothing is known where the discharge
-    is not, where the end is not, and where the discharge lies between the ends of its interval.
+    is not, where the end is not, and where the discharge lies between the ends of its interval. Where
+    the discharge is not stated but taken from the last reading, it may have been later: of what began
+    or ended after that reading nothing is known.
 
     Parameters
     ----------
     discharge : (e,) float array
         Minute after the start of the effect's session; NaN where it is not known.
+    is_stated : (e,) bool array, or bool
+        Whether it is stated, and not the last reading.
 
     Returns
     -------
@@ -255,9 +284,11 @@ def gone_by_discharge(times: EffectTimes, discharge: np.ndarray) -> tuple[np.nda
         The effect began after the discharge: the question does not arise.
     """
     gone = np.full(times.state.size, np.nan)
-    gone[(times.state == ENDED) & (times.end_high <= discharge)] = 1.0
-    gone[(times.state == ENDED) & (times.end_low >= discharge)] = 0.0
+    ended = times.state == ENDED
+    gone[ended & (times.end_high <= discharge)] = 1.0
+    # An exact end at the discharge itself is not after it.
+    gone[ended & (times.end_low >= discharge) & (times.end_high > discharge) & is_stated] = 0.0
     gone[(times.state == STILL_THERE) & np.isfinite(discharge)] = 0.0
-    later = (times.onset_low >= discharge) & (times.onset_high > discharge)
-    gone[later] = np.nan
-    return gone, later
+    began_later = (times.onset_low >= discharge) & (times.onset_high > discharge)
+    gone[began_later] = np.nan
+    return gone, began_later & is_stated

@@ -8,23 +8,33 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ketaoutcomes.catalog.effect_terms import EffectTerms
 from ketaoutcomes.cohort.cohort import Cohort
-from ketaoutcomes.derive.arrays import patient_codes, session_rows
+from ketaoutcomes.derive.arrays import patient_codes
 from ketaoutcomes.derive.followup import follow_up
-from ketaoutcomes.derive.side_effects import NONE, NOT_STATED, SEVERITIES, Recorded
+from ketaoutcomes.derive.side_effects import SEVERITIES, Recorded
+from ketaoutcomes.derive.stop_reasons import (
+    DEATH_WORDS,
+    HOSPITAL_WORDS,
+    Said,
+    is_clause_of,
+    said,
+    status_words,
+)
 from ketaoutcomes.derive.stops import PLANNED_END
 
 __all__ = [
     "DEATH",
     "HOSPITAL",
-    "NOT_GIVEN",
     "RESCUE",
     "SERIOUS",
     "SEVERE",
     "STOPPED",
     "STOPPED_EARLY",
     "Event",
-    "is_given",
+    "Given",
+    "StatusEvents",
+    "given",
     "session_events",
     "status_events",
 ]
@@ -34,20 +44,19 @@ STOPPED_EARLY, RESCUE = "session stopped early", "rescue medication given"
 STOPPED = "stopped for a side effect"
 DEATH, HOSPITAL = "death", "hospital admission"
 
-# Words for a medication that was not given; every other word names one, or says yes.
-NOT_GIVEN = ("no", "none", "nil", "not given", "not needed", "none given", "false", "n", "0", "-")
-_UNCLEAR = ("", "unknown", "not known", "not recorded", "n/a", "na", "?", "nan")
-
-# Words of `disposition.reason` or `.status`, in lower case with single blanks between them.
-_STOP_WORDS = re.compile(
-    r"\b(?:side|adverse|undesired|unwanted) (?:effect|event|reaction|experience)s?\b|\baes?\b"
-    r"|\bintoleran(?:t|ce)\b|\bintolerab\w*|\bnot tolerat\w*|\b(?:poor|lack of) tolerability\b|\btoxicity\b"
+# Cells of `rescue_medication`, in lower case: those that say nothing, and those that say that none was given.
+_UNCLEAR = re.compile(
+    r"\W*|(?:unk|unknown|unclear|unsure|missing|nk|n/?a|n\.a|nan|nd|tbd)\.?"
+    r"|no (?:data|information|record\w*|entry)\.?"
+    r"|not (?:known|recorded|documented|applicable|available|stated|reported|sure|clear|asked|specified"
+    r"|entered)\b.*"
 )
-_DENIED = re.compile(
-    r"\b(?:no|not|without|unrelated to|other than)(?: \w+)? (?:side|adverse|undesired|unwanted)\b"
+_NOT_GIVEN = re.compile(
+    r"(?:no|none|nil|not|without|nothing|never)\b.*|n|f|false|zero|.*\b(?:declin|refus)\w*.*"
+    # 0, 0.0, 0 mg, but not 0.5 mg; "ondansetron 0 mg", but not 4.0 mg.
+    r"|(?:0+(?:[.,]0*)?|[.,]0+)(?![.,]?\d).*|.*(?<![\d.,])0+(?:[.,]0+)? ?(?:m?g|mcg|ug|ml|iu|units?)?"
 )
-_DEATH_WORDS = re.compile(r"\b(?:died|dead|death|deceased|fatal|completed suicide|suicide completed)\b")
-_HOSPITAL_WORDS = re.compile(r"\bhospitali[sz]\w*|\bhospital admission\b|\badmitted\b|\binpatient\b")
+_YES = ("yes", "y", "true", "t", "given")
 
 
 @dataclass(frozen=True)
@@ -61,30 +70,78 @@ class Event:
         How side effects were asked for; empty where the event is none.
     row : (u,) int array
         Rows of `cohort.sessions`, or of `cohort.patients` for an event of the patient.
-    known : (u,) bool array
-        Whether there is a record that tells.
+    counted : (u,) bool array
+        Whether it is in the denominator.
     happened : (u,) bool array
+        Whether it is said to have happened; such a one is counted.
+    unknown : (u,) bool array
+        Whether it may have happened, since the record does not tell; counted or not.
     of_patient : bool
     """
 
     name: str
     ascertainment: str
     row: np.ndarray
-    known: np.ndarray
+    counted: np.ndarray
     happened: np.ndarray
+    unknown: np.ndarray
     of_patient: bool = False
 
     @property
     def is_recorded(self) -> bool:
         """Whether anything is known at all."""
-        return bool(self.known.any())
+        return bool(self.counted.any())
+
+
+@dataclass(frozen=True)
+class StatusEvents:
+    """What `disposition` tells of the end of treatment.
+
+    Attributes
+    ----------
+    events : tuple of Event
+        Stops for a side effect, and deaths and hospital admissions if any is said.
+    n_reasons : int
+        Patients who stopped, with a reason in words.
+    n_in_general, n_named, n_denied, n_silent : int
+        Of these, reasons with general words for side effects, with a side effect's own name, with words for
+        side effects that are denied, and reasons that say nothing on why treatment ended.
+    n_no_reason : int
+        Treated patients without a status, or gone without a reason.
+    """
+
+    events: tuple[Event, ...]
+    n_reasons: int = 0
+    n_in_general: int = 0
+    n_named: int = 0
+    n_denied: int = 0
+    n_silent: int = 0
+    n_no_reason: int = 0
+
+
+@dataclass(frozen=True)
+class Given:
+    """What the cells of `rescue_medication` say; (n,) bool each.
+
+    Attributes
+    ----------
+    happened : whether something was given
+    known : whether the cell says if anything was
+    by_word : whether it was taken to be given since the cell has a word, not yes or a number
+    """
+
+    happened: np.ndarray
+    known: np.ndarray
+    by_word: np.ndarray
 
 
 def session_events(cohort: Cohort, found: Recorded, ways: tuple[int, ...]) -> list[Event]:
     """Serious and severe side effects by the way of asking, sessions stopped early, rescue medication.
 
-    A session in which some side effect has no severity, and none is severe, tells nothing of severe
-    ones; so with serious ones. A session with the record "none" had neither.
+    Every session with side effects recorded is counted. One in which some side effect has no severity, and
+    none is severe, may have had a severe one: it is unknown; so with serious ones. A session with the record
+    "none" had neither. Without the column `severity`, or `serious`, nothing is recorded of that kind,
+    whatever else the sessions have.
 
     Parameters
     ----------
@@ -93,64 +150,99 @@ def session_events(cohort: Cohort, found: Recorded, ways: tuple[int, ...]) -> li
     ways : tuple of int
         Places in `found.ways` to look at; with none an event without a record stands for each kind.
     """
+    severe, no_severity = found.severity == len(SEVERITIES), found.severity == 0
+    columns = cohort.side_effects.columns
+    kinds = (
+        (SERIOUS, "serious" in columns, found.serious, ~found.serious_stated),
+        (SEVERE, "severity" in columns, severe, no_severity),
+    )
     events = []
-    for name, states in ((SERIOUS, _serious), (SEVERE, _severe)):
-        happened, known = states(cohort, found)
+    for name, is_there, pairs, silent in kinds:
+        happened, unstated = _of_records(found, pairs), _of_records(found, silent)
+        unknown = unstated & ~happened
         for way in ways:
-            mine = found.way == way
+            mine = (found.way == way) & is_there
             rows = found.session_row[mine]
-            events.append(Event(name, found.ways[way], rows, known[mine], happened[mine]))
+            counted = np.ones(rows.size, dtype=bool)
+            events.append(Event(name, found.ways[way], rows, counted, happened[mine], unknown[mine]))
         if not ways:
             events.append(_nothing(name))
     return [*events, _stopped_early(cohort), _rescue(cohort)]
 
 
-def status_events(cohort: Cohort) -> list[Event]:
-    """Patients who stopped for a side effect, and deaths and hospital admissions if there is such a word.
+def status_events(cohort: Cohort, terms: EffectTerms) -> StatusEvents:
+    """Patients who stopped for a side effect, and deaths and hospital admissions if one is said.
 
-    Known is why treatment went on or ended: the patient is still in treatment, ended as planned, or has
-    a reason. Who left without a reason tells nothing. Only treated patients are looked at.
+    A stop has any status but one of a patient in treatment or of a planned end. Counted are patients of whom
+    it is known why treatment went on or ended: still in treatment, ended as planned, or with a reason that
+    says why. Of the other treated patients it is unknown.
+
+    Parameters
+    ----------
+    terms : EffectTerms
+        Names of side effects, which as a whole clause are a reason too.
     """
     treated = np.bincount(patient_codes(cohort.sessions), minlength=len(cohort.patients)) > 0
     table = cohort.disposition
-    has_status = "status" in table.columns and table["status"].notna().any()
-    has_reason = "reason" in table.columns and table["reason"].notna().any()
-    if not len(table) or not (has_status or has_reason):
-        return [_nothing(STOPPED, of_patient=True)]
+    if not any(name in table.columns and table[name].notna().any() for name in ("status", "reason")):
+        return StatusEvents((_nothing(STOPPED, of_patient=True),))
     codes = patient_codes(table)
-    status, reason = (_plain(table, name) for name in ("status", "reason"))
-    words = status.str.cat(reason, sep=" ")
-    stopped = _said(words, _STOP_WORDS) & ~_said(words, _DENIED)
-    # Of those still in treatment, and of those who ended as planned, it is known without a reason.
-    known = follow_up(cohort).ongoing.copy()
-    known[codes[status.isin(PLANNED_END) | ~reason.isin(_UNCLEAR)]] = True
-    events = [_of_patients(STOPPED, treated, known, codes[stopped])]
-    for name, pattern in ((DEATH, _DEATH_WORDS), (HOSPITAL, _HOSPITAL_WORDS)):
-        said = _said(words, pattern)
-        if said.any():
-            events.append(_of_patients(name, treated, known, codes[said]))
-    return events
+    status, reason = (status_words(table, name) for name in ("status", "reason"))
+    followed = follow_up(cohort)
+    planned = status.isin(PLANNED_END).to_numpy()
+    is_stop = followed.left[codes] & ~planned
+    by_reason = said(reason, terms)
+    # What the status says counts where the reason does not.
+    told = np.maximum(by_reason, np.where(is_stop, said(status, terms), Said.NOTHING))
+    # A stop's own word, such as "lost to follow-up", is no reason.
+    told = np.where((told == Said.OTHER) & (by_reason == Said.NOTHING), Said.NOTHING, told)
+    names_effect = told >= Said.NAMED
+    other = (told == Said.OTHER) | (told == Said.DENIED)
+    known = followed.ongoing.copy()
+    known[codes[planned | other | (names_effect & is_stop)]] = True
+    events = [_of_patients(STOPPED, treated, known, codes[names_effect & is_stop])]
+    for name, words in ((DEATH, DEATH_WORDS), (HOSPITAL, HOSPITAL_WORDS)):
+        is_said = is_clause_of(status, words) | is_clause_of(reason, words)
+        if is_said.any():
+            events.append(_of_patients(name, treated, known, codes[is_said]))
+    mine = is_stop & treated[codes]
+    worded = mine & ((reason != "").to_numpy() | (told >= Said.DENIED))
+    silent = worded & (told == Said.NOTHING)
+    return StatusEvents(
+        events=tuple(events),
+        n_reasons=int(worded.sum()),
+        n_in_general=int((mine & (told == Said.IN_GENERAL)).sum()),
+        n_named=int((mine & (told == Said.NAMED)).sum()),
+        n_denied=int((mine & (told == Said.DENIED)).sum()),
+        n_silent=int(silent.sum()),
+        n_no_reason=int((treated & ~known).sum() - silent.sum()),
+    )
 
 
-def is_given(values: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-    """Whether each cell of `rescue_medication` says that something was given, and whether it says anything.
+def given(values: pd.Series) -> Given:
+    """What each cell of `rescue_medication` says.
 
-    Yes or no as they are, a number above 0 as yes; any word but those of `NOT_GIVEN` names a medication.
+    Yes or no as they are, a number above 0 as yes. Of words those that begin with no, none, nil, not,
+    without, nothing or never, that say declined or refused, and 0 in any spelling say that none was given;
+    blanks, dashes, "unknown", "not documented" and the like say nothing; every other word names a medication.
     """
     known = values.notna().to_numpy(dtype=bool)
+    none = np.zeros(known.size, dtype=bool)
     if pd.api.types.is_bool_dtype(values.dtype):
-        return values.fillna(False).to_numpy(dtype=bool), known
+        return Given(values.fillna(False).to_numpy(dtype=bool), known, none)
     if pd.api.types.is_numeric_dtype(values.dtype):
-        return values.fillna(0).to_numpy(dtype=float) > 0, known
-    words = values.astype("object").where(values.notna(), "").astype("str").str.strip(" .").str.lower()
-    known = known & ~words.isin(_UNCLEAR).to_numpy()
-    return known & ~words.isin(NOT_GIVEN).to_numpy(), known
+        return Given(values.fillna(0).to_numpy(dtype=float) > 0, known, none)
+    words = values.astype("object").where(values.notna(), "").astype("str").str.strip().str.lower()
+    known = known & ~words.str.fullmatch(_UNCLEAR).to_numpy(dtype=bool)
+    happened = known & ~words.str.fullmatch(_NOT_GIVEN).to_numpy(dtype=bool)
+    is_yes = words.isin(_YES) | words.str.fullmatch(r"[\d.,]+")
+    return Given(happened, known, happened & ~is_yes.to_numpy(dtype=bool))
 
 
 def _nothing(name: str, *, of_patient: bool = False) -> Event:
     """An event of which there is no record."""
     none = np.zeros(0, dtype=bool)
-    return Event(name, "", np.zeros(0, dtype=np.int64), none, none, of_patient)
+    return Event(name, "", np.zeros(0, dtype=np.int64), none, none, none, of_patient)
 
 
 def _of_patients(name: str, treated: np.ndarray, known: np.ndarray, codes: np.ndarray) -> Event:
@@ -159,41 +251,14 @@ def _of_patients(name: str, treated: np.ndarray, known: np.ndarray, codes: np.nd
     happened[codes] = True
     known = known | happened
     rows = np.flatnonzero(treated)
-    return Event(name, "", rows, known[rows], happened[rows], of_patient=True)
+    return Event(name, "", rows, known[rows], happened[rows], ~known[rows], of_patient=True)
 
 
-def _severe(cohort: Cohort, found: Recorded) -> tuple[np.ndarray, np.ndarray]:
-    """Whether each record has a severe side effect, and whether it tells; (r,) bool each."""
-    severe, unstated = (np.zeros(found.session_row.size, dtype=bool) for _ in range(2))
-    severe[found.record[found.severity == len(SEVERITIES)]] = True
-    unstated[found.record[found.severity == 0]] = True
-    is_there = "severity" in cohort.side_effects.columns
-    return severe, (severe | ~unstated) & is_there
-
-
-def _serious(cohort: Cohort, found: Recorded) -> tuple[np.ndarray, np.ndarray]:
-    """Whether each record has a serious side effect, and whether it tells; (r,) bool each."""
-    serious, unstated = (np.zeros(found.session_row.size, dtype=bool) for _ in range(2))
-    table = cohort.side_effects
-    if "serious" not in table.columns:
-        return serious, unstated
-    serious[found.record[found.serious]] = True
-    silent = table["serious"].isna().to_numpy() & (table["effect"].astype("str") != NONE).to_numpy()
-    unstated[_record_of_row(cohort, found)[silent]] = True
-    return serious, serious | ~unstated
-
-
-def _record_of_row(cohort: Cohort, found: Recorded) -> np.ndarray:
-    """Record that each row of `cohort.side_effects` belongs to; (n,) int."""
-    table = cohort.side_effects
-    way = pd.Series(NOT_STATED, index=table.index)
-    if "ascertainment" in table.columns:
-        words = table["ascertainment"].astype("object")
-        way = words.where(words.notna(), NOT_STATED).astype("str").str.strip().str.lower()
-    place = pd.Index(found.ways).get_indexer(way)
-    row = session_rows(cohort.sessions, table, len(cohort.patients))
-    # Records rise by session and, within a session, by way.
-    return np.searchsorted(found.session_row * len(found.ways) + found.way, row * len(found.ways) + place)
+def _of_records(found: Recorded, pairs: np.ndarray) -> np.ndarray:
+    """Whether each record has one of the `pairs`; (r,) bool."""
+    out = np.zeros(found.session_row.size, dtype=bool)
+    out[found.record[pairs]] = True
+    return out
 
 
 def _stopped_early(cohort: Cohort) -> Event:
@@ -201,23 +266,16 @@ def _stopped_early(cohort: Cohort) -> Event:
         return _nothing(STOPPED_EARLY)
     flag = cohort.sessions["stopped_early"]
     happened = flag.fillna(False).to_numpy(dtype=bool)
-    return Event(STOPPED_EARLY, "", np.arange(len(flag)), flag.notna().to_numpy(dtype=bool), happened)
+    return _of_sessions(STOPPED_EARLY, flag.notna().to_numpy(dtype=bool), happened)
 
 
 def _rescue(cohort: Cohort) -> Event:
     if "rescue_medication" not in cohort.sessions.columns:
         return _nothing(RESCUE)
-    happened, known = is_given(cohort.sessions["rescue_medication"])
-    return Event(RESCUE, "", np.arange(known.size), known, happened)
+    cells = given(cohort.sessions["rescue_medication"])
+    return _of_sessions(RESCUE, cells.known, cells.happened)
 
 
-def _plain(table: pd.DataFrame, name: str) -> pd.Series:
-    """A column of words in lower case, with single blanks for all that stands between them."""
-    if name not in table.columns:
-        return pd.Series("", index=table.index, dtype="str")
-    words = table[name].astype("object").where(table[name].notna(), "").astype("str").str.lower()
-    return words.str.replace(r"[^\w/?-]+", " ", regex=True).str.strip()
-
-
-def _said(words: pd.Series, pattern: re.Pattern) -> np.ndarray:
-    return words.str.contains(pattern).to_numpy(dtype=bool)
+def _of_sessions(name: str, known: np.ndarray, happened: np.ndarray) -> Event:
+    """An event out of the sessions with a record that tells."""
+    return Event(name, "", np.arange(known.size), known, happened, np.zeros(known.size, dtype=bool))

@@ -12,18 +12,28 @@ from numpy.typing import NDArray
 from ketaoutcomes.catalog.vital_rules import Condition, VitalRule
 from ketaoutcomes.derive.vitals import Baselines, Readings
 
-__all__ = ["excursions", "is_recorded"]
+__all__ = ["CONFIRM_MINUTES", "excursions", "is_recorded"]
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+# Two readings confirm each other if they are so many minutes apart.
+CONFIRM_MINUTES = (1.0, 30.0)
 
 
 @dataclass(frozen=True)
 class _Compared:
-    """One condition on every reading: how far beyond the threshold, and whether it holds."""
+    """One condition on every reading: how far beyond the threshold (NaN if not known), whether that holds."""
 
     excess: Array
-    holds: Flags
+    strict: bool
+
+    @property
+    def known(self) -> Flags:
+        return np.isfinite(self.excess)
+
+    @property
+    def holds(self) -> Flags:
+        return _holds(self.excess, self.strict)
 
 
 def is_recorded(rule: VitalRule, found: Readings) -> bool:
@@ -39,11 +49,11 @@ def excursions(
     *,
     confirmed: bool = False,
 ) -> pd.DataFrame:
-    """Whether each session has a reading that meets a rule, a row per session of which that is known.
+    """Whether each session has a reading that meets a rule, a row per session with a reading to look at.
 
-    A reading tells if a condition of the rule holds, or if all its signs were read. Rules on readings as such
-    look at all readings in the window; rules on changes at those after the baseline. A session
-    counts from one telling reading after minute 0 on, or from two if these must confirm each other.
+    Rules on readings as such look at the readings after minute 0, rules on changes at those after the
+    baseline of the sign as well. Whether a session is known depends on what was read, never on what the
+    reading was: every sign of the rule needs such a reading, or two that could confirm each other.
 
     Parameters
     ----------
@@ -55,43 +65,49 @@ def excursions(
     window : (float, float)
         First and last minute.
     confirmed : bool
-        Only two telling readings in a row that both meet the rule are an excursion.
+        Only two readings in a row that both meet the rule, 1 to 30 minutes apart, are an excursion. A
+        reading in which the sign was not read neither confirms nor contradicts.
 
     Returns
     -------
     DataFrame
-        `session` (row), `n_readings` (telling ones), `event`, `already` (the baseline meets the rule; never
-        for a change), `minutes_above` and `minutes_observed` (straight lines between neighbours of
-        which all signs were read, none beyond the last; NaN with fewer than two).
+        `session` (row), `known` (every sign was read), `n_readings` (of the sign that was read most),
+        `event` (of sessions that are not known: on the signs that were read), `already` (the baseline meets
+        the rule; never for a change), `minutes_above` and `minutes_observed` (straight lines between
+        neighbours of which all signs were read, cut at both ends of the window, none beyond the
+        last; NaN with fewer than two, and where the session is not known).
     """
     end = window[1] if rule.within is None else min(window[1], rule.within)
-    inside = (found.minute >= window[0]) & (found.minute <= end)
     compared = [_compare(condition, found, base[condition.sign]) for condition in rule.any]
-    complete = np.logical_and.reduce([np.isfinite(one.excess) for one in compared])
-    holds = np.logical_or.reduce([one.holds for one in compared])
-    tells = np.flatnonzero(inside & (complete | holds) & _after_baseline(rule, found, base))
-    session, hit = found.session[tells], holds[tells]
+    inside = (found.minute > 0) & (found.minute >= window[0]) & (found.minute <= end)
+    read = [
+        one.known & inside & _after_baseline(condition, found, base)
+        for condition, one in zip(rule.any, compared, strict=True)
+    ]
+    hit = [one.holds & rows for one, rows in zip(compared, read, strict=True)]
+    n = np.array([_count(found, rows) for rows in read])
     if confirmed:
-        again = np.zeros(hit.size, dtype=bool)
-        again[1:] = (session[1:] == session[:-1]) & hit[1:] & hit[:-1]
-        hit = again
-    n = np.bincount(session, minlength=found.n_sessions)
-    after_start = np.bincount(session[found.minute[tells] > 0], minlength=found.n_sessions)
-    counted = (after_start > 0) & (n > 1 if confirmed else n > 0)
-    event = np.zeros(found.n_sessions, dtype=bool)
-    event[session[hit]] = True
-    above, observed = _minutes(found, compared, complete & _time_rows(rule, found, base, inside))
-    rows = np.flatnonzero(counted)
+        known = np.logical_and.reduce([_any(found, _pairs(found, rows, rows)) for rows in read])
+        event = _any(found, _confirmed(found, read, hit))
+    else:
+        known, event = (n > 0).all(axis=0), _any(found, np.logical_or.reduce(hit))
+    span = (max(window[0], 0.0), end)
+    above, observed = _minutes(found, compared, _time_rows(rule, found, base, compared), span)
+    rows = np.flatnonzero((n > 0).any(axis=0))
     return pd.DataFrame(
         {
             "session": rows,
-            "n_readings": n[rows],
+            "known": known[rows],
+            "n_readings": n.max(axis=0)[rows],
             "event": event[rows],
             "already": _already(rule, base)[rows],
-            "minutes_above": above[rows],
-            "minutes_observed": observed[rows],
+            "minutes_above": np.where(known, above, np.nan)[rows],
+            "minutes_observed": np.where(known, observed, np.nan)[rows],
         }
     )
+
+
+# ---- comparing
 
 
 def _compare(condition: Condition, found: Readings, base: Baselines) -> _Compared:
@@ -109,32 +125,24 @@ def _beyond(condition: Condition, value: Array, limit: Array | float) -> _Compar
     excess = value - limit
     if condition.comparison in ("below", "at_most"):
         excess = -excess
+    return _Compared(_rounded(excess), condition.comparison in ("above", "below"))
+
+
+def _rounded(excess: Array) -> Array:
     # Thirds (mean pressure) are no exact binary numbers.
-    excess = np.where(np.abs(excess) < 1e-9, 0.0, excess)
+    return np.where(np.abs(excess) < 1e-9, 0.0, excess)
+
+
+def _holds(excess: Array, strict: bool) -> Flags:
     with np.errstate(invalid="ignore"):
-        holds = excess >= 0 if condition.comparison in ("at_least", "at_most") else excess > 0
-    return _Compared(excess, holds)
+        return excess > 0 if strict else excess >= 0
 
 
-def _after_baseline(rule: VitalRule, found: Readings, base: Mapping[str, Baselines]) -> Flags:
-    """Readings that come after the baseline of all signs that are compared with one."""
-    after = np.ones(found.minute.size, dtype=bool)
-    for condition in rule.any:
-        if condition.of != "value":
-            after &= found.minute > base[condition.sign].minute[found.session]
-    return after
-
-
-def _time_rows(rule: VitalRule, found: Readings, base: Mapping[str, Baselines], inside: Flags) -> Flags:
-    """Readings between which time is counted: those inside, and for changes from the baseline on."""
-    if not rule.is_change:
-        return inside
-    start = np.full(found.n_sessions, -np.inf)
-    for condition in rule.any:
-        if condition.of != "value":
-            start = np.maximum(start, base[condition.sign].minute)
-    at = start[found.session]
-    return (inside & (found.minute >= at)) | (found.minute == at)
+def _after_baseline(condition: Condition, found: Readings, base: Mapping[str, Baselines]) -> Flags:
+    """Readings that come after the baseline, for a condition on a change."""
+    if condition.of == "value":
+        return np.ones(found.minute.size, dtype=bool)
+    return found.minute > base[condition.sign].minute[found.session]
 
 
 def _already(rule: VitalRule, base: Mapping[str, Baselines]) -> Flags:
@@ -146,18 +154,73 @@ def _already(rule: VitalRule, base: Mapping[str, Baselines]) -> Flags:
     return met
 
 
-def _minutes(found: Readings, compared: list[_Compared], rows: Flags) -> tuple[Array, Array]:
+# ---- counting
+
+
+def _count(found: Readings, rows: Flags) -> NDArray[np.int64]:
+    """Marked readings of each session; (n_sessions,)."""
+    return np.bincount(found.session[rows], minlength=found.n_sessions)
+
+
+def _any(found: Readings, rows: Flags) -> Flags:
+    return _count(found, rows) > 0
+
+
+def _pairs(found: Readings, rows: Flags, hit: Flags) -> Flags:
+    """Of the readings `rows`, those that are a hit right after a hit near enough to confirm it."""
+    kept = np.flatnonzero(rows)
+    apart = np.diff(found.minute[kept])
+    near = (apart >= CONFIRM_MINUTES[0]) & (apart <= CONFIRM_MINUTES[1])
+    near &= found.session[kept][1:] == found.session[kept][:-1]
+    marks = np.zeros(rows.size, dtype=bool)
+    marks[kept[1:]] = near & hit[kept][1:] & hit[kept][:-1]
+    return marks
+
+
+def _confirmed(found: Readings, read: list[Flags], hit: list[Flags]) -> Flags:
+    """Readings that confirm the one before: of the same sign, or of all signs together."""
+    pairs = [_pairs(found, rows, met) for rows, met in zip(read, hit, strict=True)]
+    together = _pairs(found, np.logical_or.reduce(read), np.logical_or.reduce(hit))
+    return np.logical_or.reduce([*pairs, together])
+
+
+# ---- minutes
+
+
+def _time_rows(
+    rule: VitalRule, found: Readings, base: Mapping[str, Baselines], compared: list[_Compared]
+) -> Flags:
+    """Readings between which time is counted: complete ones, from the baseline on."""
+    start = np.full(found.n_sessions, -np.inf)
+    for condition in rule.any:
+        minute = base[condition.sign].minute
+        # A reading as such needs no baseline, a change does.
+        start = np.maximum(
+            start, np.where(np.isnan(minute), -np.inf if condition.of == "value" else np.inf, minute)
+        )
+    complete = np.logical_and.reduce([one.known for one in compared])
+    return complete & (found.minute >= start[found.session])
+
+
+def _minutes(
+    found: Readings, compared: list[_Compared], rows: Flags, span: tuple[float, float]
+) -> tuple[Array, Array]:
     """Minutes beyond any of the thresholds, and minutes observed, of each session; (n_sessions,) each."""
     kept = np.flatnonzero(rows)
     session, minute = found.session[kept], found.minute[kept]
-    joined = np.flatnonzero(session[1:] == session[:-1])
-    length = minute[joined + 1] - minute[joined]
+    joined = np.flatnonzero((session[1:] == session[:-1]) & (minute[:-1] < span[1]) & (minute[1:] > span[0]))
+    step = minute[joined + 1] - minute[joined]  # above 0: minutes of a session differ
+    # Lines that cross an end of the window are cut there.
+    cut = (np.clip(span[0] - minute[joined], 0.0, None) / step,
+           np.clip(span[1] - minute[joined], None, step) / step)  # fmt: skip
+    length = (cut[1] - cut[0]) * step
     # Of a straight line the part beyond a threshold is all, none, or touches one end of the segment.
     until, since = np.zeros(joined.size), np.ones(joined.size)
     for one in compared:
-        excess, holds = one.excess[kept], one.holds[kept]
-        first, last = excess[joined], excess[joined + 1]
-        holds_first, holds_last = holds[joined], holds[joined + 1]
+        excess = one.excess[kept]
+        change = excess[joined + 1] - excess[joined]
+        first, last = (_rounded(excess[joined] + at * change) for at in cut)
+        holds_first, holds_last = _holds(first, one.strict), _holds(last, one.strict)
         with np.errstate(divide="ignore", invalid="ignore"):
             crossing = first / (first - last)
         until = np.maximum(until, np.where(holds_first, np.where(holds_last, 1.0, crossing), 0.0))

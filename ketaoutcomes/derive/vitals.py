@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,7 @@ __all__ = [
     "common_minutes",
     "peaks",
     "readings",
+    "readings_of",
     "returns",
 ]
 
@@ -31,7 +33,7 @@ LEAST_SHARE = 0.1
 
 @dataclass(frozen=True)
 class Readings:
-    """Readings sorted by session and minute.
+    """Readings sorted by session and minute, one of each session and minute.
 
     Attributes
     ----------
@@ -89,27 +91,62 @@ def readings(cohort: Cohort) -> Readings:
     if not values:
         nothing = np.zeros(0)
         return Readings(nothing.astype(np.int64), nothing, {}, len(cohort.sessions))
-    if "sbp" in values and "dbp" in values:
-        values[MEAN_PRESSURE] = (values["sbp"] + 2.0 * values["dbp"]) / 3.0
     minute = table["minute"].to_numpy(dtype=float, na_value=np.nan)
     session = session_rows(cohort.sessions, table, len(cohort.patients))
     with_value = np.isfinite(np.column_stack(list(values.values()))).any(axis=1)
     timed = np.isfinite(minute)
     kept = np.flatnonzero(with_value & timed)
-    kept = kept[np.lexsort((minute[kept], session[kept]))]
-    return Readings(
-        session=session[kept],
-        minute=minute[kept],
-        values={sign: value[kept] for sign, value in values.items()},
-        n_sessions=len(cohort.sessions),
+    return readings_of(
+        session[kept],
+        minute[kept],
+        {sign: value[kept] for sign, value in values.items()},
+        len(cohort.sessions),
         n_without_minute=int((with_value & ~timed).sum()),
     )
 
 
+def readings_of(
+    session: NDArray[np.int64],
+    minute: Array,
+    values: Mapping[str, Array],
+    n_sessions: int,
+    *,
+    n_without_minute: int = 0,
+) -> Readings:
+    """Readings from rows in any order; rows of one session and minute are one reading.
+
+    A sign that was read several times in a minute counts by its mean, and pressures that stand in rows of
+    their own are one reading with a mean pressure.
+
+    Parameters
+    ----------
+    session : (r,) int
+    minute : (r,) float
+    values : mapping of str to (r,) float
+        By vital sign, NaN where it was not read.
+    n_sessions, n_without_minute : int
+    """
+    order = np.lexsort((minute, session))
+    session, minute = session[order], minute[order]
+    first = first_of_segment(session)
+    first[1:] |= minute[1:] != minute[:-1]
+    group = np.cumsum(first) - 1
+    joined = {sign: _mean_of(value[order], group, int(first.sum())) for sign, value in values.items()}
+    if "sbp" in joined and "dbp" in joined:
+        joined[MEAN_PRESSURE] = (joined["sbp"] + 2.0 * joined["dbp"]) / 3.0
+    return Readings(session[first], minute[first], joined, n_sessions, n_without_minute)
+
+
+def _mean_of(value: Array, group: NDArray[np.int64], n_groups: int) -> Array:
+    """Mean of the known values of each group, NaN of none; (n_groups,)."""
+    known = np.isfinite(value)
+    n = np.bincount(group[known], minlength=n_groups)
+    total = np.bincount(group[known], weights=value[known], minlength=n_groups)
+    return np.where(n > 0, total / np.maximum(n, 1), np.nan)
+
+
 def baselines(found: Readings, sign: str, window: tuple[float, float]) -> Baselines:
     """Baseline of each session: the last reading up to minute 0, else the first one after it.
-
-    Several readings of that minute count by their mean.
 
     Parameters
     ----------
@@ -128,16 +165,17 @@ def baselines(found: Readings, sign: str, window: tuple[float, float]) -> Baseli
     at[session[before]] = minute[before]
     after_start[session[before]] = False
     own = minute == at[session]
-    n = np.bincount(session[own], minlength=found.n_sessions)
-    total = np.bincount(session[own], weights=value[own], minlength=found.n_sessions)
-    with np.errstate(invalid="ignore"):
-        return Baselines(np.where(n > 0, total / n, np.nan), at, after_start)
+    usual = np.full(found.n_sessions, np.nan)
+    usual[session[own]] = value[own]
+    return Baselines(usual, at, after_start)
 
 
 def at_nominal(found: Readings, nominal: Array, *, tolerance: float = NEAR_MINUTES) -> tuple[Readings, Array]:
-    """One reading per session and nominal minute: the nearest one, if it is near enough.
+    """Of each sign one reading per session and nominal minute: the nearest one, if it is near enough.
 
-    Of several that are equally near the mean is taken. A reading belongs to the nearest nominal minute only.
+    Signs are taken one by one, so that a sign that is read every minute does not hide one that is read
+    seldom. A reading belongs to the nearest nominal minute only, and half-way between two to neither. Of two
+    that are equally near the earlier one is taken. Readings keep the minute at which they were read.
 
     Parameters
     ----------
@@ -149,59 +187,73 @@ def at_nominal(found: Readings, nominal: Array, *, tolerance: float = NEAR_MINUT
     Returns
     -------
     (Readings, (n,) float)
-        The readings, and the nominal minute of each.
+        The readings, NaN where a sign was not taken, and the nominal minute of each.
     """
     edges = (nominal[1:] + nominal[:-1]) / 2
-    # A reading half-way between two goes to the earlier one.
     place = np.searchsorted(edges, found.minute, side="left")
     distance = np.abs(found.minute - nominal[place])
-    near = np.flatnonzero(distance <= tolerance)
-    key = found.session[near] * nominal.size + place[near]
-    keys, group = np.unique(key, return_inverse=True)
-    closest = np.full(keys.size, np.inf)
-    np.minimum.at(closest, group, distance[near])
-    kept = distance[near] == closest[group]
-    near, group = near[kept], group[kept]
-
-    def mean(values: Array) -> Array:
-        known = np.isfinite(values)
-        n = np.bincount(group[known], minlength=keys.size)
-        total = np.bincount(group[known], weights=values[known], minlength=keys.size)
-        return np.where(n > 0, total / np.maximum(n, 1), np.nan)
-
-    values = {sign: mean(value[near]) for sign, value in found.values.items()}
-    session, minute = keys // nominal.size, mean(found.minute[near])
-    picked = Readings(session, minute, values, found.n_sessions, found.n_without_minute)
-    return picked, nominal[keys % nominal.size]
+    usable = (distance <= tolerance) & ~np.isin(found.minute, edges)
+    key = found.session * nominal.size + place
+    values, any_taken = {}, np.zeros(found.minute.size, dtype=bool)
+    for sign, value in found.values.items():
+        rows = np.flatnonzero(usable & np.isfinite(value))
+        # Rows rise in minute within a key: of equal distances the earlier comes first.
+        rows = rows[np.lexsort((distance[rows], key[rows]))]
+        rows = rows[first_of_segment(key[rows])]
+        values[sign] = np.full(value.size, np.nan)
+        values[sign][rows] = value[rows]
+        any_taken[rows] = True
+    picked = Readings(
+        session=found.session[any_taken],
+        minute=found.minute[any_taken],
+        values={sign: value[any_taken] for sign, value in values.items()},
+        n_sessions=found.n_sessions,
+        n_without_minute=found.n_without_minute,
+    )
+    return picked, nominal[place[any_taken]]
 
 
 def common_minutes(found: Readings, sign: str, window: tuple[float, float]) -> Array:
     """Minutes after the start at which the clinic commonly reads a sign; (k,) float, rising.
 
     The commonest whole minute first, each reading counting less the farther it is (none at 5 minutes), then
-    the commonest that is 10 minutes or more away from those taken, down to a tenth of the sessions.
+    the commonest that is 10 minutes or more away from those taken, down to a tenth of the sessions. A
+    minute between them that is 5 or more away gets a place of its own if a tenth of the sessions are read at
+    it, more than twice as many as at any minute within 2 of it: 15 beside 10 and 20 is a habit,
+    scattered minutes are none.
     """
     session, minute, _ = found.of(sign)
     inside = (minute > 0) & (minute >= window[0]) & (minute <= window[1])
     if not inside.any():
         return np.zeros(0)
-    n_sessions = np.unique(session).size
+    least = LEAST_SHARE * np.unique(session).size
     whole = np.rint(minute[inside]).astype(np.int64)
     counts = np.bincount(whole, minlength=int(np.ceil(window[1])) + 1).astype(float)
     reach = int(NEAR_MINUTES)
     weight = 1.0 - np.abs(np.arange(-reach, reach + 1)) / NEAR_MINUTES
     smooth = np.convolve(counts, weight, mode="same") if counts.size > weight.size else counts.copy()
     # Readings at 9, 10 and 11 are one habit: 10 stands for it.
-    taken = []
+    taken = _commonest(smooth, least, 2 * reach, [])
+    beside = np.pad(counts, 2)
+    beside = np.max([beside[shift : shift + counts.size] for shift in (0, 1, 3, 4)], axis=0)
+    habit = np.where(counts > 2 * beside, counts, 0.0)
+    return np.sort(np.array(_commonest(habit, least, reach, taken), dtype=float))
+
+
+def _commonest(counts: Array, least: float, apart: int, taken: list[int]) -> list[int]:
+    """Minutes taken, and the commonest of the others that are `apart` or more from these and each other."""
+    taken = list(taken)
     open_ = np.ones(counts.size, dtype=bool)
     open_[0] = False
+    for minute in taken:
+        open_[max(minute - apart + 1, 0) : minute + apart] = False
     while open_.any():
-        commonest = int(np.argmax(np.where(open_, smooth, -1.0)))
-        if smooth[commonest] < LEAST_SHARE * n_sessions:
+        commonest = int(np.argmax(np.where(open_, counts, -1.0)))
+        if counts[commonest] < least:
             break
-        taken.append(float(commonest))
-        open_[max(commonest - 2 * reach + 1, 0) : commonest + 2 * reach] = False
-    return np.sort(np.array(taken))
+        taken.append(commonest)
+        open_[max(commonest - apart + 1, 0) : commonest + apart] = False
+    return taken
 
 
 def peaks(
@@ -268,8 +320,8 @@ def returns(
     """When sessions whose peak was away from baseline came back near it, interval-censored.
 
     Back is the first reading after the peak that is no farther than `within` from baseline on the peak's
-    side; it happened after the reading before it. A session not seen to come back is open from its
-    last reading on.
+    side; it happened after the session's reading before it, or after the peak. A session not seen to come
+    back is open from its last reading on.
 
     Parameters
     ----------
@@ -294,11 +346,12 @@ def returns(
     from_peak = np.flatnonzero(minute >= peak_minute[session])
     session, minute, value = session[from_peak], minute[from_peak], value[from_peak]
     back = (sign_of * (value - base.value[session]) <= within[session]) & (minute > peak_minute[session])
-    left, right = (np.full(found.n_sessions, fill) for fill in (np.nan, np.inf))
+    left, right = peak_minute.copy(), np.full(found.n_sessions, np.inf)
     left[session] = minute
+    # Before a session's first row from the peak on there is only the peak.
+    before = np.where(first_of_segment(session), peak_minute[session], np.roll(minute, 1))
     found_back = np.flatnonzero(back)[::-1]
     right[session[found_back]] = minute[found_back]
-    # The peak's own row stands before each of these, so that there is always a row before.
-    left[session[found_back]] = minute[found_back - 1]
+    left[session[found_back]] = before[found_back]
     rows = rows[away]
     return pd.DataFrame({"session": rows, "left": np.maximum(left[rows], 0.0), "right": right[rows]})

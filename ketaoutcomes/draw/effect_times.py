@@ -60,7 +60,8 @@ def effect_times(
 
     The first six effects of `counts` have a panel each. Up to three groups, or ways of asking, share a
     panel; where there are more groups, each has a panel of the first effect. A panel with one line has its
-    band. Groups of several ways of asking are drawn for the way with the most effects.
+    band. Groups of several ways of asking are drawn for the way with the most effects. A curve ends at a row
+    without a share: too few were followed further.
 
     Parameters
     ----------
@@ -96,7 +97,9 @@ def effect_times(
         tall = PLOT * (1.6 if columns == 1 else 1.0)
         height = n_rows * (tall + above) + (n_rows - 1) * GAP
         layout = Layout(height + BELOW + 24.0, left=LEFT, right=RIGHT, top=24.0, bottom=BELOW)
-        head = head_of(ax, layout, _words(heading, more, level, n_lines), title=title)
+        head = head_of(
+            ax, layout, _words(heading, more, level, n_lines, _ends_early(panels, end)), title=title
+        )
         ax = theme.prepare(ax, head.raised(layout))
         outer = Sheet(ax)
         head.write(outer, 8.0)
@@ -119,12 +122,14 @@ def effect_times(
         return ax
 
 
-def _words(heading: str, more: str, level: float, n_lines: int) -> str:
-    """What is drawn, and what boxes and band are."""
+def _words(heading: str, more: str, level: float, n_lines: int, ends_early: bool) -> str:
+    """What is drawn, and what boxes, band and ends of lines are."""
     parts = [part for part in (heading, more) if part]
     parts.append("box: not determined")
     if n_lines == 1:
         parts.append(f"grey: {100 * level:g}% CI")
+    if ends_early:
+        parts.append("a line ends where fewer than 5 were followed")
     return "; ".join(parts)
 
 
@@ -174,6 +179,16 @@ def _end(panels: list[_Panel]) -> float:
     return BREAK
 
 
+def _stop(curve: pd.DataFrame, end: float) -> float:
+    """Minute at which a curve stops: `end`, or before it where too few were followed further."""
+    lost = np.isnan(floats(curve, "estimate"))
+    return float(np.min(floats(curve, "time")[lost], initial=end))
+
+
+def _ends_early(panels: list[_Panel], end: float) -> bool:
+    return any(_stop(curve, end) < end for panel in panels for _, curve, _ in panel.lines)
+
+
 def _draw_panel(sheet: Sheet, panel: _Panel, end: float, *, is_small: bool) -> None:
     """Axes, lines, name and counts of one panel."""
     _axes(sheet, end, is_small=is_small)
@@ -184,10 +199,11 @@ def _draw_panel(sheet: Sheet, panel: _Panel, end: float, *, is_small: bool) -> N
     sheet.write(name, ("left", 0), ("top", up), size=BASE, bold=True, gid="panel")
     for place, (label, curve, own) in enumerate(panel.lines):
         style = GROUPS[place]
+        stop = _stop(curve, end)
         if alone:
-            _band(sheet, curve, end)
+            _band(sheet, curve, stop)
         if len(curve):
-            draw_steps(sheet, Room(*sheet.size), _still_there(curve, end), style, alone=alone)
+            draw_steps(sheet, Room(*sheet.size), _still_there(curve, stop), style, alone=alone)
         words = _counted(label, own)
         at = ("top", 7.0 + LINE * (len(panel.lines) - 1 - place))
         color = PALETTE["secondary"] if alone else style.color

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,7 @@ from ketaoutcomes.draw.labels import (
     shorten,
     text_width,
 )
+from ketaoutcomes.draw.own_axes import Place, make_room, place_of
 from ketaoutcomes.draw.panels import MOST_PER_PANEL, floats, levels, rows_of, split
 from ketaoutcomes.draw.sheet import Sheet
 from ketaoutcomes.draw.theme import BASE, GROUPS, NOTE, PALETTE, TABLE, Layout
@@ -33,8 +35,10 @@ __all__ = ["excursions"]
 TOP, BOTTOM, HALF_CAPITAL = 46.0, 42.0, 3.5
 PITCH, TIGHT_PITCH, MANY_ROWS = 20.0, 16.0, 12
 WIDEST_NAMES = 136.0
-NUMBERS = (30.0, 78.0, 144.0)  # right ends of estimate, interval and counts, from the axes
+NUMBERS = (30.0, 48.0, 66.0)  # least room of estimate, interval and counts
+NUMBERS_GAP, NUMBERS_SLACK = 7.0, 1.06
 SERIES_WIDTH, NARROWEST = 46.0, 40.0
+SHORT_NAMES, NARROWEST_NAMES, LEAST_PLOT = 100.0, 60.0, 50.0  # in axes of one's own
 UNIT = "% of sessions"
 
 
@@ -77,18 +81,28 @@ def excursions(
     several, grouped = len(groups) > MOST_PER_PANEL, 1 < len(groups) <= MOST_PER_PANEL
     pitch = PITCH if len(names) <= MANY_ROWS else TIGHT_PITCH
     pitch += 7.0 * (len(series) - 1)
-    right = 14.0 if several else SERIES_WIDTH * len(groups) + 4.0 if grouped else NUMBERS[-1] + 4.0
     left = min(max([text_width(clean(name), TABLE) for name in names], default=0.0) + 14.0, WIDEST_NAMES)
+    place = place_of(ax)
+    columns = () if several or grouped else _columns(table, level, place, left)
+    right = 14.0 if several else SERIES_WIDTH * len(groups) if grouped else columns[-1].end
+    right += 4.0
+    if place:
+        left = min(left, max(place.width - right - LEAST_PLOT, NARROWEST_NAMES))
     largest = float(np.nanmax(np.r_[floats(table, "estimate"), floats(table, "conf_high"), 0.01]))
     with theme.context():
         layout = Layout(TOP + pitch * max(len(names), 1) + BOTTOM, left=left, right=right, top=TOP,
                         bottom=BOTTOM)  # fmt: skip
+        if place:
+            make_room(ax, place, layout)
         if grouped or not (floats(table, "n_events") == 0).any():
             words = heading
         else:
             words = f"{heading}; hollow: none recorded" if heading else "Hollow: none recorded"
         head = head_of(ax, layout, words, title=title)
-        ax = theme.prepare(ax, head.raised(layout, line=8.0))
+        raised = head.raised(layout, line=8.0)
+        if place:
+            make_room(ax, place, raised)
+        ax = theme.prepare(ax, raised)
         sheet = Sheet(ax)
         set_rows(sheet, len(names))
         for number, name in enumerate(names):
@@ -103,7 +117,7 @@ def excursions(
             if grouped:
                 _group_numbers(sheet, table, by, groups, names)
             else:
-                _numbers(sheet, table, names, level)
+                _numbers(sheet, table, names, columns)
         head.write(sheet, 36.0)
         sheet.write(UNIT, ("left", 0), ("bottom", -34), size=BASE, color=PALETTE["secondary"], gid="unit")
         return ax
@@ -122,20 +136,49 @@ def _draw(sheet: Sheet, rows: pd.DataFrame, names: list, number: int, n_series: 
     draw_dots(sheet, at[none], estimate[none], low[none], high[none], hollow, up=up)
 
 
-def _numbers(sheet: Sheet, table: pd.DataFrame, names: list, level: float) -> None:
+@dataclass(frozen=True)
+class _Column:
+    """One column of numbers: its head, its texts by row of the table, and its right end from the axes."""
+
+    gid: str
+    head: str
+    texts: tuple[str, ...]
+    end: float
+
+
+def _columns(table: pd.DataFrame, level: float, place: Place | None, names_px: float) -> list[_Column]:
+    """Estimate, interval and counts, each as wide as its texts need.
+
+    In narrow axes of one's own the interval, which is drawn, gives way, then the counts.
+    """
+    texts = list(zip(*[_texts(cells) for cells in table.to_dict("records")], strict=True)) or [()] * 3
+    heads = ("", f"{100 * level:g}% CI", "n/N")
+    shown = list(zip(("number", "interval-text", "counts"), heads, texts, NUMBERS, strict=True))
+    choices = ((shown, WIDEST_NAMES), ([shown[0], shown[2]], SHORT_NAMES), (shown[:1], NARROWEST_NAMES))
+    for kept, most in choices:
+        columns, end = [], 0.0
+        for gid, head, words, least in kept:
+            widths = [text_width(one, TABLE, bold=gid == "number") for one in words] + [
+                text_width(head, NOTE)
+            ]
+            end += max(least, NUMBERS_SLACK * max(widths) + NUMBERS_GAP)
+            columns.append(_Column(gid, head, tuple(words), end))
+        if place is None or end + 4.0 + LEAST_PLOT + min(names_px, most) <= place.width:
+            break
+    return columns
+
+
+def _numbers(sheet: Sheet, table: pd.DataFrame, names: list, columns: list[_Column]) -> None:
     """Estimate, interval and counts of each row."""
-    for words, end in zip(("", f"{100 * level:g}% CI", "n/N"), NUMBERS, strict=True):
-        sheet.write(words, ("right", end), ("top", 10), size=NOTE, color=PALETTE["secondary"], align="right",
-                    gid="head")  # fmt: skip
     place = {name: row for row, name in enumerate(names)}
-    for cells in table.to_dict("records"):
-        at = ("data", place[cells["label"]])
-        for words, end, gid in zip(
-            _texts(cells), NUMBERS, ("number", "interval-text", "counts"), strict=True
-        ):
+    for column in columns:
+        end, is_estimate = ("right", column.end), column.gid == "number"
+        sheet.write(column.head, end, ("top", 10), size=NOTE, color=PALETTE["secondary"], align="right",
+                    gid="head")  # fmt: skip
+        for name, words in zip(table["label"], column.texts, strict=True):
             sheet.write(
-                words, ("right", end), at, align="right", shift=(0, -HALF_CAPITAL), bold=gid == "number",
-                color=PALETTE["text" if gid == "number" else "secondary"], gid=gid,
+                words, end, ("data", place[name]), align="right", shift=(0, -HALF_CAPITAL), bold=is_estimate,
+                color=PALETTE["text" if is_estimate else "secondary"], gid=column.gid,
             )  # fmt: skip
 
 

@@ -53,8 +53,8 @@ def odds(
     Parameters
     ----------
     table : DataFrame
-        The columns `label`, odds_ratio, conf_low, conf_high, n, n_events, and perhaps n_patients and
-        suppressed.
+        The columns `label`, estimate (odds ratio), conf_low, conf_high, n, n_events, and perhaps n_patients
+        and suppressed.
     ax : Axes, optional
         From `theme.new_figure` for a page; without it pyplot makes a figure.
     label, by : str
@@ -128,7 +128,7 @@ def _rows(table: pd.DataFrame, label: str, by: str | None) -> list[dict]:
 
 
 def _cells(table: pd.DataFrame) -> list[dict[Hashable, object]]:
-    plain = table.assign(**{name: floats(table, name) for name in ("odds_ratio", "conf_low", "conf_high")})
+    plain = table.assign(**{name: floats(table, name) for name in ("estimate", "conf_low", "conf_high")})
     return plain.to_dict("records")
 
 
@@ -146,7 +146,7 @@ def _widths(rows: list[dict], is_same: bool) -> _Widths:
 def _set_axis(sheet: Sheet, rows: list[dict]) -> tuple[float, float]:
     """Powers of ten along the x axis with round names; returns its ends as odds ratios."""
     values = np.array(
-        [row.get(name, np.nan) for row in rows for name in ("odds_ratio", "conf_low", "conf_high")]
+        [row.get(name, np.nan) for row in rows for name in ("estimate", "conf_low", "conf_high")]
     )
     values = values[np.isfinite(values) & (values > 0)].astype(float)
     low = float(np.clip(values.min(initial=0.5), 1 / FARTHEST, 0.5))
@@ -170,16 +170,16 @@ def _draw(sheet: Sheet, rows: list[dict], low: float, high: float) -> None:
     """Dots and intervals; an arrow where one reaches beyond the axis."""
     numbers = {
         name: np.array([float(row.get(name, np.nan)) for row in rows])
-        for name in ("odds_ratio", "conf_low", "conf_high")
+        for name in ("estimate", "conf_low", "conf_high")
     }
     at = np.arange(len(rows), dtype=float)
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = {name: np.log10(values) for name, values in numbers.items()}
     first, last = np.log10(low), np.log10(high)
-    shown = np.isfinite(logs["odds_ratio"])
-    inside = shown & (logs["odds_ratio"] >= first) & (logs["odds_ratio"] <= last)
+    shown = np.isfinite(logs["estimate"])
+    inside = shown & (logs["estimate"] >= first) & (logs["estimate"] <= last)
     ends = np.clip(logs["conf_low"], first, last), np.clip(logs["conf_high"], first, last)
-    draw_dots(sheet, at, np.where(inside, logs["odds_ratio"], np.nan), *ends, GROUPS[0])
+    draw_dots(sheet, at, np.where(inside, logs["estimate"], np.nan), *ends, GROUPS[0])
     # Of an estimate beyond the axis the part of its line that lies within is drawn, and the arrow.
     outside = shown & ~inside & (ends[0] < ends[1])
     for row in np.flatnonzero(outside):
@@ -241,11 +241,11 @@ def _texts(row: Mapping) -> tuple[str, str]:
         return "", ""
     if is_hidden(row):
         return hidden(row.get("suppressed", True))[1], ""
-    if missing(row["odds_ratio"]):
+    if missing(row["estimate"]):
         return NOT_ESTIMATED, ""
     low, high = row["conf_low"], row["conf_high"]
     interval = DASH if missing(low) or missing(high) else f"{_ratio(low)}{DASH}{_ratio(high)}"
-    return _ratio(row["odds_ratio"]), interval
+    return _ratio(row["estimate"]), interval
 
 
 def _ratio(value: float) -> str:

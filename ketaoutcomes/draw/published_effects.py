@@ -23,7 +23,7 @@ __all__ = ["published_effects"]
 WIDTH, TOP, BOTTOM = 560.0, 40.0, 42.0
 ROW, HEAD_ROW, AIR = 14.0, 17.0, 7.0
 ESTIMATE_RIGHT, INTERVAL_RIGHT, RATIO_RIGHT = 46.0, 96.0, 148.0
-MARGIN = 4.0
+MARGIN, HEAD_OVER = 4.0, 110.0
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,8 @@ def published_effects(
 ) -> Axes:
     """Shares of patients with an effect, here (filled) and published (hollow), by how they counted.
 
-    Each group of rows is an effect over one time (session 1, the first weeks, all sessions). The clinic has
+    Each group of rows is an effect over one time (session 1, the first weeks, all sessions), alone or as
+    the terms that a study combines under its name. The clinic has
     a row per way of asking; the way stands beside every row. A published range is a bar.
 
     Parameters
@@ -72,7 +73,7 @@ def published_effects(
     table : DataFrame
         effect, counting, study, arm, verified, asked_there, asked_here, published, published_to,
         published_low, published_high, published_n_events, published_n, estimate, conf_low, conf_high,
-        n_events, n, in the order of the groups.
+        n_events, n, in the order of the groups; combines, where a study counts several terms as one.
     ax : Axes, optional
         From `theme.new_figure` for a page; without it pyplot makes a figure.
     level : float
@@ -83,9 +84,8 @@ def published_effects(
     -------
     Axes
     """
-    groups = [
-        (_head(*cells), _lines(rows)) for cells, rows in table.groupby(["effect", "counting"], sort=False)
-    ]
+    keys = ["effect", "counting", *(["combines"] if "combines" in table else [])]
+    groups = [(_head(*cells), _lines(rows)) for cells, rows in table.groupby(keys, sort=False)]
     body = sum(HEAD_ROW + ROW * len(lines) + AIR for _, lines in groups)
     heading = (
         "Patients with the effect, %: here (filled) and published (hollow), counted over the same time as "
@@ -133,8 +133,9 @@ def _room(ax: Axes | None) -> _Room:
     return NARROW if is_narrow else _Room()
 
 
-def _head(effect: str, counting: str) -> str:
-    return f"{effect[:1].upper()}{effect[1:]}, {counting}"
+def _head(effect: str, counting: str, combines: str = "") -> str:
+    words = f"{effect[:1].upper()}{effect[1:]}, {counting}"
+    return f"{words}, combined terms" if combines else words
 
 
 def _lines(rows: pd.DataFrame) -> list[_Line]:
@@ -184,7 +185,8 @@ def _write_column_heads(sheet: Sheet, room: _Room, level: float) -> None:
 
 def _draw_group(sheet: Sheet, room: _Room, words: str, lines: list[_Line], down: float, scale: float) -> None:
     """Head and rows of one effect over one time."""
-    words = shorten(words, room.left - 6, TABLE, bold=True)
+    # No dot stands beside a head, so that it may run on over the axis.
+    words = shorten(words, room.left + HEAD_OVER, TABLE, bold=True)
     sheet.write(words, ("left", -room.left), ("data", down + 11.0 * scale), bold=True, gid="group")
     places = down + (HEAD_ROW + ROW * (np.arange(len(lines)) + 0.5)) * scale
     for here, style in ((False, THERE), (True, HERE)):

@@ -35,6 +35,7 @@ PITCH, COUNT_PX, TEXT_PX = 19.0, 62.0, 150.0
 TICKS = (0.0, 0.001, 0.005, 0.01, 0.02, 0.05, 0.10, 0.20, 0.50, 1.0)
 PX_PER_TICK = 30.0
 LIMIT_PX = 4.0
+LINE_PX, BOUNDS_WIDTH = 14.0, 3.4
 NAMES = {"session": "Per session", "patient": "Per patient"}
 
 
@@ -60,14 +61,15 @@ def safety_events(
     """Shares of sessions and of patients, one row per event, with n of N and the numbers at the right.
 
     With no event a line runs from 0 to the upper limit, that of sessions with patients as n; the tick on
-    it is the limit if sessions were independent. What is not recorded says so. Groups are rows below
-    their event.
+    it is the limit if sessions were independent. Where records do not tell, a thick line runs from the
+    lower to the upper bound. What is not recorded says so. Groups are rows below their event.
 
     Parameters
     ----------
     table : DataFrame
-        event, ascertainment, per, n_events, n, estimate, conf_low, conf_high, conf_high_sessions (shares).
-        A hidden row prints "1–10" or a dash, and "not shown".
+        event, ascertainment, per, n_events, n, estimate, conf_low, conf_high, conf_high_sessions (shares),
+        and estimate_low, estimate_high if there are bounds. A hidden row prints "1–10" or a dash, and
+        "not shown".
     ax : Axes, optional
         From `theme.new_figure` for a page; without it pyplot makes a figure.
     by : str, optional
@@ -84,9 +86,12 @@ def safety_events(
     Axes
     """
     rows = _rows(table, by)
+    shares = [(place, row.cells) for place, row in enumerate(rows) if row.cells is not None]
+    key = _key(shares, level)
     with theme.context():
-        height = TOP + PITCH * max(len(rows), 1) + BOTTOM
-        layout = Layout(height, width=WIDTH, left=LEFT, right=RIGHT, top=TOP, bottom=BOTTOM)
+        bottom = BOTTOM + LINE_PX * max(len(key) - 2, 0)
+        height = TOP + PITCH * max(len(rows), 1) + bottom
+        layout = Layout(height, width=WIDTH, left=LEFT, right=RIGHT, top=TOP, bottom=bottom)
         head = head_of(ax, layout, heading, title=title)
         ax = theme.prepare(ax, head.raised(layout, line=16.0))
         sheet = Sheet(ax)
@@ -97,7 +102,6 @@ def safety_events(
             _name(sheet, place, row)
             if row.cells is not None:
                 _write_numbers(sheet, place, row.cells)
-        shares = [(place, row.cells) for place, row in enumerate(rows) if row.cells is not None]
         _draw(sheet, shares)
         words = f"n of N; % ({100 * level:g}% CI)"
         sheet.write(
@@ -105,7 +109,7 @@ def safety_events(
             gid="head",
         )  # fmt: skip
         head.write(sheet, 24.0)
-        _write_key(sheet, any(_is_zero(cells) for _, cells in shares), level)
+        _write_key(sheet, key)
         return ax
 
 
@@ -172,8 +176,10 @@ def _write_numbers(sheet: Sheet, place: int, cells: dict) -> None:
         counted, words = f"0 of {count(cells['n'])}", _at_most(cells)
     else:
         counted = f"{count(cells['n_events'])} of {count(cells['n'])}"
-        interval = percent_range(cells["conf_low"], cells["conf_high"], like=cells["estimate"])
-        words = percent(cells["estimate"]) + ("" if interval == DASH else f" ({interval})")
+        low, high = _bounds(cells)
+        interval = percent_range(cells["conf_low"], cells["conf_high"], like=low)
+        share = percent(low) if low == high else f"{percent_range(low, high)}%"
+        words = share + ("" if interval == DASH else f" ({interval})")
     sheet.write(counted, ("right", COUNT_PX), at, align="right", shift=shift, gid="count")
     sheet.write(words, ("right", TEXT_PX), at, color=grey, align="right", shift=shift, gid="interval-text")
 
@@ -186,6 +192,18 @@ def _at_most(cells: dict) -> str:
     if missing(other):
         return f"at most {percent(high)}"
     return f"at most {percent_range(other, high)}%"
+
+
+def _bounds(cells: dict) -> tuple[float, float]:
+    """Lower and upper bound of a share; the share twice where there is but one."""
+    low, high = cells.get("estimate_low"), cells.get("estimate_high")
+    if missing(low) or missing(high):
+        return cells["estimate"], cells["estimate"]
+    return low, high
+
+
+def _has_bounds(cells: dict) -> bool:
+    return not is_hidden(cells) and not _is_absent(cells) and _bounds(cells)[0] < _bounds(cells)[1]
 
 
 def _is_absent(cells: dict) -> bool:
@@ -210,6 +228,7 @@ def _draw(sheet: Sheet, shares: list[tuple[int, dict]]) -> None:
         np.sqrt(floats(cells, name).clip(0.0)) for name in ("estimate", "conf_low", "conf_high")
     )
     draw_dots(sheet, place[~is_zero], *(values[~is_zero] for values in (estimate, low, high)), style)
+    _draw_bounds(sheet, shares, style.color)
     zero = np.zeros(int(is_zero.sum()))
     draw_dots(sheet, place[is_zero], zero, zero, high[is_zero], hollow)
     ends = np.concatenate([high[is_zero], np.sqrt(floats(cells, "conf_high_sessions"))[is_zero]])
@@ -225,16 +244,33 @@ def _draw(sheet: Sheet, shares: list[tuple[int, dict]]) -> None:
     )
 
 
-def _write_key(sheet: Sheet, has_zero: bool, level: float) -> None:
+def _draw_bounds(sheet: Sheet, shares: list[tuple[int, dict]], color: str) -> None:
+    """Thick lines from the lower to the upper bound."""
+    wide = [(place, _bounds(cells)) for place, cells in shares if _has_bounds(cells)]
+    lines = [[(np.sqrt(end), place) for end in ends] for place, ends in wide]
+    sheet.ax.add_artist(
+        LineCollection(
+            lines, colors=color, linewidths=BOUNDS_WIDTH, alpha=0.45, clip_on=False, zorder=3.2, gid="bounds"
+        )
+    )
+
+
+def _key(shares: list[tuple[int, dict]], level: float) -> list[str]:
     """What the axis and the lines are."""
     lines = ["% of sessions, or of patients, with that record (square-root axis)"]
-    if has_zero:
+    if any(_has_bounds(cells) for _, cells in shares):
+        lines.append("Thick line and two numbers: bounds, if none or all of those not known had the event")
+    if any(_is_zero(cells) for _, cells in shares):
         lines.append(
             f"No event: upper limit ({100 * level:g}% CI); per session, if sessions were independent and "
             "with patients as n"
         )
+    return lines
+
+
+def _write_key(sheet: Sheet, lines: list[str]) -> None:
     for number, words in enumerate(lines):
         sheet.write(
-            words, ("left", -LEFT), ("bottom", -36.0 - 14.0 * number), size=BASE, color=PALETTE["secondary"],
-            gid="unit",
+            words, ("left", -LEFT), ("bottom", -36.0 - LINE_PX * number), size=BASE,
+            color=PALETTE["secondary"], gid="unit",
         )  # fmt: skip

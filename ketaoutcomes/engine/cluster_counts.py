@@ -71,13 +71,19 @@ def cluster_rate_by(counts: ArrayLike, exposure: ArrayLike, *, level: float = 0.
     - "cluster-robust log": log(r) -/+ sqrt(a / (r E));
     - "design-effect score", where fewer than 10 clusters have an event: limits of the Poisson score test of
       r E z^2 / a events;
-    - without an event, Garwood's limits. Where patients differ with a frailty variance of 1 the upper one
-      should be m (exp(3.69 / m) - 1) / E for m equal patients, not 3.69 / E: 13 % more with 15, 4 % with 50.
+    - without an event, Garwood's limits, which are as if the events were independent: no data can show how
+      alike one patient's sessions are, and no other limit is offered. Where patients differ with a frailty
+      variance of 1 the upper one should be m (exp(3.69 / m) - 1) / E for m equal patients, not 3.69 / E:
+      13 % more with 15, 4 % with 50.
 
     Coverage of 95 % limits in 4,000 simulated data sets in each of 220 settings (gamma frailty; rates 0.01 to
     3 per session and 0.05 to 3 per year; 15 to 200 patients): 0.927 to 0.974 with a frailty variance up to 1.
     With a variance of 2 it is 0.909 to 0.93 with 15 or 25 patients, who are then too few to show the seldom
     patient of many events, and 0.93 to 0.97 with more.
+
+    Below 15 patients the limits can be too narrow, most of all with 2. In 4,000 data sets each, 2 to 12
+    sessions per patient and a frailty variance of 2, coverage at 0.5 events per session is 0.85 with
+    2 patients, 0.93 with 3, 0.92 with 5, 0.91 with 8; with a variance of 1 it is 0.93 to 0.97.
 
     Parameters
     ----------

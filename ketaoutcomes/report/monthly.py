@@ -16,6 +16,7 @@ from ketaoutcomes.report.scope import Scope, make_scope
 from ketaoutcomes.report.sections.completeness import completeness
 from ketaoutcomes.report.sections.course import course
 from ketaoutcomes.report.sections.durability import durability
+from ketaoutcomes.report.sections.during import during_sessions
 from ketaoutcomes.report.sections.headline import Headline, headline
 from ketaoutcomes.report.sections.methods import methods
 from ketaoutcomes.report.sections.mixed import mixed
@@ -33,6 +34,7 @@ SECTIONS: dict[str, Callable[[Scope], Part]] = {
     "symptom course": course,
     "mixed models": mixed,
     "side effects": side_effects,
+    "during sessions": during_sessions,
 }
 # Tables whose sizes are groups of the patients of the attrition.
 GROUPS = {"onset_days_medians": "n_patients", "response_rates": "n", "remission_rates": "n"}

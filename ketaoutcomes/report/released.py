@@ -24,7 +24,8 @@ __all__ = [
 ]
 
 ESTIMATES = (
-    "estimate", "estimate_high", "conf_low", "conf_high", "std_error", "sd", "p10", "p90", "observed",
+    "estimate", "estimate_low", "estimate_high", "conf_low", "conf_high", "std_error", "sd", "p10", "p90",
+    "observed",
 )  # fmt: skip
 COUNT, TOTAL, REST = "count 1-10", "total 1-10", "all but 1-10"
 # The count may be larger, e.g. of sessions, so that it must not be printed as 1 to 10.

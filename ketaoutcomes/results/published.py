@@ -184,14 +184,15 @@ def difference_words(row: dict) -> str:
     first, last = row["difference"], row["difference_high"]
     if pd.isna(first) or not np.isfinite([first, last]).all():
         return DASH
-    scale, unit = (100.0, " points") if row["unit"] == "share" else (1.0, f" {row['unit']}")
+    scale, unit = (100.0, "points") if row["unit"] == "share" else (1.0, str(row["unit"]))
     words = number(scale * first, 0)
     if number(scale * last, 0) != words:
         words = number_range(scale * first, scale * last, 0)
     if pd.notna(row["difference_conf_low"]):
         limits = number_range(scale * row["difference_conf_low"], scale * row["difference_conf_high"], 0)
-        return f"{words} ({limits}){unit}"
-    return f"{words}{unit}"
+        return f"{words} ({limits}) {unit}"
+    is_one = words in (number(1.0, 0), number(-1.0, 0))
+    return f"{words} {unit.removesuffix('s') if is_one else unit}"
 
 
 def _amount(value: float) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from ketaoutcomes.catalog.ways_of_asking import asked_words
 from ketaoutcomes.draw.labels import DASH, count, missing, percent, percent_range
 from ketaoutcomes.results.published import PublishedResult, difference_words
 from ketaoutcomes.results.text import of_total, paragraphs
@@ -18,17 +19,18 @@ class PublishedSideEffects(PublishedResult):
     """Published rates of side effects with the clinic's, counted in the same way; never a verdict.
 
     `.table` has a row per published number and way of asking here, with the columns of `PublishedResult` and:
-    `arm`, `effect`, `counting` (over which sessions an effect counts), `published_to` (above `published`
+    `arm`, `effect`, `counting` (over which sessions an effect counts), `combines` (terms counted together
+    there, "; " between them; empty for one term alone), `published_to` (above `published`
     where the source prints a range), `asked_there`, `asked_here`, `asked` ("same", "differs", "not stated").
     `curves` and `sessions` are empty.
 
     Attributes
     ----------
     prediction : DataFrame
-        Of the published counts alone, per `effect`, `asked_there`, `counting` and `arm`: `n_sources`,
-        `studies`, `n_events`, `n`, `estimate` (pooled), `conf_low`, `conf_high`, `predicted_low`,
-        `predicted_high` (what a further study would find), `method`, `words`. With fewer than three
-        sources no estimate.
+        Of the published counts alone, per `effect`, `combines`, `asked_there`, `counting` and `arm`:
+        `n_sources`, `studies`, `n_events`, `n`, `estimate` (pooled), `conf_low`, `conf_high`,
+        `predicted_low`, `predicted_high` (what a further study would find), `method`, `words`. With fewer
+        than three sources no estimate.
     """
 
     prediction: pd.DataFrame
@@ -38,7 +40,7 @@ class PublishedSideEffects(PublishedResult):
         rows = self.table.to_dict("records")
         out = {
             "side effect": [str(row["effect"]) for row in rows],
-            "counted": [str(row["counting"]) for row in rows],
+            "counted": [_counted(row) for row in rows],
             "study": [_study(row) for row in rows],
             "asked there": [str(row["asked_there"]) for row in rows],
             "published": [_published(row) for row in rows],
@@ -90,10 +92,15 @@ def _study(row: dict) -> str:
     return f"{row['study']}, placebo arm" if row["arm"] == "placebo" else str(row["study"])
 
 
+def _counted(row: dict) -> str:
+    """Over which sessions, and whether several terms count as one."""
+    return f"{row['counting']}, combined terms" if row["combines"] else str(row["counting"])
+
+
 def _predicted(row: dict) -> str:
     limits = percent_range(row["predicted_low"], row["predicted_high"], like=row["estimate"])
     return (
-        f"{row['effect']}, {row['counting']}, asked by {row['asked_there']}: {limits}% (pooled "
+        f"{row['effect']}, {_counted(row)}, {asked_words(row['asked_there'])}: {limits}% (pooled "
         f"{percent(row['estimate'])}, {row['n_sources']} sources)"
     )
 

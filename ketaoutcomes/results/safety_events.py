@@ -8,7 +8,7 @@ import pandas as pd
 
 from ketaoutcomes.draw.labels import DASH, count, missing, number, number_range, percent, percent_range
 from ketaoutcomes.results.base import Result
-from ketaoutcomes.results.text import confidence, of_total, patients
+from ketaoutcomes.results.text import bounds, confidence, of_total, patients
 
 __all__ = ["NOT_RECORDED", "SafetyEvents"]
 
@@ -22,7 +22,7 @@ class SafetyEvents(Result):
     Attributes
     ----------
     level : float
-        Confidence level of the intervals.
+        Confidence level of the intervals; where there are bounds, of both.
     by : str or None
         Column that the rows are split by.
     shows : str
@@ -41,8 +41,9 @@ class SafetyEvents(Result):
     published: pd.DataFrame | None
 
     def readable(self) -> tuple[pd.DataFrame, tuple[str, ...]]:
-        """Event, share, n/N, interval, and the sessions or patients without a record, as text."""
-        table = self.table.astype(dict.fromkeys(("n_events", "n", "n_not_recorded"), "object"))
+        """Event, share or its bounds, n/N, interval, what is not known or not recorded, as text."""
+        names = ("n_events", "n", "n_unknown", "n_not_recorded")
+        table = self.table.astype(dict.fromkeys(names, "object"))
         rows = table.to_dict("records")
         out: dict[str, list[str]] = {}
         out["event"] = [str(row["event"]) for row in rows]
@@ -51,7 +52,9 @@ class SafetyEvents(Result):
         if self.by is not None:
             out[self.by] = [str(row[self.by]) for row in rows]
         words = tuple(out)
-        out["%"] = [NOT_RECORDED if _empty(row) else percent(row["estimate"]) for row in rows]
+        out["%"] = [
+            NOT_RECORDED if _empty(row) else bounds(row["estimate_low"], row["estimate_high"]) for row in rows
+        ]
         out["n/N"] = [DASH if _empty(row) else of_total(row["n_events"], row["n"]) for row in rows]
         out[confidence(self.level)] = [
             percent_range(row["conf_low"], row["conf_high"], like=_like(row)) for row in rows
@@ -59,6 +62,7 @@ class SafetyEvents(Result):
         out["patients with it"] = [
             DASH if _empty(row) else of_total(row["n_patients_with"], row["n_patients"]) for row in rows
         ]
+        out["not known"] = [count(row["n_unknown"]) for row in rows]
         out["without that record"] = [count(row["n_not_recorded"]) for row in rows]
         return pd.DataFrame(out), words
 
@@ -70,19 +74,18 @@ class SafetyEvents(Result):
         for row in zero[zero["per"] == "session"].to_dict("records"):
             lines.append(
                 f"  {self._name(row)}: 0 of {count(row['n'])} sessions "
-                f"({patients(row['n_patients'])}). At most {_small(row['conf_high'])} with patients as n, "
-                f"{_small(row['conf_high_sessions'])} if sessions were independent (exact, "
-                f"{confidence(self.level)}); one-sided, by the rule of three: "
-                f"{_small(row['upper_patients'])} and {_small(row['upper_sessions'])}."
+                f"({patients(row['n_patients'])}){_not_known(row)} {_small(row['conf_high'])} with patients "
+                f"as n, {_small(row['conf_high_sessions'])} if sessions were independent "
+                f"({_exact(row)}{confidence(self.level)})"
+                f"{_one_sided(row, ('upper_patients', 'upper_sessions'))}."
             )
         of_patients = zero[
             (zero["per"] == "patient") & ~zero["event"].isin(zero["event"][zero["per"] == "session"])
         ]
         for row in of_patients.to_dict("records"):
             lines.append(
-                f"  {self._name(row)}: 0 of {patients(row['n'])}. At most {_small(row['conf_high'])} "
-                f"(exact, {confidence(self.level)}); one-sided, by the rule of three: "
-                f"{_small(row['upper_patients'])}."
+                f"  {self._name(row)}: 0 of {patients(row['n'])}{_not_known(row)} {_small(row['conf_high'])} "
+                f"(exact, {confidence(self.level)}){_one_sided(row, ('upper_patients',))}."
             )
         return ["", *lines, *self._beside_published()] if lines else self._beside_published()
 
@@ -126,9 +129,30 @@ def _empty(row: dict) -> bool:
     return missing(row["n"]) or not row["n"]
 
 
+def _not_known(row: dict) -> str:
+    """``". At most"``, with those that may have had the event, if any."""
+    n_unknown = 0 if missing(row["n_unknown"]) else int(row["n_unknown"])
+    return (
+        ". At most"
+        if not n_unknown
+        else f", not known of {count(n_unknown)}. If all of these had it, at most"
+    )
+
+
+def _exact(row: dict) -> str:
+    return "" if missing(row["upper_patients"]) else "exact, "
+
+
+def _one_sided(row: dict, names: tuple[str, ...]) -> str:
+    """The rule of three; nothing where some are not known."""
+    if missing(row["upper_patients"]):
+        return ""
+    return f"; one-sided, by the rule of three: {' and '.join(_small(row[name]) for name in names)}"
+
+
 def _like(row: dict) -> float:
     """With how many decimals limits are written: those of the upper one where nothing is recorded."""
-    return row["conf_high"] if row["estimate"] == 0 else row["estimate"]
+    return row["conf_high"] if row["estimate"] == 0 else row["estimate_low"]
 
 
 def _small(share: float) -> str:

@@ -8,16 +8,21 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ketaoutcomes.catalog.ways_of_asking import asked_words
 from ketaoutcomes.draw.labels import DASH, count, missing, number, number_range, percent, percent_range
 from ketaoutcomes.errors import DataError
 from ketaoutcomes.results.base import Result
-from ketaoutcomes.results.text import confidence, of_total
+from ketaoutcomes.results.text import bounds, confidence, of_total
 
 __all__ = ["SideEffectCourse"]
 
 ANY = "any side effect"
 KINDS = ("lines", "heat")
-MOST_EFFECTS, MOST_SERIES = 6, 3
+MOST_EFFECTS, MOST_SERIES, MOST_IN_WORDS = 6, 3, 5
+WORDED = {
+    "all patients": "all patients",
+    "within patient, before the last": "within the patient before the last",
+}
 NOT_STATED_SEVERITY, NO_RECORD = 4, 5
 
 
@@ -27,8 +32,9 @@ class SideEffectCourse(Result):
 
     `.table` has a row per effect, way of asking, group and range of session numbers: the `by` column or none,
     `effect`, `ascertainment`, `session_group`, `from_session`, `to_session` (inf for an open end),
-    `n_events`, `n` (sessions recorded), `n_patients`, `n_not_recorded` (sessions without any record),
-    `estimate`, `conf_low`, `conf_high`, `method`.
+    `n_events`, `n_unknown` (sessions whose effect has no severity), `n` (sessions recorded), `n_patients`,
+    `n_not_recorded` (sessions without any record), `estimate` (counts none of the unknown), `estimate_high`
+    (counts all), `conf_low` (of the former), `conf_high` (of the latter), `method`.
 
     Attributes
     ----------
@@ -44,13 +50,14 @@ class SideEffectCourse(Result):
         The `by` column or none, `effect`, `ascertainment`, `patients` ("all", or "with both": with a record
         of session 1 and of a later one), `quantity` ("session 1", "later sessions", "difference", "odds
         ratio": session 1 to later), `estimate`, `conf_low`, `conf_high`, `std_error`, `df` (of the log odds
-        ratio), `n_events`, `n` (sessions), `n_patients`, `method`.
+        ratio), `n_events`, `n_unknown` (left out), `n` (sessions), `n_patients`, `method`.
     habituation : DataFrame
         The `by` column or none, `effect`, `ascertainment`, `model` ("all patients", "stayed", "within
-        patient", "within patient, before the last"), `estimate` (odds ratio per doubling of the session
-        number), `conf_low`, `conf_high`, `std_error` and `statistic` (of its logarithm), `df`, `p_value`,
-        `n_events`, `n` (sessions), `n_patients`, `n_without_information` (patients all of whose sessions are
-        alike), `method`, `code` (why there is no estimate, or nothing).
+        patient", "within patient, before the last", and the latter "from session 3"), `estimate` (odds ratio
+        per doubling of the session number), `conf_low`, `conf_high`, `std_error` and `statistic` (of its
+        logarithm), `df`, `p_value`, `p_adjusted` (over the single effects of a model and way of asking),
+        `n_events`, `n_unknown` (left out), `n` (sessions), `n_patients`, `n_without_information` (patients
+        all of whose sessions are alike), `method`, `code` (why there is no estimate, or nothing).
     effect_groups : mapping of str to str
         Group of each effect, in words.
     records_by_patient : DataFrame
@@ -78,33 +85,43 @@ class SideEffectCourse(Result):
         out["asked by"] = [str(row["ascertainment"]) for row in rows]
         out["session"] = [str(row["session_group"]) for row in rows]
         words = tuple(out)
-        out["%"] = [percent(row["estimate"]) for row in rows]
+        out["%"] = [bounds(row["estimate"], row["estimate_high"]) for row in rows]
         out["n/N"] = [of_total(row["n_events"], row["n"]) for row in rows]
         out[confidence(self.level)] = [
             percent_range(row["conf_low"], row["conf_high"], like=row["estimate"]) for row in rows
         ]
         out["patients"] = [count(row["n_patients"]) for row in rows]
+        if self.table["n_unknown"].any():
+            out["not known"] = [count(row["n_unknown"]) for row in rows]
         out["not recorded"] = [count(row["n_not_recorded"]) for row in rows]
         return pd.DataFrame(out), words
 
     def sentences(self) -> list[str]:
-        """Session 1 against later ones, and habituation; of effects with an estimate."""
-        lines: list[str] = []
-        pairs = self.first_against_later
+        """Session 1 against later ones, and habituation, of the effects found most often."""
+        size = self.table.groupby("effect", sort=False)["n_events"].sum()
+        shown = size.sort_values(ascending=False, kind="stable").index[:MOST_IN_WORDS]
         keys = [*([] if self.by is None else [self.by]), "ascertainment", "effect"]
+        pairs = self.first_against_later
+        lines: list[str] = []
         for cells, rows in pairs[pairs["patients"] == "with both"].groupby(keys, sort=False):
-            lines += self._against(", ".join(map(str, cells)), rows.set_index("quantity"))
+            if cells[-1] in shown:
+                lines += self._against(_who(cells), rows.set_index("quantity"))
         if lines:
             lines = ["", "  Session 1 against later sessions, patients with both", *lines]
-        slopes = []
-        for row in self.habituation[self.habituation["estimate"].notna()].to_dict("records"):
-            who = ", ".join(str(row[key]) for key in keys)
-            slopes.append(
-                f"  {who}, {row['model']}: {_ratio(row)}; {of_total(row['n_events'], row['n'])} sessions, "
-                f"{count(row['n_patients'])} patients, {count(row['n_without_information'])} without a change"
-            )
+        slopes: list[str] = []
+        for cells, rows in self.habituation.groupby(keys, sort=False):
+            if cells[-1] in shown:
+                slopes += _slopes(_who(cells), rows)
         if slopes:
             slopes = ["", "  Odds ratio per doubling of the session number", *slopes]
+        if (lines or slopes) and len(size) > len(shown):
+            n_more = len(size) - len(shown)
+            others = "1 other" if n_more == 1 else f"{n_more} others"
+            slopes += [
+                "",
+                f"  Only the {len(shown)} found most often; .first_against_later and .habituation hold the "
+                f"{others}, and every model.",
+            ]
         return [*lines, *slopes]
 
     def _against(self, who: str, rows: pd.DataFrame) -> list[str]:
@@ -177,7 +194,8 @@ class SideEffectCourse(Result):
     def _asked(self, table: pd.DataFrame, heading: str) -> str:
         """The heading, with the way of asking where there is only one."""
         ways = list(dict.fromkeys(table["ascertainment"]))
-        return f"{heading}; asked by: {ways[0]}" if len(ways) == 1 else heading
+        heading += f"; {asked_words(ways[0])}" if len(ways) == 1 else ""
+        return f"{heading}; lower bounds, severity not always known" if table["n_unknown"].any() else heading
 
     def _chosen(self, table: pd.DataFrame, effects, ascertainment) -> pd.DataFrame:
         """Rows of the effects and the way of asking to draw."""
@@ -218,7 +236,7 @@ class SideEffectCourse(Result):
             _check_known("ascertainment", [ascertainment], frame["ascertainment"])
         heading = f"{effect[:1].upper()}{effect[1:]}: worst severity in each session"
         if ascertainment is not None:
-            heading += f", asked by: {ascertainment}"
+            heading += f", {asked_words(ascertainment)}"
         return patient_strips(_strips(frame, effect, ascertainment), ax, heading=heading, title=title)
 
 
@@ -252,6 +270,23 @@ def _check_known(name: str, wanted: list, column: pd.Series) -> None:
     if any(word not in known for word in wanted):
         offered = ", ".join(f'"{word}"' for word in known[:30]) or "none, as nothing is recorded"
         raise DataError(f"{name} must be among those of the result: {offered}")
+
+
+def _who(cells: tuple) -> str:
+    """``"female, nausea, asked by checklist"``."""
+    *group, way, effect = cells
+    return ", ".join([*map(str, group), str(effect), asked_words(way)])
+
+
+def _slopes(who: str, rows: pd.DataFrame) -> list[str]:
+    """One line with the odds ratios of an effect; none where there is none."""
+    found = {row["model"]: row for row in rows.to_dict("records") if not missing(row["estimate"])}
+    words = [f"{name} {_ratio(found[model])}" for model, name in WORDED.items() if model in found]
+    if not words:
+        return []
+    row = next(found[model] for model in reversed(WORDED) if model in found)
+    counts = f"{of_total(row['n_events'], row['n'])} sessions, {count(row['n_patients'])} patients"
+    return [f"  {who}: {'; '.join(words)}; {counts}"]
 
 
 def _ratio(row: dict) -> str:

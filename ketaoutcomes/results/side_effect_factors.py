@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from ketaoutcomes.catalog.ways_of_asking import asked_words
 from ketaoutcomes.draw.labels import DASH, count, missing, number, percent, percent_range
 from ketaoutcomes.errors import DataError
 from ketaoutcomes.results.base import Result
@@ -58,7 +59,7 @@ class SideEffectFactors(Result):
             out["side effect"] = [str(value) for value in table["effect"]]
         out["factor"] = [str(value) for value in table["label"]]
         words = tuple(out)
-        out["odds ratio"] = [ratio_words(value) for value in table["odds_ratio"]]
+        out["odds ratio"] = [ratio_words(value) for value in table["estimate"]]
         out[confidence(self.level)] = [
             range_words(low, high) for low, high in zip(table["conf_low"], table["conf_high"], strict=True)
         ]
@@ -75,7 +76,8 @@ class SideEffectFactors(Result):
             return []
         bands = self._cell(self.dose_bands, self.effects[0], None, None)
         first = bands.iloc[0]
-        lines = ["", f"  Observed by dose ({self.effects[0]}, {first['route']}, {first['ascertainment']})"]
+        where = ", ".join(word for word in (first["route"], asked_words(first["ascertainment"])) if word)
+        lines = ["", f"  Observed by dose ({self.effects[0]}, {where})"]
         for row in bands.to_dict("records"):
             limits = percent_range(row["conf_low"], row["conf_high"], like=row["estimate"])
             lines.append(
@@ -124,7 +126,7 @@ class SideEffectFactors(Result):
         curve = self._cell(self.dose_curve, effect, first["route"], first["ascertainment"])
         from ketaoutcomes.draw.dose_curve import dose_curve
 
-        where = ", ".join(word for word in (first["route"], first["ascertainment"]) if word)
+        where = ", ".join(word for word in (first["route"], asked_words(first["ascertainment"])) if word)
         heading = f"{effect[:1].upper()}{effect[1:]}, % of sessions ({where})"
         return dose_curve(curve, bands, ax, level=self.level, heading=heading, title=title)
 

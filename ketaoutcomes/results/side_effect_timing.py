@@ -15,6 +15,7 @@ from ketaoutcomes.results.text import bounds, confidence
 __all__ = ["SideEffectTiming", "clock_time"]
 
 NOT_REACHED = "not reached"
+NOT_KNOWN = "not known"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -25,16 +26,20 @@ class SideEffectTiming(Result):
     start of the session), "median_resolution" (minutes on the clock), "gone_by_discharge" and "gone_by"
     (share, by `time` minutes on the clock). Where checks do not tell more than that a number lies between
     two others, `low` and `high` are these, and `estimate` is the middle of a median's and the lower
-    of a share's; where they do, all three are one. A median not reached is inf. `n` effects were
-    found, `n_events` have a known time, of `n_patients`; `n_unresolved` of them were still there when
-    last seen; `n_unknown` are left out, and `bound_low`, `bound_high` are the share had none of these
-    gone, or all.
+    of a share's; where they do, all three are one. A median not reached is inf, as is a limit to which
+    too few were followed. `n` effects were found, `n_events` have a known time, of `n_patients`;
+    `n_unresolved` of them were still there when last seen; `n_unknown` are left out. `n_followed` were
+    followed to the minute (of a median, to it): not found gone, and not last seen, before. Where these are
+    fewer than five and one was last seen before, `estimate` is missing; of a median `low` then is the last
+    minute to which there were five. `bound_low`, `bound_high` are the share of all found, had none of those
+    not known, or last seen before the minute, gone by it, or all.
 
     Attributes
     ----------
     curves : DataFrame
         `effect`, `ascertainment`, the `by` column, `time` (minutes), `estimate` and `estimate_high` (bounds
-        of the share gone from that time to the next row's), `determined`, `conf_low`, `conf_high`.
+        of the share gone from that time to the next row's), `determined`, `conf_low`, `conf_high`,
+        `n_followed`. A last row without a share is where too few were followed further.
     severity, severity_model : DataFrame
         As `.table` and `.model` of `side_effect_severity`.
     clock : {"onset", "session"}
@@ -81,7 +86,9 @@ class SideEffectTiming(Result):
             f"  Medians in minutes: onset after the start of the session, end after {start}. In brackets the "
             f"{confidence(self.level)};",
             "  a range before it is where the number lies as far as the checks tell. Shares are of effects "
-            "with a known time.",
+            "with a known time;",
+            "  not known: too few were followed so long; behind it the bounds, or the minute after which a "
+            "median lies.",
         ]
         return lines + model_lines(self.severity_model, self.level)
 
@@ -125,16 +132,29 @@ def _head(quantity: str, time: float) -> str:
 
 
 def _cell(row: dict) -> str:
-    """An estimate, or the range in which it lies, with its interval."""
+    """An estimate, or the range in which it lies, with its interval; bounds where it is not known."""
     if missing(row["estimate"]):
-        return DASH
+        return _not_known(row)
     if row["unit"] == "share":
         value = bounds(row["low"], row["high"])
         if missing(row["conf_low"]):
             return value
         return f"{value} ({percent_range(row['conf_low'], row['conf_high'], like=row['estimate'])})"
-    value = _minutes(row["low"], row["high"])
+    value = _minutes(row["low"] if np.isfinite(row["estimate"]) else np.inf, row["high"])
     return value if missing(row["conf_low"]) else f"{value} ({_minutes(row['conf_low'], row['conf_high'])})"
+
+
+def _not_known(row: dict) -> str:
+    """``"not known, 22–98%"``, ``"not known, after 95"``, or a dash where nothing is known."""
+    if not row["n_events"]:
+        return DASH
+    if row["unit"] == "share":
+        return (
+            DASH
+            if missing(row["bound_low"])
+            else f"{NOT_KNOWN}, {bounds(row['bound_low'], row['bound_high'])}"
+        )
+    return DASH if missing(row["low"]) else f"{NOT_KNOWN}, after {number(row['low'], 0)}"
 
 
 def _minutes(low: float, high: float) -> str:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from ketaoutcomes.draw.labels import DASH, count, missing, number, percent, percent_range
 from ketaoutcomes.results.base import Result
-from ketaoutcomes.results.text import confidence, of_total
+from ketaoutcomes.results.text import bounds, confidence, of_total
 
 __all__ = ["SideEffectRates"]
 
@@ -64,10 +64,13 @@ class SideEffectRates(Result):
         out["asked by"] = [str(value) for value in table["ascertainment"]]
         words = tuple(out)
         if self.is_share:
-            out["%"] = [percent(value) for value in table["estimate"]]
+            out["%"] = [bounds(*ends) for ends in self._ends()]
             out["n/N"] = [of_total(x, n) for x, n in zip(table["n_events"], table["n"], strict=True)]
         else:
-            out[_UNITS[self.per]] = [_amount(value) for value in table["estimate"]]
+            out[_UNITS[self.per]] = [
+                _amount(low) if low == high else f"{_amount(low)}{DASH}{_amount(high)}"
+                for low, high in self._ends()
+            ]
             out["effects"] = [count(value) for value in table["n_events"]]
             out["sessions"] = [count(value) for value in table["n"]]
         out[confidence(self.level)] = [self._interval(row) for row in table.to_dict("records")]
@@ -79,6 +82,11 @@ class SideEffectRates(Result):
         if "n_unknown" in table.columns:
             out["not known"] = [count(value) for value in table["n_unknown"]]
         return pd.DataFrame(out), words
+
+    def _ends(self) -> list[tuple[float, float]]:
+        """The estimate of each row, or the bounds between which it lies."""
+        high = self.table["estimate_high"] if "estimate_high" in self.table else self.table["estimate"]
+        return list(zip(self.table["estimate"], high, strict=True))
 
     def _interval(self, row: dict) -> str:
         low, high = row["conf_low"], row["conf_high"]
@@ -94,6 +102,8 @@ class SideEffectRates(Result):
         table = self.table
         if "conf_high_sessions" in table.columns and self.is_share:
             zero = table[(table["n_events"] == 0) & (table["n"] > 0) & table["conf_high_sessions"].notna()]
+            if "n_unknown" in zero:
+                zero = zero[zero["n_unknown"] == 0]
             if len(zero):
                 lines.append("")
             for row in zero.to_dict("records"):

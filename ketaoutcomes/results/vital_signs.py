@@ -11,7 +11,7 @@ from ketaoutcomes.catalog.vital_rules import VITAL_SIGNS
 from ketaoutcomes.draw.labels import DASH, count, missing, number, number_range, percent, percent_range
 from ketaoutcomes.errors import DataError
 from ketaoutcomes.results.base import Result
-from ketaoutcomes.results.text import confidence, of_total, plain_table
+from ketaoutcomes.results.text import confidence, of_total, patients, plain_table
 
 __all__ = ["VitalSigns"]
 
@@ -35,13 +35,15 @@ class VitalSigns(Result):
     level : float
     by : str or None
     confirmed : bool
-        Whether an excursion needs two readings in a row.
+        Whether an excursion needs two readings in a row, 1 to 30 minutes apart.
     excursions : DataFrame
         By rule: `rule`, `label`, `text`, `n_events`, `n` (sessions), `estimate` to `method`, `n_patients`,
         `n_patients_with`, `patient_share`, `patient_low`, `patient_high`, `upper_sessions` and
         `upper_patients` (exact upper limits where there was none), `readings` (median), `n_already` (events
-        whose baseline met the rule), `change` (mean change to the peak in events, of the rule's first
-        sign), `n_without` (sessions in which it is not known).
+        whose baseline met the rule), `change` (mean change to the extreme on the rule's side in events, of
+        the rule's first sign), `n_without` (sessions in which it is not known), of which `n_partly` (a
+        part of what the rule needs was read) and `n_met_unknown` (that part met it); `bound_low` and
+        `bound_high` (the share of `n` and `n_partly` together if none, or all, of the others met it).
     time_above : DataFrame
         By rule: mean minutes beyond the threshold per session with interval, `minutes_observed` (mean),
         `share_of_time`.
@@ -55,7 +57,8 @@ class VitalSigns(Result):
         Coefficients by sign: `term`, `estimate`, `std_error`, `df`, `statistic`, `p_value` (missing in fewer
         than 20 patients), `conf_low`, `conf_high`, `n`, `n_patients`.
     course : DataFrame
-        Mean change from baseline by `minute`, and `group` of sessions or the `by` column.
+        Mean change from baseline by `minute`, and `group` of sessions or the `by` column; `minute_mean` is
+        the mean minute, to 0.1, at which these readings were taken.
     """
 
     level: float
@@ -89,7 +92,10 @@ class VitalSigns(Result):
         if not len(self.table):
             return []
         lines = ["", "  Excursions recorded" + (" (two readings in a row)" if self.confirmed else "")]
-        lines += _indented(self._excursion_words(), ("rule", *self._shown_by()))
+        lines += _indented(self._excursion_words(), ("excursion", *self._shown_by()))
+        lines += [
+            self._none(row) for row in self.excursions.to_dict("records") if row["n"] and not row["n_events"]
+        ]
         back = self._returned_words()
         if len(back):
             lines += ["", "  Back near baseline (of sessions whose peak was away from it)"]
@@ -105,15 +111,31 @@ class VitalSigns(Result):
     def _levels(self, rows: list[dict]) -> dict[str, list[str]]:
         return {name: [str(row[name]) for row in rows] for name in self._shown_by()}
 
+    def _none(self, row: dict) -> str:
+        """What no excursion allows: one-sided exact limits."""
+        level = "" if self.by is None else f"{row[self.by]}, "
+        by_session, by_patient = (percent(row[f"upper_{unit}"]) for unit in ("sessions", "patients"))
+        return (
+            f"    {level}{row['label']}: none in {count(row['n'])} sessions of "
+            f"{patients(row['n_patients'])}; "
+            f"at most {by_patient} with patients as n, {by_session} if sessions were independent (one-sided, "
+            f"{100 * self.level:g}%)"
+        )
+
     def _excursion_words(self) -> pd.DataFrame:
         rows = self.excursions.to_dict("records")
-        out = {"rule": [row["rule"] for row in rows]} | self._levels(rows)
+        out = {"excursion": [row["label"] for row in rows]} | self._levels(rows)
         out["%"] = [percent(row["estimate"]) for row in rows]
         out["n/N"] = [of_total(row["n_events"], row["n"]) for row in rows]
-        out[confidence(self.level)] = [_limits(row) for row in rows]
+        out[confidence(self.level)] = [
+            percent_range(row["conf_low"], row["conf_high"], like=row["estimate"]) for row in rows
+        ]
         out["patients"] = [of_total(row["n_patients_with"], row["n_patients"]) for row in rows]
         out["at baseline too"] = [count(row["n_already"]) for row in rows]
         out["mean change"] = [number(row["change"]) for row in rows]
+        if self.excursions["n_partly"].any():
+            out["partly read"] = [count(row["n_partly"]) for row in rows]
+            out["bounds"] = [percent_range(row["bound_low"], row["bound_high"]) for row in rows]
         out["readings"] = [number(row["readings"], 0) for row in rows]
         return pd.DataFrame(out)
 
@@ -181,13 +203,6 @@ def _middle(row: dict, middle: str, low: str, high: str) -> str:
         return DASH
     whole = 0 if float(row[middle]).is_integer() else 1
     return f"{number(row[middle], whole)} ({number_range(row[low], row[high], 0)})"
-
-
-def _limits(row: dict) -> str:
-    if row["n"] and not row["n_events"]:
-        by_session, by_patient = (percent(row[f"upper_{unit}"]) for unit in ("sessions", "patients"))
-        return f"up to {by_session} of sessions, {by_patient} of patients"
-    return percent_range(row["conf_low"], row["conf_high"], like=row["estimate"])
 
 
 def _between(low: float, high: float) -> str:

@@ -13,13 +13,15 @@ from statsmodels.stats.proportion import confint_proportions_2indep, proportion_
 import ketaoutcomes
 from ketaoutcomes.analysis.published import published_comparison
 from ketaoutcomes.analysis.published_effect_rates import COUNTINGS, WINDOWS
+from ketaoutcomes.analysis.published_limits import implied_count
 from ketaoutcomes.analysis.published_prediction import prediction_of
 from ketaoutcomes.analysis.published_side_effects import published_side_effects
 from ketaoutcomes.catalog.benchmarks import BENCHMARKS, benchmarks
 from ketaoutcomes.cohort.read import assemble
+from ketaoutcomes.draw import theme
 from ketaoutcomes.engine.random_effects_meta import random_effects_logit
 from ketaoutcomes.errors import DataError
-from ketaoutcomes.results.published import PublishedResult
+from ketaoutcomes.results.published import PublishedResult, difference_words
 
 DAY = 24.0
 JUDGING = re.compile(
@@ -116,6 +118,11 @@ def test_a_published_interval_is_wilsons_where_there_is_a_count_and_else_none(fo
         cells = pick(found.table, name, "checklist")
         assert np.isnan(cells["published_low"])
         assert np.isnan(cells["difference_conf_low"])
+    # 14.0 % of 928, printed to one decimal, is 130 and no other count.
+    assert implied_count(BENCHMARKS["esketamine_week_1_nausea"]) == 130
+    # Printed as 71 % and 29 % of 17, to none: 12 and 5.
+    assert implied_count(BENCHMARKS["zarate_2006_response"]) == 12
+    assert implied_count(BENCHMARKS["zarate_2006_remission"]) == 5
     # A range is no number to take from.
     assert np.isnan(pick(found.table, "mathai_2024_side_effects", "checklist")["difference"])
 
@@ -153,7 +160,7 @@ def test_ways_of_asking_are_apart_and_each_row_says_if_it_is_the_same(small):
     assert dizzy["asked"].to_dict() == {"checklist": "differs", "spontaneous": "same"}
     assert dizzy.loc["checklist", ["n_events", "n"]].tolist() == [2, 2]
     assert dizzy.loc["spontaneous", ["n_events", "n"]].tolist() == [0, 2]
-    assert "never recorded here by spontaneous" in dizzy.loc["spontaneous", "differs_in"]
+    assert "never recorded here in this time, asked spontaneously" in dizzy.loc["spontaneous", "differs_in"]
     ever = small[small["name"] == "rodrigues_2020_dizziness"]
     assert set(ever["asked"]) == {"not stated"}
     one = published_side_effects(clinic(EFFECTS, DAYS), ascertainment="checklist").table
@@ -178,6 +185,107 @@ def test_a_session_marked_as_recorded_without_a_row_counts_as_none():
     assert pick(table, "esketamine_nausea", "checklist")[["n_events", "n", "n_unknown"]].tolist() == [1, 3, 0]
 
 
+# ---------------------------------------------------------------- several terms under one name
+
+TERMS = [
+    # A: dissociation and blurred vision in two sessions; B: blurred vision alone; C: sleepy; D: nothing.
+    ("A", 1, "dissociation", "spontaneous"), ("A", 2, "blurred vision", "spontaneous"),
+    ("B", 1, "blurred vision", "spontaneous"), ("C", 1, "sleepy", "spontaneous"),
+    ("D", 1, "none", "spontaneous"),
+]  # fmt: skip
+TERM_DAYS = {"A": (0, 3), "B": (0,), "C": (0,), "D": (0,)}
+
+
+@pytest.fixture(scope="module")
+def combined():
+    return published_side_effects(clinic(TERMS, TERM_DAYS))
+
+
+def test_a_combined_number_stands_beside_patients_with_any_of_its_terms(combined):
+    cells = pick(combined.table, "esketamine_dissociation", "spontaneous")
+    # A once, though with two of the terms, and B.
+    assert (cells["n_events"], cells["n"]) == (2, 4)
+    assert "any of dissociation, vision blurred" in cells["here"]
+    assert set(BENCHMARKS["esketamine_dissociation"].combines) == set(cells["combines"].split("; "))
+    # The first dose counts dissociation alone: A.
+    alone = pick(combined.table, "esketamine_first_dose_dissociation", "spontaneous")
+    assert (alone["n_events"], alone["n"], alone["combines"]) == (1, 4, "")
+    # Sedation was never recorded here, somnolence was, which the label counts with it.
+    sedation = pick(combined.table, "esketamine_sedation", "spontaneous")
+    assert (sedation["effect"], sedation["n_events"], sedation["n"]) == ("sedation", 1, 4)
+    assert "patients with somnolence" in sedation["here"]
+    assert not (combined.table["name"] == "esketamine_sedation_moaas_2021").any()
+
+
+def test_an_unverified_combination_has_no_interval_of_the_difference_and_says_so(combined):
+    cells = pick(combined.table, "esketamine_dissociation", "spontaneous")
+    assert cells["difference"] == pytest.approx(2 / 4 - 0.41)
+    assert np.isnan([cells["difference_conf_low"], cells["difference_conf_high"]]).all()
+    assert pd.isna(cells["overlap"])
+    assert "not checked, so the difference has no interval" in cells["words"]
+    assert "combines dissociation, delusional perception" in cells["differs_in"]
+    assert "(unverified list), of which are recorded here dissociation, vision blurred" in cells["differs_in"]
+    note = next(note for note in combined.notes if "several terms under one name" in note)
+    assert "Esketamine label, safety table" in note
+    assert "unverified" in note
+    # A single term keeps its interval.
+    alone = pick(combined.table, "esketamine_first_dose_dissociation", "spontaneous")
+    assert np.isfinite(alone["difference_conf_low"])
+
+
+def test_combined_and_single_terms_have_a_group_each_in_table_and_picture(combined):
+    rows, _ = combined.readable()
+    of_label = rows[rows["study"] == "Esketamine label, safety table"]
+    assert set(of_label["counted"]) == {"first 4 weeks, combined terms"}
+    # The scale's sedation and the label's are counted over the same weeks, of other terms.
+    both = [*TERMS, ("D", 1, "sedation", "spontaneous")]
+    found = published_side_effects(clinic(both, TERM_DAYS))
+    _, ax = theme.new_figure()
+    found.plot(ax, effects="sedation")
+    heads = [words.get_text() for words in ax.texts if words.get_gid() == "group"]
+    assert sum("first 4" in words for words in heads) == 2
+    here = found.table[found.table["effect"] == "sedation"].groupby("combines")["n_events"].unique()
+    assert {tuple(values) for values in here} == {(1,), (2,)}
+
+
+def test_an_effect_can_be_chosen_by_a_name_of_which_other_terms_were_recorded():
+    cohort = clinic(TERMS, TERM_DAYS)
+    table = published_side_effects(cohort, effects=["sedation"]).table
+    assert set(table["effect"]) == {"any side effect", "sedation"}
+    renamed = published_side_effects(cohort, synonyms={"dozing": ["somnolence", "sleepy"]}).table
+    assert "patients with dozing" in pick(renamed, "esketamine_sedation", "spontaneous")["here"]
+
+
+# ---------------------------------------------------------------- end of the data
+
+
+def test_a_window_that_was_still_open_at_the_end_of_the_data_is_not_known():
+    # The data end with 2024-02-01. A: 31 days of data, no effect; B: 12, none; C: 5, an effect.
+    starts = {"A": ["2024-01-01", "2024-01-03"], "B": ["2024-01-20"], "C": ["2024-01-27", "2024-01-28"]}
+    rows = [(name, f"{day} 09:00") for name, days in starts.items() for day in days]
+    frames = {
+        "patients": pd.DataFrame({"patient_id": list(starts)}),
+        "sessions": pd.DataFrame(rows, columns=["patient_id", "start"]).assign(route="IV"),
+        "side_effects": pd.DataFrame(
+            [(name, 1, "nausea" if name == "C" else "none", "spontaneous") for name in starts],
+            columns=["patient_id", "session", "effect", "ascertainment"],
+        ),
+    }
+    settings = {"deidentification": "limited-data-set", "timezone": "UTC", "data_cut": "2024-02-01"}
+    result = published_side_effects(assemble(frames, settings=settings))
+    label = pick(result.table, "esketamine_nausea", "spontaneous")
+    # Of C, though with nausea, no more than of B: with those who had it alone the share would be too large.
+    assert (label["n_events"], label["n"], label["n_unknown"]) == (0, 1, 2)
+    assert "not known of 2 more" in label["differs_in"]
+    assert "fewer than 28 days" in label["differs_in"]
+    week = pick(result.table, "esketamine_week_1_nausea", "spontaneous")
+    assert (week["n_events"], week["n"], week["n_unknown"]) == (0, 2, 1)
+    # Session 1 and all sessions have no end in days.
+    ever = pick(result.table, "rodrigues_2020_nausea", "spontaneous")
+    assert (ever["n_events"], ever["n"], ever["n_unknown"]) == (1, 3, 0)
+    assert any("had not passed at the end of the data" in note for note in result.notes)
+
+
 # ---------------------------------------------------------------- what is said
 
 
@@ -191,7 +299,11 @@ def test_measured_pressure_is_left_to_vital_signs_and_the_rest_is_named(found):
     assert "measured" not in set(found.table["asked_there"])
     notes = " ".join(found.notes)
     assert "vital_signs gives the clinic's: Rodrigues 2020 (CRTCE safety)" in notes
-    assert "never recorded here, so without a number: sedation, vertigo, dysgeusia" in notes
+    # Sedation, lethargy: of the label's terms, somnolence and fatigue are recorded.
+    absent = notes.partition("never recorded here, so without a number: ")[2].partition(".")[0]
+    for words in ("vertigo", "dysgeusia", "sedation (Esketamine course, week 1)"):
+        assert words in absent
+    assert "lethargy" not in absent
     assert "dissociation (Esketamine course, week 1)" in notes
 
 
@@ -199,7 +311,10 @@ def test_every_number_comes_with_its_definition_and_what_differs(found):
     assert all(source for _, _, source in found.definitions)
     assert (found.table["here"] != "").all()
     assert found.table["differs_in"].str.startswith("there: ").all()
-    assert any("recorded sessions, asked by" in words for words in found.table["differs_in"])
+    assert any("recorded sessions, asked by checklist" in words for words in found.table["differs_in"])
+    assert any("recorded sessions, asked spontaneously" in words for words in found.table["differs_in"])
+    said = [*found.notes, *found.sentences(), *found.table["words"], *found.table["differs_in"]]
+    assert not any("by spontaneous" in words for words in said)
 
 
 def test_nothing_is_judged_and_no_patient_is_named(found, sample):
@@ -217,6 +332,35 @@ def test_it_is_a_published_comparison_and_needs_no_score():
     pd.testing.assert_frame_equal(result.table, published_side_effects(cohort).table)
     with pytest.raises(DataError, match="scores"):
         published_comparison(cohort, "response")
+
+
+def test_what_is_asked_of_side_effects_passes_through_the_comparison_and_belongs_to_it_alone():
+    cohort = clinic(EFFECTS, DAYS)
+    how = {"effects": "nausea", "ascertainment": "spontaneous", "placebo": True}
+    direct = published_side_effects(cohort, **how).table
+    pd.testing.assert_frame_equal(published_comparison(cohort, "side_effects", **how).table, direct)
+    assert "placebo" in set(direct["arm"])
+    for name, value in how.items():
+        with pytest.raises(DataError, match='belong to topic="side_effects"'):
+            published_comparison(cohort, "durability", **{name: value})
+
+
+@pytest.mark.parametrize(
+    ("unit", "difference", "limits", "said"),
+    [
+        ("share", 0.012, None, "1 point"),
+        ("share", -0.009, None, "−1 point"),
+        ("share", 0.02, None, "2 points"),
+        ("share", 0.01, (-0.03, 0.05), "1 (−3–5) points"),
+        ("days", 1.0, None, "1 day"),
+        ("sessions", 3.0, None, "3 sessions"),
+    ],
+)
+def test_one_point_is_no_plural(unit, difference, limits, said):
+    low, high = limits or (np.nan, np.nan)
+    row = {"unit": unit, "difference": difference, "difference_high": difference}
+    words = difference_words(row | {"difference_conf_low": low, "difference_conf_high": high})
+    assert words.replace("−3 to 5", "−3–5") == said
 
 
 def test_not_recorded_is_an_empty_table_with_a_note():
@@ -247,8 +391,8 @@ def sources(*rows):
     """Made-up published rows: (study, way, n_events, n)."""
     return pd.DataFrame(
         [
-            {"name": f"row {place}", "study": study, "effect": "nausea", "asked_there": way, "arm": "",
-             "counting": "first 4 weeks", "published_n_events": events, "published_n": n}
+            {"name": f"row {place}", "study": study, "effect": "nausea", "combines": "", "asked_there": way,
+             "arm": "", "counting": "first 4 weeks", "published_n_events": events, "published_n": n}
             for place, (study, way, events, n) in enumerate(rows)
         ]
     ).astype({"published_n_events": "Int64", "published_n": "Int64"})  # fmt: skip
@@ -279,6 +423,14 @@ def test_a_study_counts_once_and_unstated_ways_are_not_pooled():
     assert prediction_of(twice, level=0.95)["n_sources"].tolist() == [2]
     unstated = sources(*((name, "not stated", 10, 50) for name in ("One", "Two", "Three")))
     assert prediction_of(unstated, level=0.95).empty
+
+
+def test_combined_terms_are_not_pooled_with_one_term():
+    table = sources(*((name, "checklist", 10, 50) for name in ("One", "Two", "Three")))
+    table.loc[0, "combines"] = "nausea; vomiting"
+    made = prediction_of(table, level=0.95)
+    assert made["n_sources"].tolist() == [1, 2]
+    assert made["estimate"].isna().all()
 
 
 def test_the_catalogue_has_too_few_sources_and_it_is_said(found):

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from ketaoutcomes.analysis.safety_events import safety_events
+from ketaoutcomes.analysis.side_effect_rates import side_effect_rates
 from ketaoutcomes.catalog.benchmarks import benchmarks
 from ketaoutcomes.cohort.read import assemble, load_cohort
 from ketaoutcomes.errors import DataError
@@ -96,7 +97,11 @@ def test_a_share_of_patients_has_exact_limits():
     assert np.isnan(found["upper_patients"])
 
 
-def test_what_is_not_said_of_a_side_effect_is_left_out_and_what_is_not_recorded_has_no_number():
+COUNTS = ["n_events", "n", "n_unknown", "n_not_recorded"]
+BOUNDS = ["estimate", "estimate_low", "estimate_high"]
+
+
+def test_what_is_not_said_of_a_side_effect_is_between_two_bounds_and_what_is_not_recorded_has_no_number():
     effects = [
         (0, 1, {"effect": "nausea", "severity": "severe"}),
         (0, 2, {"effect": "nausea", "severity": None}),  # perhaps severe
@@ -110,14 +115,11 @@ def test_what_is_not_said_of_a_side_effect_is_left_out_and_what_is_not_recorded_
         clinic(2, 4, effects=[(w, s, c | {"ascertainment": "scale"}) for w, s, c in effects])
     )
     severe = row(result, "severe side effect", ascertainment="scale")
-    # Known: A1 yes, A3 no, B2 yes, of eight sessions.
-    assert severe[["n_events", "n", "n_patients", "n_patients_with", "n_not_recorded"]].tolist() == [
-        2,
-        3,
-        2,
-        2,
-        5,
-    ]
+    # Of eight sessions five are recorded: A1 and B2 yes, A3 no, A2 and B1 perhaps.
+    assert severe[COUNTS].tolist() == [2, 5, 2, 3]
+    assert severe[BOUNDS].tolist() == [0.4, 0.4, 0.8]
+    per_patient = row(result, "severe side effect", "patient", ascertainment="scale")
+    assert per_patient[COUNTS].tolist() == [2, 2, 0, 0]
     for event in ("serious side effect", "session stopped early", "rescue medication given"):
         for per in ("session", "patient"):
             empty = row(result, event, per)
@@ -140,18 +142,62 @@ def test_serious_side_effects_are_given_by_the_way_of_asking():
     ]
     cohort = clinic(2, 2, effects=effects)
     result = safety_events(cohort)
-    counts = ["n_events", "n", "n_not_recorded"]
-    assert row(result, "serious side effect", ascertainment="checklist")[counts].tolist() == [0, 2, 2]
-    assert row(result, "serious side effect", ascertainment="spontaneous")[counts].tolist() == [1, 2, 2]
+    assert row(result, "serious side effect", ascertainment="checklist")[COUNTS].tolist() == [0, 3, 1, 1]
+    assert row(result, "serious side effect", ascertainment="spontaneous")[COUNTS].tolist() == [1, 2, 0, 2]
     only = safety_events(cohort, ascertainment="checklist").table
     assert set(only["ascertainment"]) == {"checklist", ""}
     none = row(safety_events(cohort, ascertainment="scale"), "serious side effect")
     assert none["method"] == "not recorded"
 
 
+def test_serious_ticked_only_when_yes_is_a_lower_bound_and_not_all_of_those_ticked():
+    # 30 sessions with nausea, two of them ticked as serious, and nothing said of the others.
+    effects = [(who, 1, {"effect": "nausea", "serious": "yes" if who < 2 else None}) for who in range(30)]
+    result = safety_events(clinic(30, 1, effects=effects))
+    for per in ("session", "patient"):
+        found = row(result, "serious side effect", per)
+        assert found[COUNTS].tolist() == [2, 30, 28, 0]
+        assert found[BOUNDS].tolist() == [2 / 30, 2 / 30, 1.0]
+        assert found["conf_low"] < 2 / 30
+        assert found["conf_high"] == 1.0
+    # Clopper and Pearson of 2 of 30: qbeta(.025, 2, 29) in R.
+    assert row(result, "serious side effect", "patient")["conf_low"] == pytest.approx(0.00817813, abs=1e-8)
+    assert "6.7–100%" in result.summary()
+    assert any(note.startswith("Where a record does not tell, two bounds") for note in result.notes)
+
+
+def test_without_the_column_a_session_with_none_tells_nothing_of_severe_ones():
+    effects = [(who, 1, {"effect": "none"}) for who in range(4)]
+    result = safety_events(clinic(4, 1, effects=effects))
+    for event in ("serious side effect", "severe side effect"):
+        assert row(result, event)["method"] == "not recorded"
+        assert row(result, event)[COUNTS].isna().all()
+
+
+def test_what_is_not_known_never_makes_the_interval_shorter():
+    # None in 40 patients with 25 sessions: the exact limit with patients as n is above that of one event.
+    rows = nothing_found(40, 25)
+    without = row(safety_events(clinic(40, 25, effects=rows)), "severe side effect")
+    rows[0] = (0, 1, rows[0][2] | {"severity": None})
+    found = row(safety_events(clinic(40, 25, effects=rows)), "severe side effect")
+    assert found[COUNTS].tolist() == [0, 1000, 1, 0]
+    assert found[BOUNDS].tolist() == [0.0, 0.0, 0.001]
+    assert found["conf_high"] >= without["conf_high"]
+    assert found["conf_high_sessions"] > without["conf_high_sessions"]
+    assert np.isnan(found["upper_sessions"])
+    words = safety_events(clinic(40, 25, effects=rows)).summary()
+    assert "0 of 1,000 sessions (40 patients), not known of 1. If all of these had it, at most" in words
+
+
 @pytest.mark.parametrize(
     ("given", "n_events", "n"),
     [
+        (["0 mg", "0.0", "0,0 mg", "ondansetron 0 mg"], 0, 4),
+        (["no ondansetron", "not needed", "nothing given", "patient declined"], 0, 4),
+        (["refused", "without", "nil", "None."], 0, 4),
+        (["--", "unk", "missing", "NK"], 0, 0),
+        (["not documented", "not applicable", "n/a", "no"], 0, 1),
+        (["0.5 mg lorazepam", "ondansetron 4.0 mg", "normal saline", "nitroglycerin"], 4, 4),
         (["yes", "no", None, "no"], 1, 3),
         (["no", "ondansetron", "labetalol", None], 2, 3),
         (["none", "Ondansetron 4 mg", "unknown", "nil"], 1, 3),
@@ -160,7 +206,16 @@ def test_serious_side_effects_are_given_by_the_way_of_asking():
 )
 def test_rescue_medication_is_yes_or_no_a_word_or_a_number(given, n_events, n):
     found = row(safety_events(clinic(4, 1, sessions={"rescue_medication": given})), "rescue medication given")
+    if not n:
+        assert found["method"] == "not recorded"
+        return
     assert (found["n_events"], found["n"], found["n_not_recorded"]) == (n_events, n, 4 - n)
+
+
+def test_words_that_are_taken_as_a_medication_are_counted():
+    given = ["yes", "ondansetron", "labetalol", "no"]
+    result = safety_events(clinic(4, 1, sessions={"rescue_medication": given}))
+    assert any("in 2 sessions a word other than yes" in note for note in result.notes)
 
 
 def test_sessions_stopped_early_are_out_of_those_with_a_flag():
@@ -193,11 +248,39 @@ def test_stops_for_a_side_effect_are_found_by_their_words_out_of_those_whose_rea
     # Patient 8 has no row at all.
     result = safety_events(clinic(9, 1, status=STATUS))
     found = row(result, "stopped for a side effect", "patient")
-    assert found[["n_events", "n", "n_not_recorded"]].tolist() == [3, 7, 2]
+    assert found[COUNTS].tolist() == [3, 7, 2, 0]
+    # Lower bound 3 of all 9, upper bound 5 of 9; the share is of the seven who are known.
+    assert found[BOUNDS].tolist() == [3 / 7, 3 / 9, 5 / 9]
+    # Clopper and Pearson of 3/9 and 5/9: qbeta(.025, 3, 7), qbeta(.975, 6, 4) in R.
+    limits = [0.07485463, 0.86300434]
+    np.testing.assert_allclose(found[["conf_low", "conf_high"]].astype(float), limits, atol=1e-8)
     assert set(result.table["event"]).isdisjoint({"death", "hospital admission"})
     assert any(
         note.startswith("2 patients without a status, or gone without a reason") for note in result.notes
     )
+
+
+def test_reasons_that_say_nothing_are_unknown_and_those_in_treatment_or_at_a_planned_end_did_not_stop():
+    status = [
+        (0, {"status": "ongoing", "reason": "side effects"}),
+        (1, {"status": "completed", "reason": "side effects"}),
+        (2, {"status": "lost to follow-up", "reason": "no contact"}),
+        (3, {"status": "stopped", "reason": "other"}),
+        (4, {"status": "stopped", "reason": "moved"}),
+        (5, {"status": "stopped", "reason": "no benefit, side effects"}),
+        (6, {"status": "stopped", "reason": "nausea and vomiting"}),
+        (7, {"status": "stopped", "reason": "no AEs, moved away"}),
+        (8, {"status": None, "reason": "side effects"}),  # whether treatment stopped is not known
+    ]
+    cohort = clinic(9, 1, status=status)
+    for synonyms in (None, False):
+        result = safety_events(cohort, synonyms=synonyms)
+        assert row(result, "stopped for a side effect", "patient")[COUNTS].tolist() == [2, 6, 3, 0]
+    words = " ".join(result.notes)
+    assert "6 patients who stopped have a reason in words: 1 with words for side effects, 1 with" in words
+    assert "1 with words for side effects that are denied, 2 that say nothing" in words
+    assert "1 patient without a status, or gone without a reason" in words
+    assert "nausea" not in words
 
 
 def test_deaths_and_admissions_have_a_row_only_where_there_is_such_a_word():
@@ -283,6 +366,23 @@ def test_malformed_arguments_are_refused():
     for options in ({"level": 95}, {"ascertainment": "asked"}, {"published": 1}, {"by": "per"}, {"by": "x"}):
         with pytest.raises(DataError):
             safety_events(cohort, **options)
+
+
+@pytest.mark.parametrize("per", ["session", "patient"])
+@pytest.mark.parametrize(
+    ("event", "asked"),
+    [("severe side effect", {"severity": "severe"}), ("serious side effect", {"serious": True})],
+)
+def test_severe_and_serious_ones_are_counted_as_side_effect_rates_counts_them(sample, per, event, asked):
+    cohort = load_cohort(sample)
+    rates = side_effect_rates(cohort, per=per, **asked).table
+    rates = rates[rates["effect"] == "any side effect"].set_index("ascertainment").sort_index()
+    table = safety_events(cohort).table
+    ours = table[(table["event"] == event) & (table["per"] == per)].set_index("ascertainment").sort_index()
+    names = ["n_events", "n", "n_unknown", "estimate", "estimate_high", "conf_low"]
+    pd.testing.assert_frame_equal(
+        ours[names].astype(float), rates[names].astype(float), check_names=False, check_index_type=False
+    )
 
 
 def test_the_sample_is_within_what_it_holds(sample):

@@ -88,13 +88,13 @@ def test_odds_ratios_are_those_of_a_model_made_by_hand():
     assert table["term"].tolist() == ["dose_between", "dose_within", "route=IM", "log2_session"]
     # Centring the first dose within its route moves the route's coefficient and no other.
     kept = [0, 1, 3]
-    assert table["estimate"].to_numpy()[kept] == pytest.approx(expected.params[[1, 2, 4]], abs=1e-6)
+    assert table["log_odds_ratio"].to_numpy()[kept] == pytest.approx(expected.params[[1, 2, 4]], abs=1e-6)
     assert table["std_error"].to_numpy()[kept] == pytest.approx(expected.bse[[1, 2, 4]], rel=1e-5)
     half = t.ppf(0.975, m - 5) * expected.bse[2]
     within = table.iloc[1]
     assert within["conf_low"] == pytest.approx(np.exp(expected.params[2] - half), rel=1e-5)
     assert within["conf_high"] == pytest.approx(np.exp(expected.params[2] + half), rel=1e-5)
-    assert within["odds_ratio"] == pytest.approx(np.exp(within["estimate"]))
+    assert within["estimate"] == pytest.approx(np.exp(within["log_odds_ratio"]))
     assert within["p_value"] == pytest.approx(
         2 * t.sf(abs(expected.params[2] / expected.bse[2]), m - 5), rel=1e-4
     )
@@ -117,7 +117,7 @@ def test_a_route_is_compared_at_its_own_usual_dose():
         lambda rows: np.log2(rows["number"]),
     )
     expected, _ = by_hand(tables, columns)
-    assert table.loc["route=IM", "estimate"] == pytest.approx(expected.params[3], abs=1e-6)
+    assert table.loc["route=IM", "log_odds_ratio"] == pytest.approx(expected.params[3], abs=1e-6)
     assert table.loc["route=IM", "label"] == "Route IM (reference IV)"
 
 
@@ -189,7 +189,7 @@ def test_a_level_without_an_event_is_not_estimated_and_leaves_the_others_as_with
     tables["side_effects"].loc[by_sl, "effect"] = "none"
     result = side_effect_factors(assemble(tables), "nausea", factors=("route", "session"))
     table = result.table.set_index("term")
-    assert np.isnan(table.loc["route=SL", "odds_ratio"])
+    assert np.isnan(table.loc["route=SL", "estimate"])
     assert "no session with the effect" in table.loc["route=SL", "code"]
     rest = {name: frame[~by_sl] if name != "patients" else frame for name, frame in tables.items()}
     rest["patients"] = tables["patients"][
@@ -210,8 +210,8 @@ def test_a_reference_without_an_event_leaves_its_factor_without_odds_ratios():
     table = side_effect_factors(assemble(tables), "nausea", factors=("route", "session")).table.set_index(
         "term"
     )
-    assert table.loc[["route=IM", "route=SL"], "odds_ratio"].isna().all()
-    assert np.isfinite(table.loc["log2_session", "odds_ratio"])
+    assert table.loc[["route=IM", "route=SL"], "estimate"].isna().all()
+    assert np.isfinite(table.loc["log2_session", "estimate"])
 
 
 def test_a_constant_dose_has_no_change_to_compare():
@@ -229,9 +229,9 @@ def test_fewer_events_than_parameters_are_not_fitted():
     tables["side_effects"]["effect"] = "none"
     tables["side_effects"].loc[[4, 40, 90], "effect"] = "nausea"
     result = side_effect_factors(assemble(tables), "nausea")
-    assert result.table["odds_ratio"].isna().all()
+    assert result.table["estimate"].isna().all()
     assert (result.table["n_events"] == 3).all()
-    assert any("fewer sessions with the effect" in note for note in result.notes)
+    assert any("not more sessions with the effect" in note for note in result.notes)
     assert "not estimated" in result.summary()
 
 

@@ -73,16 +73,68 @@ def test_words_with_one_preferred_name_are_one_effect_of_a_session():
     assert row_of(own, "somnolence")["n_events"] == 1
 
 
-def test_at_least_a_severity_and_how_many_do_not_state_it():
+def test_at_least_a_severity_with_bounds_where_it_is_not_stated():
     table = side_effect_rates(clinic(FOUND, SESSIONS), severity="moderate").table
     # The worst of session 2's two words is moderate. B's nausea has no severity.
-    assert row_of(table, "somnolence")[["n_events", "n", "n_unknown"]].tolist() == [2, 4, 0]
-    assert row_of(table, "nausea")[["n_events", "n", "n_unknown"]].tolist() == [0, 3, 1]
-    assert row_of(table, "any side effect")[["n_events", "n_unknown"]].tolist() == [2, 1]
+    columns = ["n_events", "n", "n_unknown", "estimate", "estimate_high"]
+    assert row_of(table, "somnolence")[columns].tolist() == [2, 4, 0, 0.5, 0.5]
+    assert row_of(table, "nausea")[columns].tolist() == [0, 4, 1, 0.0, 0.25]
+    assert row_of(table, "any side effect")[columns].tolist() == [2, 4, 1, 0.5, 0.75]
     per_patient = side_effect_rates(clinic(FOUND, SESSIONS), per="patient", severity="severe").table
-    assert row_of(per_patient, "any side effect")[["n_events", "n", "n_unknown"]].tolist() == [1, 1, 1]
+    assert row_of(per_patient, "any side effect")[columns].tolist() == [1, 2, 1, 0.5, 1.0]
     per_100 = side_effect_rates(clinic(FOUND, SESSIONS), per="100_sessions", severity="moderate").table
-    assert row_of(per_100, "nausea")[["n_events", "n", "n_unknown", "estimate"]].tolist() == [0, 3, 1, 0.0]
+    assert row_of(per_100, "nausea")[columns].tolist() == [0, 4, 1, 0.0, 25.0]
+
+
+def test_an_effect_that_was_recorded_is_at_least_mild():
+    of_any, mild = (side_effect_rates(clinic(FOUND, SESSIONS), severity=s).table for s in (None, "mild"))
+    assert mild["n_events"].tolist() == of_any["n_events"].tolist()
+    assert (mild["n_unknown"] == 0).all()
+    assert (mild["estimate"] == mild["estimate_high"]).all()
+
+
+def test_a_severity_ticked_only_when_severe_gives_bounds_and_not_100_per_cent():
+    # 30 patients with nausea each; severity stated for the three severe ones alone.
+    rows = [(f"P{k:02d}", 1, "nausea", "severe" if k < 3 else None) for k in range(30)]
+    result = side_effect_rates(clinic(rows, {f"P{k:02d}": 1 for k in range(30)}), severity="severe")
+    nausea = row_of(result.table, "nausea")
+    columns = ["n_events", "n", "n_unknown", "estimate", "estimate_high"]
+    assert nausea[columns].tolist() == [3, 30, 27, 0.1, 1.0]
+    assert nausea["conf_low"] < 0.1
+    assert nausea["conf_high"] == 1
+    assert any("27 effects were recorded without a severity" in note for note in result.notes)
+    assert "10–100%" in result.summary()
+
+
+def test_no_difference_is_given_where_a_group_has_bounds_only():
+    names = [f"P{k:02d}" for k in range(60)]
+    people = pd.DataFrame({"patient_id": names, "sex": ["f"] * 30 + ["m"] * 30})
+    rows = [(name, 1, "nausea", "severe" if k < 40 else None) for k, name in enumerate(names)]
+    rows += [(name, 1, "vomiting", "severe" if k % 2 else "mild") for k, name in enumerate(names)]
+    cohort = clinic(rows, dict.fromkeys(names, 1), patients=people)
+    for per in ("patient", "session"):
+        found = side_effect_rates(cohort, per=per, by="sex", reference="f", severity="severe").comparisons
+        assert np.isnan(row_of(found, "nausea")["difference"])
+        assert row_of(found, "nausea")["method"].startswith("not known")
+        assert row_of(found, "vomiting")["difference"] == 0
+
+
+def test_two_sessions_at_one_hour_do_not_stop_a_rate_per_patient_year():
+    found = pd.DataFrame(
+        {"patient_id": ["A", "A", "B"], "session": [1, 2, 1], "effect": ["nausea", "nausea", "none"]}
+    ).assign(ascertainment=["checklist", "spontaneous", "checklist"])
+    sessions = pd.DataFrame({"patient_id": ["A", "A", "B"], "hour": [0.0, 0.0, 0.0], "session": [1, 2, 1]})
+    people = pd.DataFrame({"patient_id": ["A", "B"]})
+    cohort = assemble({"patients": people, "sessions": sessions.assign(route="IV"), "side_effects": found})
+    table = side_effect_rates(cohort, per="patient_year").table
+    assert table["estimate"].notna().all()
+
+
+def test_a_model_says_when_patients_are_too_few_for_it_and_gives_no_bounds():
+    few = side_effect_rates(clinic(FOUND, SESSIONS), model="beta-binomial")
+    assert any("fewer than 20 the model's limits are too short" in note for note in few.notes)
+    with pytest.raises(DataError, match="there are only bounds"):
+        side_effect_rates(clinic(FOUND, SESSIONS), model="beta-binomial", severity="severe")
 
 
 def test_each_severity_counts_a_session_once_under_its_worst():
@@ -211,7 +263,7 @@ def test_models_stand_in_for_the_robust_interval_and_say_so():
     cohort = clinic(rows, dict.fromkeys(names, 4))
     beta = row_of(side_effect_rates(cohort, model="beta-binomial").table, "nausea")
     robust = row_of(side_effect_rates(cohort).table, "nausea")
-    assert beta["method"] == "beta-binomial, profile likelihood"
+    assert beta["method"] == "beta-binomial mean of patients' rates, profile likelihood"
     assert abs(beta["estimate"] - robust["estimate"]) < 0.05  # two estimators of one mean, equal sizes
     assert 0 < beta["rho"] < 1
     counts = row_of(

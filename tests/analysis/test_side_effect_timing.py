@@ -61,14 +61,15 @@ def row_of(result, quantity, time=None, effect="nausea", **cells):
 
 
 def test_exact_and_right_censored_times_give_kaplan_meier():
-    result = side_effect_timing(cohort_of(nausea()), checks=None, horizons=(60, 120, 240))
-    # Nine known: gone by 60 are five, then one of four at 90, two censored at 100, the last at 150.
+    result = side_effect_timing(cohort_of(nausea(LENGTHS * 5)), checks=None, horizons=(60, 120, 240))
+    # Of nine fifths known: gone by 60 are five, then one of four at 90, two censored at 100, the last at 150.
     assert row_of(result, "gone_by", 60)["estimate"] == pytest.approx(5 / 9)
     assert row_of(result, "gone_by", 120)["estimate"] == pytest.approx(1 - 4 / 9 * 3 / 4)
-    assert row_of(result, "gone_by", 240)["estimate"] == pytest.approx(1.0)
     median = row_of(result, "median_resolution")
     assert (median["estimate"], median["low"], median["high"]) == (60, 60, 60)
-    assert median[["n", "n_events", "n_patients", "n_unresolved", "n_unknown"]].tolist() == [10, 9, 9, 2, 1]
+    counts = ["n", "n_events", "n_patients", "n_unresolved", "n_unknown", "n_followed"]
+    # At 60 minutes ends the fifth of nine: it and four more were followed to then.
+    assert median[counts].tolist() == [50, 45, 45, 10, 5, 25]
     assert row_of(result, "median_onset")["estimate"] == 10
 
 
@@ -146,7 +147,7 @@ def test_groups_stand_apart_and_rows_without_one_are_counted():
     result = side_effect_timing(cohort_of(nausea(), patients=patients), checks=None, by="sex")
     assert row_of(result, "median_resolution", sex="f")["estimate"] == 30
     assert row_of(result, "median_resolution", sex="f")["n"] == 5
-    assert any("1 record left out: 'sex' is missing" in note for note in result.notes)
+    assert any("1 effect is left out: 'sex' is missing" in note for note in result.notes)
     assert list(result.readable()[0].columns[:3]) == ["side effect", "asked by", "sex"]
 
 
@@ -179,6 +180,7 @@ def test_effects_without_any_time_have_rows_without_estimates():
     row = row_of(result, "gone_by", 120)
     assert np.isnan(row["estimate"])
     assert row[["n", "n_events", "n_unknown"]].tolist() == [6, 0, 6]
+    assert row[["bound_low", "bound_high"]].tolist() == [0, 1]
     assert row_of(result, "median_onset")["n_events"] == 6
     assert not len(result.curves)
     assert "–" in result.summary()
@@ -277,6 +279,22 @@ def test_severities_are_shares_of_the_sessions_with_the_effect_and_add_up_to_the
     # Of any side effect the worst of the session counts.
     any_effect = table[table["effect"] == "any side effect"].set_index("severity")
     assert any_effect["n_events"].tolist() == [1, 0, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("second", "expected"),
+    [(None, "not stated"), ("severe", "severe"), ("mild", "mild"), ("moderate", "moderate")],
+)
+def test_any_side_effect_is_not_stated_where_one_effect_is_unless_another_is_severe(second, expected):
+    rows = [(f"P{k:02d}", 1, "nausea", 10, 20, "yes", "mild", "checklist") for k in range(6)]
+    rows += [(f"P{k:02d}", 1, "dizziness", 10, 20, "yes", second, "checklist") for k in range(6)]
+    # Severe is the worst, whatever is not stated.
+    if second == "severe":
+        rows += [(f"P{k:02d}", 1, "headache", 10, 20, "yes", None, "checklist") for k in range(6)]
+    result = side_effect_severity(cohort_of(rows))
+    own = result.table[result.table["effect"] == "any side effect"].set_index("severity")["n_events"]
+    assert own[own > 0].to_dict() == {expected: 6}
+    assert any("it is not stated, unless another is severe" in text for _, text, _ in result.definitions)
 
 
 def test_the_model_gives_the_odds_of_a_higher_severity_and_its_check():

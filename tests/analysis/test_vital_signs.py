@@ -105,7 +105,8 @@ def test_excursions_of_the_sample_are_those_of_group_bys(found, cohort, plain):
     rows = cohort.vitals.astype({"patient_id": str})
     rows = rows[rows["minute"].between(0, 120)]
     both = rows.dropna(subset=["sbp", "dbp"])
-    counted = both[both["minute"] > 0][["patient_id", "session"]].drop_duplicates()
+    both = both[both["minute"] > 0]
+    counted = both[["patient_id", "session"]].drop_duplicates()
     above = both[(both["sbp"] >= 165) | (both["dbp"] >= 100)][["patient_id", "session"]].drop_duplicates()
     row = found.excursions.set_index("rule").loc["bp_165_100"]
     assert (row["n_events"], row["n"]) == (len(above), len(counted))
@@ -265,7 +266,7 @@ def test_confirmed_excursions_are_among_the_others(cohort, found):
 def test_sessions_whose_baseline_met_the_rule_stand_beside_its_rate(found):
     table = found.excursions.set_index("rule")
     assert table.loc["ctcae_hypertension_2", "n_already"] > 0
-    assert np.isnan(table.loc["rise_30_mmhg", "n_already"])
+    assert pd.isna(table.loc["rise_30_mmhg", "n_already"])
     assert any("CTCAE" in note for note in found.notes)
 
 

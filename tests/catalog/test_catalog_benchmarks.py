@@ -101,6 +101,34 @@ def test_an_unknown_quantity_names_the_choices():
         benchmarks("cure")
 
 
+def test_combined_terms_of_the_label_are_unverified_and_named():
+    combined = {known.effect for known in BENCHMARKS.values() if known.combines}
+    # With an asterisk in the label's table; vertigo, nausea, vomiting, insomnia, pollakiuria have none.
+    assert combined == {
+        "anxiety", "blood pressure increased", "dissociation", "dizziness", "dysarthria", "dysgeusia",
+        "headache", "hypoaesthesia", "lethargy", "sedation", "tachycardia",
+    }  # fmt: skip
+    for known in BENCHMARKS.values():
+        assert bool(known.combines) == (
+            known.study == "Esketamine label, safety table" and known.effect in combined
+        )
+        assert not known.combines_verified
+        if known.combines:
+            assert known.effect in known.combines
+            assert "not re-read (unverified)" in known.note
+    assert BENCHMARKS["esketamine_lethargy_placebo"].combines == ("lethargy", "fatigue")
+
+
+def test_the_provider_survey_says_no_more_than_is_known_of_it():
+    known = BENCHMARKS["provider_survey_2020_stopped"]
+    assert (known.n_events, known.n, known.estimate) == (47, 6630, 0.7)
+    assert not known.verified
+    # Neither where nor over which time nor by which route was in what was read.
+    assert (known.setting, known.window, known.route) == ("not stated here", "not stated here", "")
+    assert "not stated" in known.denominator
+    assert known.note == ""
+
+
 def study(**changes):
     row = {"name": "a", "quantity": "response", "definition": "d", "estimate": 50, "unit": "percent", "n": 10}
     base = {"label": "S", "design": "d", "setting": "s", "window": "w", "denominator": "d", "source": "p"}
@@ -118,6 +146,10 @@ def study(**changes):
         ({"n_events": 11}, "n_events needs an n"),
         ({"instrument": "PHQ99"}, "not in the catalogue"),
         ({"quantity": "side_effect"}, "how it was asked about"),
+        ({"effect": "nausea", "combines": ["nausea"]}, "combines needs two or more"),
+        ({"effect": "nausea", "combines": ["vomiting", "retching"]}, "combines needs two or more"),
+        ({"effect": "nausea", "combines": "nausea, vomiting"}, "combines needs two or more"),
+        ({"combines_verified": True}, "needs the terms"),
         ({"source": ""}, "'source' is empty"),
         ({"colour": 1}, "unknown key 'colour'"),
     ],
@@ -125,3 +157,12 @@ def study(**changes):
 def test_an_inconsistent_benchmark_is_refused_with_the_reason(changes, message):
     with pytest.raises(DataError, match=message):
         benchmarks_from(study(**changes))
+
+
+def test_combined_terms_of_a_study_go_to_its_results_on_that_effect():
+    content = study(effect="nausea")
+    content["study"][0]["combined_terms"] = {"nausea": ["nausea", "retching"]}
+    assert benchmarks_from(content)["a"].combines == ("nausea", "retching")
+    content["study"][0]["combined_terms"] = {"vertigo": ["vertigo", "spinning"]}
+    with pytest.raises(DataError, match="of an effect without a result"):
+        benchmarks_from(content)

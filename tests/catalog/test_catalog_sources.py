@@ -285,3 +285,8 @@ def test_conflicting_facts_are_one_of_several(facts):
     ]:
         assert facts[name, item]["status"] == "conflicting"
         assert all("one of several published" in value.citation for value in values)
+
+
+def test_the_provider_survey_has_no_row_and_is_shipped_as_unverified(facts):
+    assert not any("survey" in f"{topic} {item}".lower() for topic, item in facts)
+    assert only_unverified(benchmarks_named("provider_survey_2020_stopped"))

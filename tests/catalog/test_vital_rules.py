@@ -40,6 +40,14 @@ def test_ctcae_grades_begin_where_the_table_of_facts_says(facts):
         assert VITAL_RULES[name].verified
 
 
+def test_the_second_ctcae_grade_names_the_clause_that_is_not_applied(facts):
+    assert "previously normal" in facts["CTCAE v5 hypertension", "grades"]["quote_free_note"]
+    assert (
+        'clause "if previously within normal limits" not applied' in VITAL_RULES["ctcae_hypertension_2"].text
+    )
+    assert "symptoms and medication are not applied" in VITAL_RULES["ctcae_hypertension_2"].note
+
+
 def test_the_third_ctcae_grade_is_one_of_several_as_its_boundary_is_conflicting(facts):
     assert facts["CTCAE v5 hypertension", "grade 3 boundary"]["status"] == "conflicting"
     assert VITAL_RULES["ctcae_hypertension_3"].conflicting

@@ -59,10 +59,10 @@ def test_one_effect_noted_twice_in_a_session_is_one_effect_and_not_none(clinic):
     assert recorded(cohort) == [True] * 30
 
 
-def test_a_merged_effect_is_the_worst_the_earliest_and_the_longest(clinic):
+def test_a_merged_effect_is_the_worst_from_the_first_onset_to_the_last_end(clinic):
     header = "patient_id,session,effect,severity,serious,onset_minutes,duration_minutes,action,ascertainment"
     rows = (
-        "A1,1,Nausea,mild,yes,10,,,checklist\n"
+        "A1,1,Nausea,mild,yes,10,15,,checklist\n"
         "A1,1,nausea.,severe,no,40,20,,checklist\n"
         "A1,1,nausea,,,30,90,ondansetron,checklist\n"
         "A1,1,nausea,severe,no,40,20,,checklist\n"  # a copy of the second but for the point
@@ -72,23 +72,58 @@ def test_a_merged_effect_is_the_worst_the_earliest_and_the_longest(clinic):
     assert aside(cohort) == {"merged_effect": 2, "duplicate_copy": 1}
     columns = ("severity", "serious", "onset_minutes", "duration_minutes", "action", "ascertainment")
     found = effects(cohort, *columns)
-    assert found[0] == ["A1", 1, "nausea", "severe", True, 10.0, 90.0, "ondansetron", "checklist"]
+    # From 10 to the end of the third row, 30 + 90.
+    assert found[0] == ["A1", 1, "nausea", "severe", True, 10.0, 110.0, "ondansetron", "checklist"]
     assert found[1][3:7] == ["mild", False, 5.0, 5.0]
     assert len(found) == 2
 
 
 def test_a_merged_effect_is_not_resolved_if_any_of_its_rows_says_so(clinic):
-    header = "patient_id,session,effect,severity,duration_minutes,resolved"
+    header = "patient_id,session,effect,severity,onset_minutes,duration_minutes,resolved"
     rows = (
-        "A1,1,nausea,severe,60,yes\nA1,1,nausea,mild,45,no\nA1,1,nausea,mild,30,\n"
-        "A1,2,nausea,severe,60,\nA1,2,nausea,mild,45,yes\n"
-        "A1,3,nausea,severe,60,\nA1,3,nausea,mild,45,\n"
-        "A1,4,nausea,severe,60,no\n"
+        "A1,1,nausea,severe,10,60,yes\nA1,1,nausea,mild,10,45,no\nA1,1,nausea,mild,10,30,\n"
+        "A1,2,nausea,severe,10,60,\nA1,2,nausea,mild,10,45,yes\n"
+        "A1,3,nausea,severe,10,60,\nA1,3,nausea,mild,10,45,\n"
+        "A1,4,nausea,severe,10,60,no\n"
     )
     cohort = one_patient(clinic, rows, header=header, n_sessions=4)
     assert aside(cohort) == {"merged_effect": 4}
     assert cohort.side_effects["resolved"].tolist() == [False, True, pd.NA, False]
     assert cohort.side_effects["duration_minutes"].tolist() == [60.0] * 4
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ((("15", "5", "yes"), ("70", "30", "yes")), (15, 85, True)),
+        ((("15", "5.3", ""), ("70.1", "30", "")), (15, 85.1, None)),
+        # The first to begin is the last to end.
+        ((("15.7", "80.3", "yes"), ("20", "10", "yes")), (15.7, 80.3, True)),
+        # The end of the second is not known: it may be the last.
+        ((("15", "5", "yes"), ("70", "", "")), (15, None, True)),
+        ((("15", "5", "yes"), ("", "30", "yes")), (15, None, True)),
+        ((("", "60", "yes"), ("", "45", "yes")), (None, None, True)),
+        # Still there when last seen at 120; what is not known of the other does not matter.
+        ((("15", "", ""), ("70", "50", "no")), (15, 105, False)),
+        # Still there, but when it was last seen is not said.
+        ((("15", "5", "yes"), ("70", "", "no")), (15, None, False)),
+        # More than a week is no length that the table could hold.
+        ((("0", "5", "yes"), ("10000", "200", "yes")), (0, None, True)),
+    ],
+)  # fmt: skip
+def test_two_episodes_of_an_effect_last_from_the_first_onset_to_the_last_end(clinic, rows, expected):
+    header = "patient_id,session,effect,severity,onset_minutes,duration_minutes,resolved"
+    words = [
+        f"A1,2,nausea,{grade},{','.join(row)}\n" for grade, row in zip(("mild", "severe"), rows, strict=True)
+    ]
+    # Another session's pair stands before it, and a session without a second row in between.
+    others = "A1,1,nausea,mild,1,2,yes\nA1,1,nausea,severe,5,2,yes\nA1,1,headache,mild,1,2,yes\n"
+    cohort = one_patient(clinic, others + "".join(words), header=header)
+    table = cohort.side_effects[cohort.side_effects["session"] == 2]
+    found = table[["onset_minutes", "duration_minutes", "resolved"]].astype(object).iloc[0]
+    found = tuple(None if pd.isna(value) else value for value in found)
+    assert found == pytest.approx(expected, abs=1e-12)
+    assert cohort.side_effects["duration_minutes"].tolist()[:2] == [2.0, 6.0]
 
 
 def test_merging_does_not_depend_on_the_order_of_the_rows(clinic):

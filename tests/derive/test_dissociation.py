@@ -83,10 +83,33 @@ def test_the_word_pre_stands_where_the_start_on_record_is_a_little_too_early(mak
 
 
 def test_during_is_never_before_a_session_and_remote_belongs_to_none(make):
-    scores = [("A", 23.9, 8, "during"), ("A", 0.5, 9, "remote"), ("A", 0.6, 5, "during")]
+    scores = [("A", 23.7, 8, "during"), ("A", 0.5, 9, "remote"), ("A", 0.6, 5, "during")]
     found = placed(make, [("A", 0.0), ("A", 24.0)], scores)
     assert rows(found) == [[0, False, 36.0, 5.0]]
     assert dict(found.left_out.to_numpy(object).tolist()) == {OUTSIDE: 1, REMOTE: 1}
+
+
+@pytest.mark.parametrize(("before", "row"), [(2, 1), (15, 1), (16, 0)])
+def test_during_a_few_minutes_before_the_start_on_record_is_of_the_session_that_starts(before, row):
+    # Two sessions of one day, two hours apart: the window of the first one covers the start of the second.
+    make = {"patient_id": ["A", "A"], "hour": [0.0, 2.0], "route": "IV"}
+    scores = {"patient_id": ["A"], "hour": 2.0 - before / 60, "instrument": "CADSS", "score": 30.0}
+    frames = {"patients": pd.DataFrame({"patient_id": ["A"]}), "sessions": pd.DataFrame(make)}
+    frames["scores"] = pd.DataFrame(scores).assign(timing="during")
+    found = session_peaks(assemble(frames), "CADSS", window=WINDOW)
+    assert rows(found) == [[row, False, 0.0 if row else 120.0 - before, 30.0]]
+
+
+def test_during_just_before_the_only_session_is_not_left_out_and_nearer_to_the_one_before_stays_there(make):
+    found = placed(make, [("A", 0.0)], [("A", -3 / 60, 20, "during"), ("A", 0.5, 4, "during")])
+    assert rows(found) == [[0, False, 0.0, 20.0], [0, False, 30.0, 4.0]]
+    assert found.peak_minute.tolist() == [0.0]
+    assert len(found.left_out) == 0
+    # "post" and a score without a word keep to the clock.
+    clock = placed(make, [("A", 0.0)], [("A", -3 / 60, 20), ("A", -2 / 60, 9, "post")])
+    assert rows(clock) == [[0, True, -3.0, 20.0]]
+    near = placed(make, [("A", 0.0), ("A", 0.3)], [("A", 5 / 60, 7, "during")])
+    assert rows(near) == [[0, False, 5.0, 7.0]]
 
 
 def test_of_two_scores_at_one_time_the_one_that_says_pre_is_the_one_before(make):

@@ -50,6 +50,11 @@ def times_of(cohort, checks="vitals"):
     return found, looked, effect_times(cohort, found, looked)
 
 
+def told_once(cohort, name, checks="vitals"):
+    """How many rows were treated in some way."""
+    return int(times_of(cohort, checks)[2].counts[name].sum())
+
+
 def only(times):
     """The one effect as a dict of numbers."""
     assert times.state.size == 1
@@ -76,14 +81,17 @@ def test_the_same_times_are_exact_without_checks_and_follow_the_minutes_that_are
 
 
 def test_times_after_the_last_check_are_exact_and_so_are_those_of_sessions_without_a_reading():
-    row = only(times_of(clinic([(1, "fatigue", 60, 300, "yes")]))[2].of_effect)
+    cohort_late = clinic([(1, "fatigue", 60, 300, "yes")])
+    row = only(times_of(cohort_late)[2].of_effect)
     assert (row["end_low"], row["end_high"]) == (360, 360)
-    assert (row["length_low"], row["length_high"]) == (315, 315)
+    # Onset in (30, 60]: the recorded 300 is the shortest.
+    assert (row["length_low"], row["length_high"]) == (300, 330)
+    assert told_once(cohort_late, "exact_end") == 1
     cohort = clinic([(1, "fatigue", 20, 50, "yes")], readings=None)
     told = times_of(cohort)[2]
     row = only(told.of_effect)
     assert (row["onset_low"], row["length_low"], row["length_high"]) == (20, 50, 50)
-    assert told.counts["no_checks"] == 1
+    assert told.counts["no_checks"].tolist() == [1]
 
 
 def test_the_discharge_is_a_check_and_minute_0_is_exact():
@@ -92,8 +100,48 @@ def test_the_discharge_is_a_check_and_minute_0_is_exact():
 
 
 def test_an_effect_that_came_and_went_between_two_checks_lasted_from_nothing_to_their_distance():
-    row = only(times_of(clinic([(1, "vertigo", 61, 20, "yes")]))[2].of_effect)
+    cohort = clinic([(1, "vertigo", 61, 12, "yes")])
+    row = only(times_of(cohort)[2].of_effect)
     assert (row["length_low"], row["length_high"]) == (0, 15)
+    assert told_once(cohort, "widened") == 0
+    # Half the distance is less than what was recorded: the interval goes as far as that.
+    cohort = clinic([(1, "vertigo", 61, 20, "yes")])
+    row = only(times_of(cohort)[2].of_effect)
+    assert (row["length_low"], row["length_high"]) == (0, 20)
+    assert told_once(cohort, "widened") == 1
+
+
+def test_a_recorded_length_lies_in_its_interval():
+    stream = np.random.default_rng(3)
+    rows = [
+        (1, f"e{number:03d}", onset, length, "yes")
+        for number, (onset, length) in enumerate(
+            zip(stream.integers(0, 100, 300).tolist(), stream.integers(1, 150, 300).tolist(), strict=True)
+        )
+    ]
+    cohort = clinic(rows, monitored=[120])
+    lengths = cohort.side_effects.sort_values("effect")["duration_minutes"].to_numpy(float)
+    for checks in ("vitals", (20, 45, 80, 200), None):
+        times = times_of(cohort, checks)[2].of_effect
+        assert (times.length_low <= lengths + 1e-9).all()
+        assert (lengths <= times.length_high + 1e-9).all()
+        # Never beyond what onset and end between their checks allow.
+        assert (times.length_low >= np.maximum(times.end_low - times.onset_high, 0) - 1e-9).all()
+        assert (times.length_high <= times.end_high - times.onset_low + 1e-9).all()
+
+
+def test_planned_checks_after_a_stated_discharge_never_came():
+    rows = [(1, "nausea", 130, 60, "yes")]
+    row = only(times_of(clinic(rows, monitored=[120], readings=None), (15, 30, 60, 180))[2].of_effect)
+    assert (row["onset_low"], row["onset_high"], row["end_low"], row["end_high"]) == (130, 130, 190, 190)
+    assert (row["length_low"], row["length_high"]) == (60, 60)
+    # Without a stated discharge they may have come.
+    row = only(times_of(clinic(rows, readings=None), (15, 30, 60, 180))[2].of_effect)
+    assert (row["onset_low"], row["onset_high"]) == (60, 180)
+    # Where all of them are later, the discharge is the only one.
+    early = clinic([(1, "nausea", 5, 2, "yes")], monitored=[10], readings=None)
+    row = only(times_of(early, (15, 30))[2].of_effect)
+    assert (row["onset_low"], row["onset_high"]) == (0, 10)
 
 
 def test_what_was_still_there_when_last_seen_ended_later():
@@ -118,14 +166,15 @@ def test_an_effect_without_a_length_of_which_nothing_is_said_is_not_known_and_ne
         assert np.isnan([row["length_low"], row["length_high"], row["end_high"]]).all()
         gone, _ = gone_by_discharge(told.of_effect, looked.discharge[found.session_row[found.record]])
         assert np.isnan(gone).all()
-        assert told.counts["resolved_when"] == (resolved == "yes")
+        assert told.counts["resolved_when"].sum() == (resolved == "yes")
 
 
 def test_without_the_column_resolved_a_length_is_a_length_and_one_that_ends_at_discharge_is_counted():
     cohort = clinic([(1, "fatigue", 30, 90, None), (1, "nausea", 30, 20, None)], monitored=[120])
     told = times_of(cohort)[2]
     assert (told.of_effect.state == ENDED).all()
-    assert told.counts["at_last"] == 1
+    # In the order of the effects: fatigue, nausea.
+    assert told.counts["at_last"].tolist() == [1, 0]
 
 
 def test_a_length_without_an_onset_is_taken_as_recorded_and_has_no_place_in_the_session():
@@ -133,7 +182,7 @@ def test_a_length_without_an_onset_is_taken_as_recorded_and_has_no_place_in_the_
     row = only(told.of_effect)
     assert (row["length_low"], row["length_high"], row["state"]) == (40, 40, ENDED)
     assert np.isnan([row["onset_low"], row["end_low"], row["end_high"]]).all()
-    assert told.counts["onset_missing"] == 1
+    assert told.counts["onset_missing"].tolist() == [1]
 
 
 def test_any_side_effect_runs_from_the_first_onset_to_the_last_end():
@@ -142,7 +191,7 @@ def test_any_side_effect_runs_from_the_first_onset_to_the_last_end():
     # Dizziness began in (0, 15]; the headache ended at 260, told from home.
     assert (row["onset_low"], row["onset_high"]) == (0, 15)
     assert (row["end_low"], row["end_high"]) == (260, 260)
-    assert (row["length_low"], row["length_high"]) == (252.5, 252.5)
+    assert (row["length_low"], row["length_high"]) == (245, 260)
 
 
 def test_any_side_effect_is_still_there_if_one_is_and_not_known_if_one_is_not():
@@ -207,6 +256,35 @@ def test_gone_by_discharge_is_yes_no_or_not_known():
     np.testing.assert_array_equal(gone[:5], [1, 0, 0, np.nan, np.nan])
     gone, _ = gone_by_discharge(told.of_effect, np.full(6, np.nan))
     assert np.isnan(gone).all()
+
+
+def test_what_is_recorded_as_gone_exactly_at_discharge_had_gone_by_then():
+    # Without readings times are exact: the end is 10 + 110.
+    rows = [(1, "nausea", 10, 110, "yes"), (1, "vertigo", 10, 111, "yes")]
+    found, looked, told = times_of(clinic(rows, monitored=[120], readings=None))
+    gone, _ = gone_by_discharge(told.of_effect, looked.discharge[found.session_row[found.record]])
+    assert gone.tolist() == [1, 0]
+
+
+def test_after_the_last_reading_without_a_stated_discharge_nothing_is_known():
+    rows = [
+        (1, "a", 15, 15, "yes"),
+        (1, "b", 15, 75, "yes"),  # ended at the last reading, 90
+        (1, "c", 15, 80, "yes"),  # ended at 95: before or after the discharge
+        (1, "d", 95, 10, "yes"),  # began after the last reading
+        (1, "e", 15, 60, "no"),
+    ]
+    for monitored, expected, began_later in (
+        (None, [1, 1, np.nan, np.nan, 0], False),
+        ([90], [1, 1, 0, np.nan, 0], True),
+    ):
+        found, looked, told = times_of(clinic(rows, monitored=monitored))
+        session = found.session_row[found.record]
+        gone, later = gone_by_discharge(
+            told.of_effect, looked.discharge[session], is_stated=looked.is_stated[session]
+        )
+        np.testing.assert_array_equal(gone, expected)
+        assert later[3] == began_later
 
 
 def test_minutes_of_a_late_session_are_not_rounded():

@@ -5,9 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ketaoutcomes.catalog.vital_rules import VITAL_RULES, vital_rules
-from ketaoutcomes.derive.vital_excursions import excursions, is_recorded
-from ketaoutcomes.derive.vitals import Readings, at_nominal, baselines, common_minutes, peaks, returns
+from ketaoutcomes.derive.vitals import (
+    at_nominal,
+    baselines,
+    common_minutes,
+    peaks,
+    readings_of,
+    returns,
+)
 
 WINDOW = (0.0, 120.0)
 BEFORE = (-60.0, 5.0)
@@ -22,15 +27,11 @@ def made(*sessions):
         for row in session
     ]
     session, minute, sbp, dbp = (np.array(column, float) for column in zip(*rows, strict=True))
-    values = {"sbp": sbp, "dbp": dbp, "map": (sbp + 2 * dbp) / 3}
-    return Readings(session.astype(int), minute, values, len(sessions))
+    values = {"sbp": sbp, "dbp": dbp}
+    return readings_of(session.astype(int), minute, values, len(sessions))
 
 
 ONE = [(-10, 118), (0, 120), (10, 130), (20, 150), (40, 140), (60, 124), (90, 118)]
-
-
-def base_of(found, window=BEFORE):
-    return {sign: baselines(found, sign, window) for sign in found.values}
 
 
 # ---- baseline
@@ -57,9 +58,19 @@ def test_several_readings_of_the_baseline_minute_count_by_their_mean():
 
 
 def test_a_sign_that_was_not_read_at_the_start_has_an_earlier_baseline_of_its_own():
-    base = base_of(made([(-5, 118, 80), (0, 120), (30, 150, 90)]))
+    found = made([(-5, 118, 80), (0, 120), (30, 150, 90)])
+    base = {sign: baselines(found, sign, BEFORE) for sign in ("sbp", "dbp")}
     assert (base["sbp"].value[0], base["dbp"].value[0]) == (120.0, 80.0)
     assert base["dbp"].minute[0] == -5.0
+
+
+def test_rows_of_one_minute_are_one_reading_with_the_mean_of_each_sign():
+    found = made([(0, 120), (0, NAN, 78), (0, 124), (0, NAN, 80), (0, 122, NAN), (30, 150, 90)])
+    assert found.minute.tolist() == [0, 30]
+    assert found.values["sbp"].tolist() == [122, 150]
+    assert found.values["dbp"].tolist() == [79, 90]
+    # (122 + 2 * 79) / 3, though no row had both.
+    assert found.values["map"].tolist() == pytest.approx([280 / 3, 110], rel=1e-14)
 
 
 # ---- peak
@@ -138,6 +149,15 @@ def test_the_return_is_that_after_the_peak_and_not_a_dip_before_it():
     assert back_of([(0, 120), (10, 140), (20, 121), (30, 160), (60, 120)]) == [[0, 30, 60]]
 
 
+def test_a_peak_that_is_no_reading_of_the_session_never_reads_another_session():
+    # Peaks at minute 10 as if two readings at 8 and 12 had been put together.
+    found = made([(0, 100), (8, 150), (12, 105)], [(0, 100), (8, 150)], [(0, 100), (8, 150), (40, 101)])
+    base = baselines(found, "sbp", BEFORE)
+    peak = peaks(found, "sbp", base, WINDOW).assign(peak_minute=10.0)
+    frame = returns(found, "sbp", base, peak, np.full(3, 10.0))
+    assert frame.to_numpy().tolist() == [[0, 10, 12], [1, 10, np.inf], [2, 10, 40]]
+
+
 # ---- nominal minutes
 
 
@@ -148,11 +168,29 @@ def test_each_nominal_minute_gets_the_nearest_reading_within_five():
     assert picked.values["sbp"].tolist() == [120, 140]
 
 
-def test_readings_equally_near_a_nominal_minute_count_by_their_mean():
+def test_of_readings_equally_near_a_nominal_minute_the_earlier_is_taken_at_its_own_minute():
     found = made([(18, 130), (22, 150), (40, 120), (40, 130)])
-    picked, _ = at_nominal(found, np.array([20.0, 40.0]))
-    assert picked.values["sbp"].tolist() == [140, 125]
+    picked, minute = at_nominal(found, np.array([20.0, 40.0]))
+    assert picked.values["sbp"].tolist() == [130, 125]
+    assert picked.minute.tolist() == [18, 40]
+    assert minute.tolist() == [20, 40]
     assert np.isnan(picked.values["dbp"]).all()
+
+
+def test_a_reading_half_way_between_two_nominal_minutes_is_of_neither():
+    picked, minute = at_nominal(made([(15, 130), (25, 150), (31, 140)]), np.array([10.0, 20.0, 40.0]))
+    # 25 is half-way between none: 5 from 20 and 15 from 40.
+    assert (picked.values["sbp"].tolist(), minute.tolist()) == ([150], [20])
+
+
+def test_a_sign_read_every_minute_does_not_hide_one_that_was_read_a_little_later():
+    seldom = {22: 150, 37: 140}
+    found = made([(minute, seldom.get(minute, NAN), 80 + minute) for minute in range(61)])
+    picked, minute = at_nominal(found, np.array([20.0, 40.0]))
+    for sign, values, at in (("sbp", [150, 140], [22, 37]), ("dbp", [100, 120], [20, 40])):
+        session, when, value = picked.of(sign)
+        assert (value.tolist(), when.tolist(), session.tolist()) == (values, at, [0, 0])
+    assert minute.tolist() == [20, 20, 40, 40]
 
 
 def test_common_minutes_are_those_at_which_sessions_are_read():
@@ -163,6 +201,15 @@ def test_common_minutes_are_those_at_which_sessions_are_read():
     assert common_minutes(found, "sbp", WINDOW).tolist() == [10, 20, 30, 40, 60, 90]
 
 
+def test_a_common_15_beside_10_and_20_has_a_place_of_its_own():
+    one = [(minute, 120) for minute in (0, 10, 20, 30)]
+    other = [(minute, 120) for minute in (0, 15, 30)]
+    assert common_minutes(made(*[one] * 6, *[other] * 4), "sbp", WINDOW).tolist() == [10, 15, 20, 30]
+    # A reading every minute is no habit of single minutes: the places stay 10 apart.
+    monitored = [(minute, 120) for minute in range(61)]
+    assert np.diff(common_minutes(made(*[monitored] * 9), "sbp", WINDOW)).min() >= 10
+
+
 def test_scattered_minutes_are_put_together():
     rng = np.random.default_rng(1)
     sessions = [
@@ -171,109 +218,3 @@ def test_scattered_minutes_are_put_together():
     found = common_minutes(made(*sessions), "sbp", WINDOW)
     assert len(found) == 2
     assert np.abs(found - [30, 60]).max() <= 1
-
-
-# ---- excursions
-
-
-def excursion(rule, *sessions, confirmed=False, window=WINDOW):
-    found = made(*sessions)
-    (rule,) = vital_rules(rule)
-    frame = excursions(found, rule, base_of(found), window, confirmed=confirmed)
-    return {int(row["session"]): row for row in frame.to_dict("records")}
-
-
-SBP_145 = {"sbp_145": {"sign": "sbp", "at_least": 145}}
-
-
-def test_minutes_beyond_a_threshold_are_those_of_straight_lines_between_readings():
-    row = excursion(SBP_145, ONE)[0]
-    # 130 to 150 passes 145 at 17.5, 150 to 140 at 30.
-    assert row["event"]
-    assert row["minutes_above"] == pytest.approx(12.5, rel=1e-14)
-    assert row["minutes_observed"] == 90
-
-
-def test_minutes_of_either_of_two_signs_count_once():
-    # Systolic at or above 145 from 17.5 to 30; diastolic at or above 90 from 25 to 40 and on to 50.
-    session = [(0, 120, 80), (10, 130, 80), (20, 150, 80), (30, 145, 100), (40, 130, 90), (60, 130, 80)]
-    rule = {"both": {"any": [{"sign": "sbp", "at_least": 145}, {"sign": "dbp", "at_least": 90}]}}
-    assert excursion(rule, session)[0]["minutes_above"] == pytest.approx(22.5, rel=1e-14)
-
-
-def test_minutes_of_opposite_lines_in_one_segment_add_up_and_are_all_where_they_meet():
-    rule = {"both": {"any": [{"sign": "sbp", "at_least": 150}, {"sign": "dbp", "at_least": 90}]}}
-    # Systolic is above for the first half, diastolic for the last fourth, or for the last half.
-    apart = excursion(rule, [(0, 160, 60), (40, 140, 100)])[0]["minutes_above"]
-    meeting = excursion(rule, [(0, 160, 80), (40, 140, 100)])[0]["minutes_above"]
-    assert (apart, meeting) == (pytest.approx(30.0), pytest.approx(40.0))
-
-
-def test_minutes_below_a_threshold_are_found_too():
-    row = excursion({"low": {"sign": "sbp", "below": 100}}, [(0, 110), (10, 90), (30, 110)])[0]
-    assert row["minutes_above"] == pytest.approx(15.0)
-
-
-def test_at_or_above_includes_the_number_and_above_does_not():
-    session = [(0, 120), (20, 150), (40, 120)]
-    for comparison, event in (("at_least", True), ("above", False)):
-        assert excursion({"x": {"sign": "sbp", comparison: 150}}, session)[0]["event"] is event
-
-
-def test_a_rise_of_exactly_a_fifth_meets_the_rule_whatever_the_rounding():
-    for usual in (95, 110, 115, 120, 135):
-        assert excursion("rise_20_percent", [(0, usual), (30, usual * 6 / 5)])[0]["event"]
-
-
-def test_mean_pressure_more_than_15_above_baseline_is_an_exaggerated_response():
-    # Mean pressure 93.33 to 108.33 is exactly 15; one more diastolic point is beyond it.
-    at = excursion("aha_exaggerated", [(0, 120, 80), (30, 125, 100)])[0]
-    beyond = excursion("aha_exaggerated", [(0, 120, 80), (30, 125, 101)])[0]
-    assert not at["event"]
-    assert beyond["event"]
-
-
-def test_the_label_rule_ends_after_90_minutes():
-    late = [(0, 120, 80), (60, 130, 80), (91, 170, 80)]
-    assert not excursion("rise_40_25", late)[0]["event"]
-    assert excursion("rise_40_25", [(0, 120, 80), (60, 130, 80), (90, 160, 80)])[0]["event"]
-    assert excursion("rise_40_25", [(0, 120, 80), (60, 130, 105)])[0]["event"]
-
-
-def test_changes_need_a_baseline_and_readings_as_such_do_not():
-    sessions = ([(30, 170, 80), (40, 170, 80)], [(0, 120, 80), (30, 170, 80)])
-    assert set(excursion("rise_30_mmhg", *sessions)) == {1}
-    assert set(excursion("bp_165_100", *sessions)) == {0, 1}
-
-
-def test_two_readings_in_a_row_confirm_each_other():
-    apart = [(0, 120), (10, 150), (20, 130), (30, 150)]
-    again = [(0, 120), (10, 150), (10, 148), (30, 130)]
-    single = [(0, 120), (10, 130)]
-    found = excursion(SBP_145, apart, again, single, confirmed=True)
-    assert {number: row["event"] for number, row in found.items()} == {0: False, 1: True, 2: False}
-    assert all(row["event"] for row in list(excursion(SBP_145, apart, again).values()))
-
-
-def test_a_reading_of_one_sign_tells_only_if_it_meets_the_rule():
-    # Systolic alone: below 165 leaves the diastolic open, at 170 it does not matter.
-    found = excursion(
-        "bp_165_100", [(0, 120), (30, 130)], [(0, 120), (30, 170)], [(0, 120, 80), (30, 130, 85)]
-    )
-    assert {number: row["event"] for number, row in found.items()} == {1: True, 2: False}
-
-
-def test_a_session_read_at_the_start_only_is_not_counted_as_free_of_excursions():
-    assert excursion(SBP_145, [(0, 120)], [(-5, 120), (0, 121)]) == {}
-
-
-def test_a_baseline_that_meets_the_rule_already_is_marked():
-    found = excursion("bp_165_100", [(0, 170, 90), (30, 171, 90)], [(0, 120, 80), (30, 171, 90)])
-    assert [row["already"] for row in found.values()] == [True, False]
-
-
-def test_a_rule_whose_sign_was_never_read_is_known_as_such():
-    found = made(ONE)
-    only = Readings(found.session, found.minute, {"sbp": found.values["sbp"]}, 1)
-    assert not is_recorded(VITAL_RULES["bp_165_100"], only)
-    assert is_recorded(VITAL_RULES["rise_30_mmhg"], only)

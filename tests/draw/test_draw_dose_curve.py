@@ -17,7 +17,7 @@ def ratios(n=3, **more):
     return pd.DataFrame(
         {
             "label": [f"Factor number {place}, per 0.1 mg/kg" for place in range(n)],
-            "odds_ratio": values,
+            "estimate": values,
             "conf_low": values * 0.6,
             "conf_high": values * 1.8,
             "n": 120,
@@ -51,7 +51,7 @@ def curve():
     return pd.DataFrame({"dose": dose, "estimate": mean, "conf_low": mean - 0.1, "conf_high": mean + 0.1})
 
 
-def test_dots_stand_at_the_logarithm_of_the_odds_ratio(artists):
+def test_dots_stand_at_the_logarithm_of_the_estimate(artists):
     _, ax = theme.new_figure()
     drawn = artists(odds(ratios(), ax))
     assert drawn.points("estimate") == pytest.approx(np.array([[np.log10(1.2), 0.0], [np.log10(0.5), 1.0]]))
@@ -71,7 +71,7 @@ def test_a_term_without_an_estimate_keeps_its_place_and_says_so(artists):
 def test_an_interval_beyond_the_axis_ends_in_an_arrow(artists):
     _, ax = theme.new_figure()
     table = pd.DataFrame(
-        {"label": ["a", "b"], "odds_ratio": [40.0, 1.0], "conf_low": [3.0, 0.001], "conf_high": [900.0, 1.5],
+        {"label": ["a", "b"], "estimate": [40.0, 1.0], "conf_low": [3.0, 0.001], "conf_high": [900.0, 1.5],
          "n": 9, "n_events": 4}
     )  # fmt: skip
     drawn = artists(odds(table, ax))
@@ -92,8 +92,8 @@ def test_groups_stand_below_headings_with_their_counts(artists):
 
 def test_a_hidden_row_shows_no_number(artists):
     _, ax = theme.new_figure()
-    table = ratios(1, suppressed=True).astype({"odds_ratio": object})
-    table["odds_ratio"] = "not shown"
+    table = ratios(1, suppressed=True).astype({"estimate": object})
+    table["estimate"] = "not shown"
     drawn = artists(odds(table, ax))
     assert drawn.texts("number") == ["not shown"]
     assert len(drawn.points("estimate")) == 0

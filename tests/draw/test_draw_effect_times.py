@@ -91,6 +91,22 @@ def test_what_may_last_longer_than_four_hours_gives_an_axis_of_a_day(artists):
     assert (places - places[0]) / width == pytest.approx([0, 0.4, 0.8, 1.0])
 
 
+def test_a_curve_stops_where_too_few_were_followed_and_the_heading_says_so(artists):
+    curves, counts = timed(["nausea", "dizziness"], last=0.9)
+    stop = {"effect": "nausea", "ascertainment": "checklist", "time": 100.0}
+    curves = pd.concat(
+        [curves[(curves["effect"] != "nausea") | (curves["time"] < 100)], pd.DataFrame([stop])]
+    )
+    ax = new(effect_times, curves, counts, heading="Still there")
+    panel, other = (artists(child) for child in ax.child_axes)
+    assert panel.segments("level")[:, :, 0].tolist() == [[0, 30], [60, 90], [90, 100]]
+    assert panel.named("band")[0].get_paths()[0].vertices[:, 0].max() == 100
+    assert other.segments("level")[:, :, 0].max() == 200
+    assert "fewer than 5 were followed" in " ".join(reversed(artists(ax).texts("unit")))
+    whole = new(effect_times, *timed(["nausea"]), heading="Still there")
+    assert "followed" not in " ".join(artists(whole).texts("unit"))
+
+
 def test_ways_of_asking_share_a_panel_without_bands_and_are_named_with_their_counts(artists):
     ax = new(effect_times, *timed(["nausea", "dizziness"], ("checklist", "spontaneous")))
     panel = artists(ax.child_axes[1])

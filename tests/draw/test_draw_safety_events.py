@@ -76,6 +76,18 @@ def test_groups_stand_below_their_event_and_one_that_does_not_ask_in_this_way_is
     assert found.texts("interval-text")[-1] == "not recorded"
 
 
+def test_bounds_are_a_thick_line_and_two_numbers_and_the_key_says_so(artists):
+    data = table([ROWS[1], ROWS[0]]).assign(estimate_low=[0.01, 0.0], estimate_high=[0.0225, 0.04])
+    found = artists(drawn(data))
+    ends = found.segments("bounds")[:, :, 0]
+    np.testing.assert_allclose(ends[np.argsort(ends[:, 0])], [[0.0, 0.2], [0.1, 0.15]])
+    assert found.texts("interval-text") == ["1.0–2.2% (0.2–4.0)", "at most 0.5–5.4%"]
+    assert [words[:10] for words in found.texts("unit")] == ["% of sessi", "Thick line", "No event: "]
+    alike = artists(drawn(table([ROWS[1]]).assign(estimate_low=0.01, estimate_high=0.01)))
+    assert len(alike.segments("bounds")) == 0
+    assert not any("Thick" in words for words in alike.texts("unit"))
+
+
 def test_hidden_rows_say_so_and_have_no_dot(artists):
     data = table([ROWS[1]]).astype({"n_events": "object"})
     data.loc[0, ["n_events", "estimate", "conf_low", "conf_high"]] = ["1–10", np.nan, np.nan, np.nan]

@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from ketaoutcomes.catalog.vital_rules import VITAL_RULES
 from ketaoutcomes.draw import theme
@@ -146,6 +149,34 @@ def test_a_hidden_row_says_so_and_shows_no_number(artists):
     assert "1–10" in read.texts("number")
     assert "not shown" in read.texts("interval-text")
     assert "7/1,500" not in read.texts("counts")
+
+
+def own(width, table, height=5.0, **options):
+    """A picture in axes of one's own, of so many inches."""
+    figure = Figure(figsize=(width, height), dpi=100)
+    FigureCanvasAgg(figure)
+    return excursions(table, figure.subplots(), **options)
+
+
+@pytest.mark.parametrize("width", [2.6, 3.2, 4.2, 6.4])
+def test_in_axes_of_ones_own_nothing_is_cut_and_counts_stay_before_the_interval(width, artists, collisions):
+    pairs, cut = collisions(own(width, shares(), heading="Sessions with an excursion recorded"))
+    assert not pairs
+    assert not cut
+    read = artists(own(width, shares()))
+    assert len(read.texts("counts")) == (19 if width >= 3.2 else 0)
+    assert len(read.texts("interval-text")) == (19 if width > 4 else 0)
+    assert len(read.texts("number")) == 19
+
+
+def test_words_of_a_hidden_row_keep_their_distance():
+    table = shares(n_rules=2).astype({"n_events": object})
+    table.loc[1, ["n_events", "estimate", "conf_low", "conf_high"]] = ["1–10", np.nan, np.nan, np.nan]
+    table["suppressed"] = ["", "count 1 to 10"]
+    ax = on_page(excursions, table)
+    box = {text.get_text(): text.get_window_extent() for text in ax.figure.findobj(Text)}
+    # A figure of the table's type is 5.6 px wide, a distance no narrower parts two columns.
+    assert box["not shown"].x0 - box["1–10"].x1 > 5.6 * ax.figure.dpi / 96
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -71,6 +73,28 @@ def test_another_unit_of_exposure_only_rescales():
     assert by_year.conf_low == pytest.approx(12 * by_month.conf_low, rel=1e-12)
     assert by_year.conf_high == pytest.approx(12 * by_month.conf_high, rel=1e-12)
     assert by_year.design_effect == pytest.approx(by_month.design_effect, rel=1e-12)
+
+
+def test_the_coverage_with_very_few_patients_is_what_the_docstring_says():
+    words = " ".join(cluster_rate_by.__doc__.split())
+    said = {
+        int(n): float(share)
+        for share, n in re.findall(r"(0\.\d\d) with (\d+)", words[words.index("Below 15") :])
+    }
+    assert set(said) == {2, 3, 5, 8}
+    n_sets = 2000
+    for n_patients, share in said.items():
+        stream = np.random.default_rng([20260101, n_patients])
+        exposure = stream.integers(2, 13, (n_patients, n_sets))
+        counts = stream.poisson(0.5 * exposure * stream.gamma(1 / 2, 2, exposure.shape))
+        found = cluster_rate_by(counts, exposure)
+        covered = np.mean((found.conf_low <= 0.5) & (found.conf_high >= 0.5))
+        # 4 Monte-Carlo standard errors, and the second decimal of the docstring.
+        assert abs(covered - share) < 4 * (share * (1 - share) / n_sets) ** 0.5 + 0.005, n_patients
+
+
+def test_the_docstring_says_that_the_limit_without_an_event_is_as_if_independent():
+    assert "as if the events were independent" in " ".join(cluster_rate_by.__doc__.split())
 
 
 @pytest.mark.parametrize(

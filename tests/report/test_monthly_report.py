@@ -40,8 +40,8 @@ def test_the_sample_is_reported_for_its_last_complete_month(shown):
     assert "September 2026" in shown.html
 
 
-def test_the_report_has_eight_numbered_questions(shown):
-    assert [section.number for section in shown.sections] == [1, 2, 3, 4, 5, 6, 7, 8]
+def test_the_report_has_nine_numbered_questions(shown):
+    assert [section.number for section in shown.sections] == [1, 2, 3, 4, 5, 6, 7, 8, 9]
 
 
 @pytest.mark.parametrize("name", ["shown", "suppressed"])

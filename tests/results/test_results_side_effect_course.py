@@ -55,7 +55,7 @@ def test_the_summary_has_both_comparisons_with_their_counts(result):
     text = result.summary()
     assert "Session 1 against later sessions, patients with both" in text
     assert "Odds ratio per doubling of the session number" in text
-    assert "checklist, dissociation, within patient:" in text
+    assert "dissociation, asked by checklist: all patients " in text
     assert text == repr(result)
 
 
@@ -74,12 +74,12 @@ def test_the_lines_are_of_six_effects_at_most(result, by_sex):
     _, ax = theme.new_figure()
     result.plot(ax, effects=["nausea", "anxiety"], ascertainment="spontaneous")
     assert named(ax, "panel") == ["Nausea", "Anxiety"]
-    assert "asked by: spontaneous" in " ".join(named(ax, "unit"))
+    assert "asked spontaneously" in " ".join(named(ax, "unit"))
     # By groups it is one way of asking, and the heading says which.
     _, ax = theme.new_figure()
     by_sex.plot(ax)
     assert named(ax, "series") == ["female", "male"]
-    assert "asked by: checklist" in " ".join(named(ax, "unit"))
+    assert "asked by checklist" in " ".join(named(ax, "unit"))
 
 
 def test_more_than_three_groups_have_a_picture_each(clinic):
@@ -121,7 +121,7 @@ def test_strips_of_patients_hold_the_worst_severity():
 def test_pictures_of_patients_are_drawn_without_ids(result, clinic):
     ax = result.plot_by_patient(effect="nausea", ascertainment="checklist")
     words = " ".join(text.get_text() for text in ax.texts)
-    assert "Nausea: worst severity in each session, asked by: checklist" in words
+    assert "Nausea: worst severity in each session, asked by checklist" in words
     assert not any(name in words for name in clinic.patients["patient_id"])
 
 

@@ -32,8 +32,11 @@ def truth(minutes):
     return 0.5 * (1 + erf(log(minutes / MEDIAN) / SPREAD / sqrt(2)))
 
 
-def clinic(seed, checks, *, late_onset=False, ended_at_discharge=False):
-    """A cohort of effects e0000, e0001, ...: each is in every session, and seen at the checks only."""
+def clinic(seed, checks, *, late_onset=False, ended_at_discharge=False, called=0.0):
+    """A cohort of effects e0000, e0001, ...: each is in every session, and seen at the checks only.
+
+    Of those still there at discharge, the share `called` is asked at home: their end is exact.
+    """
     stream = np.random.default_rng(seed)
     n = N_PATIENTS * N_SESSIONS
     patient = np.repeat(np.arange(N_PATIENTS), N_SESSIONS)
@@ -53,6 +56,9 @@ def clinic(seed, checks, *, late_onset=False, ended_at_discharge=False):
     seen_gone[still] = checks.size
     at = np.arange(n)
     noted_onset, noted_end = minutes[at, seen_first], minutes[at, seen_gone]
+    asked = still & (np.random.default_rng([seed, 1]).random(still.shape) < called)
+    noted_end = np.where(asked, onset + length, noted_end)
+    still &= ~asked
     # An onset first noted at the last check, or gone again by then, was never seen.
     seen = (noted_end > noted_onset) & (onset <= minutes[:, -1])
     effect, row = np.nonzero(seen)
@@ -139,6 +145,15 @@ def test_shares_gone_are_the_truth_where_onset_and_end_are_seen_at_checks(from_o
 
 def test_the_median_is_the_truth_where_onset_and_end_are_seen_at_checks(from_onset):
     assert abs(errors_off(rows_of(from_onset, "median_resolution")["estimate"], MEDIAN)) < N_ERRORS
+
+
+@pytest.mark.parametrize("minutes", [60.0, 120.0])
+def test_shares_gone_are_the_truth_where_ends_after_the_discharge_are_told_exactly(minutes):
+    # Watched to minute 105 only: a third is still there then, and four in five of these are asked at home.
+    cohort = clinic(3, CLOSE[CLOSE <= 105], late_onset=True, called=0.8)
+    rows = rows_of(timed(cohort, n_replicates=0), "gone_by", minutes)
+    assert rows["estimate"].notna().all()
+    assert abs(errors_off((rows["low"] + rows["high"]) / 2, truth(minutes))) < N_ERRORS
 
 
 def test_times_at_which_things_were_noted_are_later_than_the_truth(late_clinic):

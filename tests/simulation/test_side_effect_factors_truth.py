@@ -114,7 +114,7 @@ def slopes(lowered, **asked):
     found = []
     for _ in range(N_COHORTS):
         table = side_effect_factors(titrated(stream, lowered), "nausea", **asked).table.set_index("term")
-        found.append(table.loc[["dose_between", "dose_within"], "estimate"].to_numpy())
+        found.append(table.loc[["dose_between", "dose_within"], "log_odds_ratio"].to_numpy())
     found = np.array(found)
     return found[np.isfinite(found).all(axis=1)]
 
@@ -151,6 +151,49 @@ def test_independence_does_not_hold_there_either():
     # The change from the first dose is then that of patients who had many side effects.
     found = slopes(0.04, correlation="independence")
     assert found[:, 1].mean() < SLOPE - 0.2
+
+
+def raised_or_lowered(stream, spread, slope, n_patients=3000, n_sessions=8):
+    """Doses lowered by 0.1 mg/kg after the effect and raised by as much without; normal intercepts.
+
+    Returns the matrix (first dose, change; per 0.1 mg/kg), the outcome and the patient.
+    """
+    own = stream.normal(0, spread, n_patients)
+    first = stream.choice([0.4, 0.5, 0.6], n_patients)
+    dose, x, y = first.copy(), [], []
+    for _ in range(n_sessions):
+        effect = stream.random(n_patients) < expit(-1 + slope * (dose - 0.5) / 0.1 + own)
+        x.append(np.column_stack([np.ones(n_patients), (first - 0.5) / 0.1, (dose - first) / 0.1]))
+        y.append(effect.astype(float))
+        dose = np.clip(np.where(effect, dose - 0.1, dose + 0.1), 0.2, 1.2)
+    return np.vstack(x), np.concatenate(y), np.tile(np.arange(n_patients), n_sessions)
+
+
+def within(correlation, spread, slope):
+    """Mean log odds ratio of the change over six large cohorts, and its Monte-Carlo error."""
+    stream = np.random.default_rng(31)
+    found = [
+        gee(*raised_or_lowered(stream, spread, slope), correlation=correlation, scale="estimated").params[2]
+        for _ in range(6)
+    ]
+    return np.mean(found), np.std(found, ddof=1) / np.sqrt(6)
+
+
+@pytest.mark.parametrize("spread", [1.0, 2.0])
+def test_without_an_association_only_the_exchangeable_model_is_near_one(spread):
+    mean, error = within("exchangeable", spread, 0.0)
+    # "Near 1": within 1 % of the odds ratio, or the Monte-Carlo error.
+    assert abs(mean) < max(0.01, 4 * error)
+    # An odds ratio below 0.85 per 0.1 mg/kg where there is no association: what the note warns of.
+    mean, _ = within("independence", spread, 0.0)
+    assert mean < np.log(0.85)
+
+
+def test_where_patients_differ_much_the_change_is_pulled_towards_one():
+    # The population-averaged slope of the same patients, doses by lot, is about 0.31 (normal intercepts of
+    # spread 2 shrink 0.5 by sqrt(1 + 0.346 * 4) = 1.54 to 0.32: Zeger, Liang and Albert 1988).
+    mean, error = within("exchangeable", 2.0, 0.5)
+    assert 0.15 < mean < 0.5 / np.sqrt(1 + 0.346 * 4) - 4 * error
 
 
 def test_the_pooled_dose_without_a_model_of_patients_looks_flat_there():

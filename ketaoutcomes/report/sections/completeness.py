@@ -101,9 +101,9 @@ def _flow_figure(scope: Scope, given: Released, letter: str) -> Figure:
     for row in frame.to_dict("records"):
         size = "not shown" if missing(row["n"]) else count(row["n"])
         told.append(f"{str(row['step']).capitalize()}: {size}.")
-    svg = drawn(flow, frame, prefix=f"figure-7{letter}", title=title, description=" ".join(told))
+    svg = drawn(flow, frame, prefix=f"figure-8{letter}", title=title, description=" ".join(told))
     population = f"{scope.instrument.name}, patients who started{scope.during}"
-    return Figure(f"Fig. 7{letter}", title, population, svg, ("% of starters. Hatched: lost at that step.",))
+    return Figure(f"Fig. 8{letter}", title, population, svg, ("% of starters. Hatched: lost at that step.",))
 
 
 def _missing_figure(gaps: pd.DataFrame, letter: str) -> Figure:
@@ -117,12 +117,12 @@ def _missing_figure(gaps: pd.DataFrame, letter: str) -> Figure:
         f"{count(row['n_rows'])})."
         for row in shown.to_dict("records")
     )
-    svg = drawn(draw_missing, shown, prefix=f"figure-7{letter}", title=title, description=told)
+    svg = drawn(draw_missing, shown, prefix=f"figure-8{letter}", title=title, description=told)
     rest = len(worst) - len(shown)
     more = f", and so are {rest} further columns with missing cells" if rest else ""
     notes = (f"Single items and the parts of a dose are in the table file only{more}.",)
     return Figure(
-        f"Fig. 7{letter}",
+        f"Fig. 8{letter}",
         title,
         "Share of rows without a value, by table and column; whole data set",
         svg,

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
 from ketaoutcomes.analysis.side_effect_rates import side_effect_rates
-from ketaoutcomes.cohort.cohort import Cohort
-from ketaoutcomes.derive.arrays import patient_codes
-from ketaoutcomes.derive.side_effects import ANY, NOT_STATED, recorded_side_effects
+from ketaoutcomes.derive.side_effects import ANY, NOT_STATED
 from ketaoutcomes.draw.forest import forest
 from ketaoutcomes.draw.labels import count, missing, percent
 from ketaoutcomes.report.disclosure import Released
 from ketaoutcomes.report.parts import Column, Figure, Section, Table
 from ketaoutcomes.report.scope import PERIOD, Scope
 from ketaoutcomes.report.sections.part import Part, drawn, gathered, too_small
+from ketaoutcomes.report.sections.safety import Extra, how_long, rare_events
 from ketaoutcomes.report.words import ci, rate_words
 from ketaoutcomes.results.side_effects import SideEffectRates
 
 __all__ = ["side_effects"]
 
 MOST_ROWS = 12
+MOST_LASTING = 3
 NOT_RECORDED = "Not recorded: no session says whether there were side effects. This is not zero."
 WAYS = {
     "checklist": "asked by checklist",
@@ -37,14 +36,15 @@ TITLES = {
 
 def side_effects(scope: Scope) -> Part:
     """Forests per session and per patient, and the numbers behind them."""
+    rare = rare_events(scope)
     if "side_effects" not in scope.cohort.present:
-        return Part(_section(notes=(NOT_RECORDED,)), {})
+        return _without_rates(rare)
     results = {per: _rates(scope, per) for per in ("session", "patient")}
     tables = {per: _within(result) for per, result in results.items()}
     if tables["session"].empty:
-        return Part(_section(notes=(NOT_RECORDED,)), {})
+        return _without_rates(rare)
     released = [
-        _release(scope, "session", _with_people(tables["session"], scope.cohort)),
+        _release(scope, "session", tables["session"]),
         _release(scope, "patient", tables["patient"]),
     ]
     figures, notes = [], []
@@ -53,10 +53,30 @@ def side_effects(scope: Scope) -> Part:
             figures.append(_figure(scope, per, given, "ab"[len(figures)]))
         else:
             notes.append(f"Per {per}, side effects cannot be shown{too_small(scope)}.")
-    found, hidden = gathered(released)
+    lasting = how_long(scope, _commonest(released[0].frame)) if figures else Extra()
+    extras = (lasting, rare)
+    found, hidden = gathered([*released, *(item for extra in extras for item in extra.released)])
     numbers = (_table(released[0].frame, scope),) if figures else ()
-    section = _section(figures=tuple(figures), tables=numbers, notes=tuple(notes))
-    return Part(section, found, hidden, tuple(results.values()))
+    section = _section(
+        figures=tuple(figures),
+        tables=(*numbers, *(table for extra in extras for table in extra.tables)),
+        notes=(*notes, *(note for extra in extras for note in extra.notes)),
+    )
+    made = (*results.values(), *(result for extra in extras for result in extra.results))
+    return Part(section, found, hidden, made)
+
+
+def _without_rates(rare: Extra) -> Part:
+    """The section of a cohort without a record of side effects; early stops may be recorded all the same."""
+    found, hidden = gathered(list(rare.released))
+    section = _section(tables=tuple(rare.tables), notes=(NOT_RECORDED, *rare.notes))
+    return Part(section, found, hidden, tuple(rare.results))
+
+
+def _commonest(frame: pd.DataFrame) -> list[str]:
+    """The single effects that are shown and found most often."""
+    shown = frame[(frame["suppressed"] == "") & (frame["effect"] != ANY)]
+    return list(dict.fromkeys(shown["effect"]))[:MOST_LASTING]
 
 
 def _section(*, figures=(), tables=(), notes=()) -> Section:
@@ -97,26 +117,9 @@ def _within(result: SideEffectRates) -> pd.DataFrame:
     return result.table.drop(columns=PERIOD, errors="ignore")
 
 
-def _with_people(table: pd.DataFrame, cohort: Cohort) -> pd.DataFrame:
-    """Per session, with how many patients of those sessions had the effect: that decides what is shown."""
-    found = recorded_side_effects(cohort)
-    owner = patient_codes(cohort.sessions)[found.session_row]
-    inside = np.ones(owner.size, bool)
-    if PERIOD in cohort.sessions.columns:
-        inside = cohort.sessions[PERIOD].notna().to_numpy()[found.session_row]
-    kept = inside[found.record]
-    record, effect = found.record[kept], np.array([*found.effects, ANY], dtype=object)[found.effect[kept]]
-    way = np.array(found.ways, dtype=object)[found.way[record]]
-    people = pd.DataFrame({"effect": effect, "ascertainment": way, "patient": owner[record]})
-    people = pd.concat([people, people.assign(effect=ANY)]).drop_duplicates()
-    counts = people.groupby(["effect", "ascertainment"]).size().rename("n_patients_with_event").reset_index()
-    merged = table.merge(counts, on=["effect", "ascertainment"], how="left", validate="one_to_one")
-    return merged.fillna({"n_patients_with_event": 0})
-
-
 def _release(scope: Scope, per: str, table: pd.DataFrame) -> Released:
-    also = ("n_patients_with_event",) if per == "session" else ()
-    return scope.gate.rates(f"side_effects_per_{per}", table, place=f"Section 6, per {per}", also=also)
+    place = f"Section 6, per {per}"
+    return scope.gate.rates(f"side_effects_per_{per}", table, place=place, also=("n_patients_with_event",))
 
 
 def _figure(scope: Scope, per: str, given: Released, letter: str) -> Figure:
@@ -170,7 +173,7 @@ def _table(frame: pd.DataFrame, scope: Scope) -> Table:
     ways = list(dict.fromkeys(frame["ascertainment"]))
     rows = []
     for effect in dict.fromkeys(frame["effect"]):
-        cells = [effect]
+        cells = [effect[:1].upper() + effect[1:]]
         for way in ways:
             found = frame[(frame["effect"] == effect) & (frame["ascertainment"] == way)]
             words = rate_words(found.iloc[0]) if len(found) else ("–", "–", "–")

@@ -60,8 +60,8 @@ def rare_events(scope: Scope) -> Extra:
     )  # fmt: skip
     notes = (
         "Of sessions, or patients, of which a record tells; two numbers are bounds, without and with those "
-        "of which nobody says so, and the interval spans both. If none was recorded: the exact upper limit with "
-        "patients as n, and, if sessions were independent, with sessions as n.",
+        "of which nobody says so, and the interval spans both. If none was recorded: the exact upper limit "
+        "with patients as n, and, if sessions were independent, with sessions as n.",
     )
     title = "Serious events, early stops, rescue medication"
     return Extra(tables=[Table(title, columns, tuple(rows), notes)], released=[given], results=[result])

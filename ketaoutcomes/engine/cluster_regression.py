@@ -114,12 +114,12 @@ class ClusterRegression:
     level: float
     _pieces: _Pieces = field(repr=False)
 
-    def contrast(self, l: ArrayLike, level: float | None = None) -> Contrast:  # noqa: E741
-        """Estimate, CR2 error, df and limits of l'b.
+    def contrast(self, weights: ArrayLike, level: float | None = None) -> Contrast:
+        """Estimate, CR2 error, df and limits of a weighted sum of the coefficients.
 
         Parameters
         ----------
-        l : (p,) or (q, p) array_like of float
+        weights : (p,) or (q, p) array_like of float
             One combination of the coefficients, or one in each row.
         level : float, optional
             Confidence level; that of the fit if left out.
@@ -133,9 +133,9 @@ class ClusterRegression:
         Raises
         ------
         DataError
-            If `l` does not have one number per column of x.
+            If `weights` does not have one number per column of x.
         """
-        rows = np.asarray(l, float)
+        rows = np.asarray(weights, float)
         p = len(self.params)
         if rows.ndim not in (1, 2) or rows.shape[-1] != p or not np.isfinite(rows).all():
             raise DataError(f"a contrast must be {p} numbers, one per column of x")

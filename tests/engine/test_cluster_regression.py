@@ -101,7 +101,7 @@ def test_two_groups_of_equal_clusters_have_the_df_of_welchs_test_with_equal_vari
     )
 
 
-def dense(x, y, cluster, weights, l):  # noqa: E741
+def dense(x, y, cluster, weights, row):
     """The definition with N x N and m x m matrices."""
     root = np.sqrt(weights)[:, None]
     x, y = x * root, y * root[:, 0]
@@ -115,7 +115,7 @@ def dense(x, y, cluster, weights, l):  # noqa: E741
         adjust = vectors @ np.diag(values**-0.5) @ vectors.T
         score = x[own].T @ adjust @ residual[own]
         middle = middle + np.outer(score, score)
-        columns.append((np.eye(len(y)) - hat)[:, own] @ adjust @ x[own] @ bread @ l)
+        columns.append((np.eye(len(y)) - hat)[:, own] @ adjust @ x[own] @ bread @ row)
     size = np.linalg.eigvalsh(np.array(columns) @ np.array(columns).T)
     return bread @ middle @ bread, size.sum() ** 2 / np.square(size).sum()
 
@@ -132,29 +132,29 @@ def rows():
 
 def test_it_equals_the_definition_with_large_matrices(rows):
     x, y, cluster, weights = rows
-    l = np.array([0.0, 1.0, -1.0, 0.4])  # noqa: E741
-    cov, df = dense(x, y[:, 0], cluster, weights, l)
+    row = np.array([0.0, 1.0, -1.0, 0.4])
+    cov, df = dense(x, y[:, 0], cluster, weights, row)
     fit = cluster_regression(x, y[:, 0], cluster, weights=weights)
     assert fit.cov == pytest.approx(cov, abs=1e-12)
-    of = fit.contrast(l)
-    assert of.std_error == pytest.approx((l @ cov @ l) ** 0.5, rel=1e-11)
+    of = fit.contrast(row)
+    assert of.std_error == pytest.approx((row @ cov @ row) ** 0.5, rel=1e-11)
     assert of.df == pytest.approx(df, rel=1e-9)
-    assert of.estimate == pytest.approx(l @ fit.params, rel=1e-11)
+    assert of.estimate == pytest.approx(row @ fit.params, rel=1e-11)
 
 
 def test_many_outcomes_at_once_equal_one_by_one(rows):
     x, y, cluster, weights = rows
-    l = np.array([[0.0, 1.0, -1.0, 0.0], [1.0, 0.0, 0.0, 2.0]])  # noqa: E741
+    row = np.array([[0.0, 1.0, -1.0, 0.0], [1.0, 0.0, 0.0, 2.0]])
     together = cluster_regression(x, y, cluster, weights=weights)
-    several = together.contrast(l)
+    several = together.contrast(row)
     assert (together.params.shape, together.cov.shape, several.estimate.shape) == ((4, 3), (3, 4, 4), (2, 3))
-    assert together.contrast(l[0]).low.shape == (3,)
+    assert together.contrast(row[0]).low.shape == (3,)
     for column in range(3):
         alone = cluster_regression(x, y[:, column], cluster, weights=weights)
         assert together.params[:, column] == pytest.approx(alone.params, abs=1e-13)
         assert together.cov[column] == pytest.approx(alone.cov, abs=1e-13)
-        assert several.low[:, column] == pytest.approx(alone.contrast(l).low, abs=1e-12)
-        assert several.df == pytest.approx(alone.contrast(l).df, rel=1e-12)
+        assert several.low[:, column] == pytest.approx(alone.contrast(row).low, abs=1e-12)
+        assert several.df == pytest.approx(alone.contrast(row).df, rel=1e-12)
 
 
 def test_order_of_rows_names_of_clusters_units_and_doubled_rows_of_half_weight_change_nothing(rows):

@@ -173,7 +173,7 @@ def _report(options: argparse.Namespace) -> int:
         )
         read, aside = (int(cohort.counts[column].sum()) for column in ("n_read", "n_quarantined"))
         if aside:
-            print(f"{aside:,} of {read:,} rows set aside by a rule; see section 6.")
+            print(f"{aside:,} of {read:,} rows set aside by a rule; see section 8.")
         print(f"Open {page}")
     return 0
 

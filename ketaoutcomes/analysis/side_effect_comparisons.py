@@ -70,7 +70,7 @@ def comparisons(asked: Question, *, order: tuple[str, ...] = ()) -> pd.DataFrame
             if number == base or not (inside & (asked.level_of == number)).any():
                 continue
             both = inside & np.isin(asked.level_of, (base, number))
-            part = _without_open(asked, both, compare(asked, both, number))
+            part = compare(asked, both, number)
             part.insert(0, "effect", names)
             part.insert(1, "ascertainment", name)
             part.insert(2, asked.by, [level] * len(part))
@@ -80,34 +80,34 @@ def comparisons(asked: Question, *, order: tuple[str, ...] = ()) -> pd.DataFrame
         return pd.DataFrame(columns=["effect", "ascertainment", asked.by, "reference", *_COLUMNS])
     table = pd.concat(parts, ignore_index=True)
     place = {name: number for number, name in enumerate(order)}
+    table = table[[*table.columns[:4], *_COLUMNS]]
     return table.sort_values("effect", key=lambda names: names.map(place), kind="stable", ignore_index=True)
 
 
-def _without_open(asked: Question, both: np.ndarray, part: pd.DataFrame) -> pd.DataFrame:
-    """`part` with the differences missing where bounds are all that is known of a rate."""
+def _open(asked: Question, both: np.ndarray) -> np.ndarray:
+    """Effects of which bounds are all that is known in one of the groups; (k,) bool."""
     if not asked.leaves_open:
-        return part
+        return np.zeros(asked.columns.size, dtype=bool)
     rule = asked.severities[0]
     at_most, counted = asked.counts_at_most(both, rule), asked.counts(both, rule)
-    is_open = (at_most.found != counted.found).any(axis=0)[asked.columns]
-    numbers = ["difference", "std_error", "df", "conf_low", "conf_high", "p_value", "p_adjusted"]
-    part.loc[is_open, numbers] = np.nan
-    part.loc[is_open, "method"] = NOT_KNOWN
-    return part
+    return (at_most.found != counted.found).any(axis=0)[asked.columns]
 
 
-def _with_p(table: pd.DataFrame, p_value: np.ndarray, any_first: bool, n_patients: int) -> pd.DataFrame:
-    """Add p values and those adjusted over the single effects; any effect stands apart."""
-    fewest = table[["n_patients", "reference_n_patients"]].min(axis=None) if len(table) else 0
-    if n_patients < FEWEST_FOR_P or fewest < FEWEST_IN_GROUP:
-        p_value = np.full(len(table), np.nan)
-    table["p_value"] = p_value
-    single = np.arange(len(table)) > 0 if any_first else np.ones(len(table), dtype=bool)
-    single &= np.isfinite(p_value)
+def _finished(asked: Question, both: np.ndarray, table: pd.DataFrame, p_value: np.ndarray) -> pd.DataFrame:
+    """`table` with p values, and with nothing where only bounds are known of a rate."""
+    n_patients = np.unique(asked.owner[both]).size
+    fewest = table[["n_patients", "reference_n_patients"]].min(axis=None)
+    is_open = _open(asked, both)
+    given = ~is_open & (n_patients >= FEWEST_FOR_P) & (fewest >= FEWEST_IN_GROUP)
+    table["p_value"] = np.where(given, p_value, np.nan)
+    # Any effect holds the others and stands apart from their family.
+    single = table["p_value"].notna().to_numpy() & (asked.columns != 0)
     p_adjusted = np.full(len(table), np.nan)
     if single.any():
-        p_adjusted[single] = adjust_p_values(p_value[single], "bh")
+        p_adjusted[single] = adjust_p_values(table["p_value"].to_numpy()[single], "bh")
     table["p_adjusted"] = p_adjusted
+    table.loc[is_open, ["difference", "std_error", "df", "conf_low", "conf_high"]] = np.nan
+    table.loc[is_open, "method"] = NOT_KNOWN
     return table
 
 
@@ -122,8 +122,8 @@ def _patients_compared(asked: Question, both: np.ndarray, number: int) -> pd.Dat
     table = table.assign(reference_n=n_other, reference_n_patients=n_other)
     difference, low, high = newcombe(ever, n, ever_other, n_other, level=asked.level)
     table = table.assign(difference=difference, std_error=np.nan, df=np.nan, conf_low=low, conf_high=high)
-    table = _with_p(table, fisher_exact(ever, n, ever_other, n_other), asked.columns[0] == 0, n + n_other)
-    return table.assign(method="Newcombe; Fisher's exact test")
+    table["method"] = "Newcombe; Fisher's exact test"
+    return _finished(asked, both, table, fisher_exact(ever, n, ever_other, n_other))
 
 
 def _sessions_compared(asked: Question, both: np.ndarray, number: int) -> pd.DataFrame:
@@ -153,9 +153,8 @@ def _sessions_compared(asked: Question, both: np.ndarray, number: int) -> pd.Dat
     table["df"] = np.where(few, np.nan, found.df)
     table["conf_low"], table["conf_high"] = scale * low, scale * high
     p_value = np.where(few, np.nan, 2 * stdtr(found.df, -np.abs(found.estimate / found.std_error)))
-    n_patients = np.unique(asked.owner[both]).size
-    table = _with_p(table, p_value, asked.columns[0] == 0, n_patients)
-    return table.assign(method=np.where(few, "square-and-add", "CR2, t"))
+    table["method"] = np.where(few, "square-and-add", "CR2, t").astype(object)
+    return _finished(asked, both, table, p_value)
 
 
 def _limits(asked: Question, counts: np.ndarray, sessions: np.ndarray):

@@ -176,7 +176,7 @@ def by_number(rows: CourseRows, bands: tuple[SessionBand, ...]) -> pd.DataFrame:
                 "estimate": rate.estimate,
                 "estimate_high": most.estimate,
                 "conf_low": rate.conf_low,
-                "conf_high": most.conf_high,
+                "conf_high": np.fmax(rate.conf_high, most.conf_high),
                 "method": _methods(rate, most),
             }
             parts.append(pd.DataFrame(part).assign(place=place))

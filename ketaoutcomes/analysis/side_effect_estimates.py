@@ -55,12 +55,14 @@ def estimates(asked: Question, inside: np.ndarray, rule: SeverityRule) -> pd.Dat
     upper = _rates(asked, at_most, inside)
     if asked.per == "patient":
         n_unknown = ((at_most.with_effect > 0)[:, asked.columns] & ~with_event).sum(axis=0)
-    else:
+    elif asked.per == "session":
         n_unknown = (at_most.with_effect - counts.with_effect).sum(axis=0)[asked.columns]
+    else:
+        n_unknown = (at_most.found - counts.found).sum(axis=0)[asked.columns]
     if asked.model != CLUSTER_ROBUST and n_unknown.any():
         raise DataError(
-            f"{int(n_unknown[0]):,} sessions have an effect without its severity, or without a word on "
-            "whether it was serious, so there are only bounds, which a model does not give; use "
+            f"{int(n_unknown.max()):,} effects are without their severity, or without a word on whether they "
+            "were serious, so there are only bounds, which a model does not give; use "
             'model="cluster-robust"'
         )
     table.insert(place + 1, "n_unknown", n_unknown)

@@ -135,8 +135,8 @@ def _severity_notes(asked: Question) -> list[str]:
         if without.any() and (what != "a severity" or asked.severity != SEVERITIES[0]):
             notes.append(
                 f"{int(without.sum()):,} effects were recorded without {what}: the estimate counts none of "
-                "them, estimate_high all, and the interval spans both; n_unknown counts the sessions or "
-                "patients in between."
+                "them, estimate_high all, and the interval spans both; n_unknown counts the sessions, "
+                "patients or effects in between."
             )
     return notes
 

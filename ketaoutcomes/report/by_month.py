@@ -221,21 +221,18 @@ def _blood_pressure(cohort: Cohort) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _serious(cohort: Cohort) -> tuple[np.ndarray, np.ndarray]:
-    """Sessions with a serious effect, and sessions where it is known whether there was one.
+    """Sessions with an effect stated to be serious, and sessions with a record of side effects.
 
-    Known are sessions with an effect stated to be serious, sessions of whose effects each is stated
-    not to be, and recorded sessions without an effect. A clinic that states it of no effect does
-    not record it, so then nothing is known.
+    An effect of which nobody says so is not counted, as in section 6, so that the share is the lower
+    bound. A clinic that states it of no effect does not record it, so then nothing is known.
     """
     table = cohort.side_effects
     row = _session_rows(cohort, table)
-    serious, unclear = (np.zeros(len(cohort.sessions), bool) for _ in range(2))
+    serious = np.zeros(len(cohort.sessions), bool)
     serious[row[table["serious"].fillna(False).to_numpy(bool)]] = True
     is_effect = (table["effect"].astype("str").str.strip().str.lower() != NONE).to_numpy(bool)
     stated = table["serious"].notna().to_numpy(bool)
-    unclear[row[is_effect & ~stated]] = True
-    known = serious | (_recorded(cohort) & ~unclear)
-    return serious, known & (is_effect & stated).any()
+    return serious, _recorded(cohort) & (is_effect & stated).any()
 
 
 def _recorded(cohort: Cohort) -> np.ndarray:

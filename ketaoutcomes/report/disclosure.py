@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 from ketaoutcomes.errors import ConfigError
-from ketaoutcomes.report.gate_episodes import EpisodeGate
+from ketaoutcomes.report.gate_safety import SafetyGate
 from ketaoutcomes.report.released import (
     COUNT,
     ESTIMATES,
@@ -68,7 +68,7 @@ def choose_small_cells(small_cells: str | None, *, synthetic: bool) -> str:
 
 
 @dataclass(frozen=True)
-class Gate(EpisodeGate):
+class Gate(SafetyGate):
     """Rules for what may leave; `small_cells` is "suppress" or "show".
 
     Each method takes a tidy table, refuses one with a row per patient, and returns `Released`.

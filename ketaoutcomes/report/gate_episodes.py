@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pandas as pd
 
 from ketaoutcomes.report.released import Released, hidden_in, opened
 from ketaoutcomes.report.small_episodes import (
     without_small_curve,
     without_small_episodes,
-    without_small_excursions,
     without_small_gaps,
-    without_small_peaks,
     without_small_quantities,
 )
 
@@ -53,26 +49,3 @@ class EpisodeGate:
         if self.suppresses and len(frame):
             frame = without_small_gaps(frame)
         return Released(name, frame, hidden_in(frame, place, "gaps"))
-
-    def peaks(self, name: str, table: pd.DataFrame, *, place: str) -> Released:
-        """Highest scores of `n` sessions of `n_patients`, `n_events` of them beyond a threshold."""
-        frame = opened(name, table)
-        if self.suppresses and len(frame):
-            frame = without_small_peaks(frame)
-        return Released(name, frame, hidden_in(frame, place, "highest scores"))
-
-    def excursions(
-        self, name: str, table: pd.DataFrame, *, place: str, within: Sequence[tuple[str, str]]
-    ) -> Released:
-        """Sessions that met each `rule`, `n_events` of `n`, of `n_patients_with` patients.
-
-        Parameters
-        ----------
-        within : sequence of (str, str)
-            Pairs of rules, the wider first: who meets the second meets the first, so that two counts
-            that differ by 1 to 10 would show how many lie in between. The narrower is hidden then.
-        """
-        frame = opened(name, table)
-        if self.suppresses and len(frame):
-            frame = without_small_excursions(frame, within)
-        return Released(name, frame, hidden_in(frame, place, "count, % and interval"))

@@ -86,7 +86,9 @@ class Scope:
         """``"172 of 181 starters"``, as far as the gate lets the numbers stand; `n` may be missing."""
         if missing(n):
             return "starters"
-        if self.n_starters in self.sizes and self.gate.may_stand_beside(n, self.n_starters):
+        if not self.gate.may_stand_beside(n, self.n_starters):
+            return "starters"
+        if self.n_starters in self.sizes:
             return f"{count(n)} of {plural(self.n_starters, 'starter')}"
         return plural(n, "starter")
 

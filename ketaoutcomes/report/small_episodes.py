@@ -5,20 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ketaoutcomes.report.released import COUNT, ESTIMATES, TOTAL, blank_rates, rate_reason
+from ketaoutcomes.report.released import COUNT, ESTIMATES, TOTAL
 from ketaoutcomes.report.small_counts import SECONDARY, blank, is_small, near, small
 
 __all__ = [
     "without_small_curve",
     "without_small_episodes",
-    "without_small_excursions",
     "without_small_gaps",
-    "without_small_peaks",
     "without_small_quantities",
 ]
 
-FEWEST_FOR_QUARTILES = 20
-COUNTED = ("n_events", "n_patients_with")
 COUNTS = ("n_lost", "n_next_session", "n_stopped", "n_still", "n_unknown")
 SHARES = (
     "next_session", "next_session_high", "stopped", "stopped_high", "still_responding",
@@ -92,36 +88,3 @@ def without_small_gaps(frame: pd.DataFrame) -> pd.DataFrame:
     frame = blank(frame, hidden, [*ESTIMATES, "p25", "p75", "p_value", "direction"])
     counts = [name for name in ("n", "n_events", "n_open", "n_patients", "df") if name in frame.columns]
     return blank(frame, np.ones(len(frame), bool), counts)
-
-
-def without_small_peaks(frame: pd.DataFrame) -> pd.DataFrame:
-    """Highest scores by group of sessions, without those of 1 to 10 patients or with a small count.
-
-    Quartiles need 20 patients. Sizes differ by a few from those that the report prints elsewhere, so only
-    the estimates stay.
-    """
-    few = small(frame["n_patients"])
-    rest = frame["n"] - frame["n_events"]
-    frame.loc[small(frame["n_events"]) | small(rest), "suppressed"] = COUNT
-    frame.loc[few, "suppressed"] = TOTAL
-    hidden = (frame["suppressed"] != "").to_numpy()
-    shares = ("share", "share_low", "share_high")
-    frame = blank(frame, hidden, [*ESTIMATES, *shares, "median", "p25", "p75"])
-    too_few = (frame["n_patients"] < FEWEST_FOR_QUARTILES).fillna(True).to_numpy(bool)
-    frame = blank(frame, too_few, ["p25", "p75"])
-    return blank(frame, np.ones(len(frame), bool), ["n", "n_patients", "n_events", "std_error", "df"])
-
-
-def without_small_excursions(frame: pd.DataFrame, within) -> pd.DataFrame:
-    """Rates by rule, without small counts and without those that a wider rule would give away."""
-    also = ("n_patients_with",)
-    reason = rate_reason(frame, also)
-    for wider, narrower in within:
-        pair = [frame.index[frame["rule"] == rule] for rule in (wider, narrower)]
-        if any(len(rows) != 1 or reason.at[rows[0]] != "" for rows in pair):
-            continue
-        apart = frame.loc[pair[0][0], list(COUNTED)] - frame.loc[pair[1][0], list(COUNTED)]
-        if np.any(small(apart.to_numpy(dtype=float, na_value=np.nan))):
-            reason.at[pair[1][0]] = SECONDARY
-    frame["suppressed"] = reason
-    return blank_rates(frame, also)

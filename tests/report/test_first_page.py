@@ -121,13 +121,13 @@ def test_a_blank_serious_column_is_not_recorded(report_of):
     assert "serious" not in report.tables
 
 
-def test_serious_is_known_only_where_it_is_stated(report_of):
-    # Thirty sessions have an effect: stated of 20, and one of these is serious.
+def test_serious_is_counted_of_all_recorded_sessions_where_it_is_stated_at_all(report_of):
+    # Thirty sessions have an effect: stated of 20, and one of these is serious. The other ten may be.
     raw = tables(side_effects=side_effects(["yes"] + ["no"] * 19 + [None] * 10))
     report = report_of(raw, SETTINGS, month="2026-08", small_cells="show")
     row = report.tables["serious"].set_index("month").loc["2026-08"]
-    assert (row["n_events"], row["n"], row["n_sessions"]) == (1, 20, 160)
-    assert "140 of 160 not stated" in printed(report, "Serious side effect")
+    assert (row["n_events"], row["n"], row["n_sessions"]) == (1, 30, 160)
+    assert "130 of 160 no record" in printed(report, "Serious side effect")
 
 
 def test_a_session_that_was_asked_and_had_no_effect_had_no_serious_one(report_of):

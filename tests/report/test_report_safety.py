@@ -13,7 +13,7 @@ from ketaoutcomes.report.disclosure import Gate
 from ketaoutcomes.report.monthly import monthly_report
 
 SHOW, SUPPRESS = Gate("show"), Gate("suppress")
-COUNTS = ("n_events", "n", "n_patients", "n_patients_with", "n_patients_with_event")
+COUNTS = ("n_events", "n")
 
 
 def section_of(report, number):
@@ -70,6 +70,7 @@ def test_no_small_count_leaves_by_the_new_tables(suppressed):
                 assert not values.between(1, 10).any(), (name, column)
     assert suppressed.tables["dissociation_by_session"]["n"].isna().all()
     assert suppressed.tables["blood_pressure_course"]["n_patients"].isna().all()
+    assert "n_patients" not in suppressed.tables["side_effects_per_session"]
 
 
 def test_a_narrower_rule_is_hidden_where_the_wider_one_would_give_a_small_count_away():
@@ -124,3 +125,69 @@ def test_a_clinic_without_side_effects_still_reports_early_stops(clinic):
     events = report.tables["safety_events"]
     assert "serious side effect" not in set(events["event"])
     assert "session stopped early" in set(events["event"])
+
+
+def effects(*rows):
+    """Rates per session of one way: effect, events, patients with it; of 200 sessions of 80 patients."""
+    frame = pd.DataFrame(rows, columns=["effect", "n_events", "n_patients_with_event"])
+    frame["ascertainment"], frame["n"], frame["n_patients"] = "checklist", 200, 80
+    frame["estimate"] = frame["conf_low"] = frame["conf_high"] = frame["n_events"] / 200
+    return frame.assign(method="cluster-robust logit", conf_high_sessions=0.1)
+
+
+def test_patients_without_an_effect_are_counted_and_not_shown():
+    table = effects(("any", 90, 72), ("nausea", 60, 40), ("headache", 85, 50), ("rest", 40, 30))
+    given = SUPPRESS.effects("side_effects_per_session", table, place="here", whole="any").frame
+    # 72 of 80 leave 8 patients without any effect.
+    assert (given["suppressed"] != "").tolist() == [True, False, False, False]
+    assert "n_patients_with_event" not in given
+    assert given.loc[0, "method"] == ""
+    assert np.isnan(given.loc[0, "conf_high_sessions"])
+    whole = effects(("any", 90, 60), ("nausea", 85, 40), ("headache", 40, 55), ("rest", 40, 30))
+    given = SUPPRESS.effects("side_effects_per_session", whole, place="here", whole="any").frame
+    # Nausea is all but 5 of the sessions, headache all but 5 of the patients with any effect.
+    assert (given["suppressed"] != "").tolist() == [False, True, True, False]
+
+
+def test_the_number_of_whom_a_stop_is_not_known_is_no_subtraction():
+    table = pd.DataFrame(
+        {
+            "event": ["stopped"], "ascertainment": [""], "per": ["patient"], "n_events": [0], "n": [33],
+            "n_patients": [33], "n_patients_with": [0], "n_unknown": [10], "estimate": [0.0],
+            "conf_low": [0.0], "conf_high": [0.1], "conf_high_sessions": [np.nan], "method": ["exact"],
+        }
+    )  # fmt: skip
+    given = SUPPRESS.rare_events("safety_events", table, place="here", sizes=(43, 60)).frame
+    assert given.loc[0, "suppressed"] != ""
+    assert given["n"].isna().all()
+    far = table.assign(n_unknown=30)
+    kept = SUPPRESS.rare_events("safety_events", far, place="here", sizes=(63,)).frame
+    assert kept.loc[0, "n"] == 33
+
+
+def test_rounded_shares_do_not_tell_their_numbers():
+    table = peaks(("1", 23, 23, 11), ("all", 193, 50, 84))
+    frame = SUPPRESS.peaks("dissociation", table, place="here").frame
+    assert frame["share"].tolist() == [0.48, 0.44]
+    limits = {"conf_low": [0.351], "conf_high": [0.52]}
+    table = pd.DataFrame({"estimate": [84 / 193], **limits, "n_patients": [50]})
+    assert SUPPRESS.shares("gone", table, place="here", decimals=2).frame["estimate"].tolist() == [0.44]
+
+
+def test_rules_known_of_a_few_sessions_less_are_hidden():
+    table = rules(("wide", 60, 50), ("change", 40, 30))
+    table["n"] = [200, 194]
+    given = SUPPRESS.excursions("excursions", table, place="here", within=[]).frame
+    assert given.loc[1, "suppressed"] != ""
+    assert given["n"].isna().tolist() == [False, True]
+
+
+def test_a_few_patients_or_all_but_a_few_are_called_starters(clinic):
+    from ketaoutcomes.report.scope import make_scope
+
+    tables, settings = clinic
+    scope = make_scope(assemble(tables, settings), month=None, instrument=None, gate=SUPPRESS, level=0.95)
+    n = scope.n_starters
+    assert scope.of_starters(7) == "starters"
+    assert scope.of_starters(n - 3) == "starters"
+    assert str(n - 15) in scope.of_starters(n - 15)

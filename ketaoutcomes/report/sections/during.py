@@ -97,7 +97,9 @@ def _add_vital_signs(scope: Scope, made: _Made) -> None:
         return
     made.results.append(result)
     minutes = result.course.drop(columns="minute_mean", errors="ignore")
-    course = scope.gate.quantities("blood_pressure_course", minutes, place="Section 7, blood pressure")
+    course = scope.gate.shares(
+        "blood_pressure_course", minutes, place="Section 7, blood pressure", decimals=1
+    )
     rules = result.excursions[[name for name in EXCURSION_COLUMNS if name in result.excursions]]
     given = scope.gate.excursions("excursions", rules, place="Section 7, excursions", within=WITHIN)
     made.released.extend([course, given])
@@ -132,7 +134,7 @@ def _course_figure(scope: Scope, result: VitalSigns, frame: pd.DataFrame, letter
 
 def _population(scope: Scope, result: VitalSigns) -> str:
     n = int(result.table["n_patients"].max()) if len(result.table) else None
-    return f"Sessions of {scope.of_starters(n)}{scope.during}"
+    return f"Sessions, up to the data cut, of {scope.of_starters(n)}{scope.during}"
 
 
 def _excursion_figure(scope: Scope, result: VitalSigns, frame: pd.DataFrame, letter: str) -> Figure:
@@ -197,7 +199,13 @@ def _dissociation_figure(
         f"{beyond[:1].upper() + beyond[1:]} points is a convention, not a detector. Later sessions are those "
         "of patients who went on."
     )
-    return Figure(f"Fig. 7{letter}", title, f"Sessions of {scope.of_starters(n)}{scope.during}", svg, (note,))
+    return Figure(
+        f"Fig. 7{letter}",
+        title,
+        f"Sessions, up to the data cut, of {scope.of_starters(n)}{scope.during}",
+        svg,
+        (note,),
+    )
 
 
 def _dissociation_table(scope: Scope, result: DissociationResult, frame: pd.DataFrame) -> Table:

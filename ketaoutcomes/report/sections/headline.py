@@ -30,8 +30,10 @@ __all__ = ["Headline", "headline"]
 SESSION_MEASURES = {
     "blood_pressure": ("BP ≥165/100", "a reading from the start of the session on", "no readings"),
     "stopped_early": ("Stopped early", "any reason", "not stated"),
-    "serious": ("Serious side effect", "as stated by the clinic", "not stated"),
+    "serious": ("Serious side effect", "stated by the clinic; else counted as no", "no record"),
 }
+# Measures of which section 6 prints the sum of the twelve months.
+TOTALS_OF_SECTION_6 = ("stopped_early", "serious")
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,9 @@ def _safety(scope: Scope) -> Headline:
             absent.append(f"{SESSION_MEASURES[name][0]}: not recorded.")
             continue
         is_any = name in ways
-        exchange = (*frame.before[:1], frame.at) if is_any and frame.before else ()
+        # The twelve months of section 6 have these measures too.
+        is_total = is_any or name in TOTALS_OF_SECTION_6
+        exchange = (*frame.before[:1], frame.at) if is_total and frame.before else ()
         also = ("n_patients_with_event",)
         table = ordered(measures[name], frame)
         # Whether an effect was serious is known of nearly all who were asked in any way.

@@ -46,9 +46,8 @@ def rare_events(scope: Scope) -> Extra:
     if table.empty:
         return Extra(notes=["Serious events, early stops and rescue medication are not recorded."])
     kept = [name for name in RARE_COLUMNS if name in table.columns]
-    given = scope.gate.rates(
-        "safety_events", table[kept], place="Section 6, rare events", also=("n_patients_with", "n_unknown")
-    )
+    place, sizes = "Section 6, rare events", (scope.n_starters, scope.cohort.n_patients)
+    given = scope.gate.rare_events("safety_events", table[kept], place=place, sizes=sizes)
     of_sessions = given.frame[given.frame["per"] == "session"]
     of_patients = given.frame[
         (given.frame["per"] == "patient") & ~given.frame["event"].isin(of_sessions["event"])
@@ -87,7 +86,7 @@ def _rare_row(row: dict) -> tuple[str, ...]:
     if not row["suppressed"] and not missing(row.get("estimate_high")):
         estimate = bounds(row["estimate_low"], row["estimate_high"])
     upper = DASH
-    is_known = missing(row["n_unknown"]) or row["n_unknown"] == 0
+    is_known = missing(row.get("estimate_high")) or row["estimate_high"] == row["estimate"]
     if not row["suppressed"] and is_known and not missing(row["n_events"]) and row["n_events"] == 0:
         upper = percent(row["conf_high"])
         if not missing(row["conf_high_sessions"]):
@@ -112,16 +111,15 @@ def how_long(scope: Scope, effects: list[str]) -> Extra:
     within = table[(table["quantity"] == "gone_by") & (table["time"] == BY_TWO_HOURS)]
     # Of an effect with a known time some were gone and some were not; either number may be small.
     gone = _as_rates(at_discharge)
+    quantities = {
+        "gone_by_discharge": (gone, 2),
+        "gone_within_120_minutes": (_sized(within), 2),
+        "median_minutes": (_sized(table[table["quantity"] == "median_resolution"]), 0),
+    }
     released = [
-        scope.gate.rates("gone_by_discharge", gone, place="Section 6, gone by discharge"),
-        scope.gate.quantities(
-            "gone_within_120_minutes", _sized(within), place="Section 6, gone within two hours"
-        ),
-        scope.gate.quantities(
-            "median_minutes", _sized(table[table["quantity"] == "median_resolution"]),
-            place="Section 6, median minutes",
-        ),
-    ]  # fmt: skip
+        scope.gate.shares(name, rows, place=f"Section 6, {name.replace('_', ' ')}", decimals=decimals)
+        for name, (rows, decimals) in quantities.items()
+    ]
     rows = _lasting_rows(*(item.frame for item in released))
     if not rows:
         return Extra(released=released, results=[result])

@@ -119,7 +119,7 @@ def _within(result: SideEffectRates) -> pd.DataFrame:
 
 def _release(scope: Scope, per: str, table: pd.DataFrame) -> Released:
     place = f"Section 6, per {per}"
-    return scope.gate.rates(f"side_effects_per_{per}", table, place=place, also=("n_patients_with_event",))
+    return scope.gate.effects(f"side_effects_per_{per}", table, place=place, whole=ANY)
 
 
 def _figure(scope: Scope, per: str, given: Released, letter: str) -> Figure:

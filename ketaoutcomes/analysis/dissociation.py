@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from os import PathLike
 
 import numpy as np
 import pandas as pd
@@ -19,6 +21,7 @@ from ketaoutcomes.analysis.dissociation_tables import (
     stayers,
 )
 from ketaoutcomes.analysis.notes import split_words
+from ketaoutcomes.catalog.effect_terms import EffectTerms
 from ketaoutcomes.catalog.instruments import Instrument, find_instrument
 from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.derive.arguments import check_cohort, check_count, check_level, is_number
@@ -32,6 +35,7 @@ from ketaoutcomes.derive.dissociation import (
     threshold_of,
 )
 from ketaoutcomes.derive.groups import Groups, session_groups
+from ketaoutcomes.derive.side_effects import terms_of
 from ketaoutcomes.errors import DataError
 from ketaoutcomes.results.base import provenance_of
 from ketaoutcomes.results.dissociation import DissociationResult
@@ -46,6 +50,7 @@ def dissociation(
     by: str | None = None,
     threshold: float | str | None = None,
     window_minutes: tuple[float, float] = (-60.0, 180.0),
+    synonyms: Mapping | str | PathLike | bool | None = None,
     level: float = 0.95,
     n_replicates: int = 400,
     seed: int = 20260101,
@@ -53,10 +58,12 @@ def dissociation(
     """The highest dissociation score of each session, by session number and dose, and when it is back.
 
     A score counts for the nearest session that started before it within the window; its `timing` goes
-    before the clock. Only sessions with a score during or after them are counted: one without is not
-    recorded, and not 0. The mean is that of sessions; its limits, and those of the share above the
-    threshold, allow for several sessions per patient. A return lies between the last assessment above the
-    threshold and the first one after it that is not (`interval_survival`'s estimate).
+    before the clock. A score that shares only the day with its session, or has the session's own time, is
+    during it unless its timing is "pre": it counts for the highest score and has no minute. Only sessions
+    with a score during or after them are counted: one without is not recorded, and not 0. The mean is that
+    of sessions; its limits, and those of the share above the threshold, allow for several sessions per
+    patient. A return lies between the last assessment above the threshold and the first one after it that
+    is not (`interval_survival`'s estimate).
 
     No cut-off of CADSS told patients with a dissociation side effect from those without (esketamine,
     n = 764): a session above the threshold is no session with dissociation.
@@ -73,6 +80,8 @@ def dissociation(
     window_minutes : (float, float)
         Minutes from the start of a session in which a score belongs to it: (-60, 180) from an hour before
         to three hours after.
+    synonyms : mapping, path or bool, optional
+        The clinic's own words for effects, as for `side_effect_rates`; for `.against_recorded`.
     level : float
     n_replicates, seed : int
         Of the bootstrap of patients for `.return_times`.
@@ -105,12 +114,14 @@ def dissociation(
     limit = threshold_of(known, threshold)
     window = _window(window_minutes)
     grouped = _grouped(cohort, by)
+    terms = terms_of(cohort, synonyms)
     arguments = {
-        "instrument": known.name, "by": by, "threshold": threshold, "window_minutes": window, "level": level,
-        "n_replicates": n_replicates, "seed": seed,
+        "instrument": known.name, "by": by, "threshold": threshold, "window_minutes": window,
+        "synonyms": "own words" if isinstance(synonyms, Mapping | str | PathLike) else synonyms,
+        "level": level, "n_replicates": n_replicates, "seed": seed,
     }  # fmt: skip
     found = session_peaks(cohort, known.name, window=window)
-    tables = _tables(cohort, found, limit, grouped, arguments)
+    tables = _tables(cohort, found, limit, grouped, terms, arguments)
     return DissociationResult(
         title=f"{known.name} during and after sessions: highest score of each session",
         table=tables.table,
@@ -148,7 +159,12 @@ class _Tables:
 
 
 def _tables(
-    cohort: Cohort, found: SessionPeaks, limit: Threshold, grouped: Groups, arguments: dict
+    cohort: Cohort,
+    found: SessionPeaks,
+    limit: Threshold,
+    grouped: Groups,
+    terms: EffectTerms,
+    arguments: dict,
 ) -> _Tables:
     """All tables; without rows where no session has a score during or after it."""
     level = arguments["level"]
@@ -169,7 +185,7 @@ def _tables(
     table = of_session(cohort, found, limit, grouped, level)
     model = peak_model(cohort, found, level)
     pairs = stayers(cohort, found, grouped, level)
-    against = against_recorded(cohort, found, limit)
+    against = against_recorded(cohort, found, limit, terms)
     doses = by_dose(cohort, found, limit, level)
     notes = peak_notes(
         cohort, found, limit, back, grouped, model, pairs=pairs, against=against, arguments=arguments

@@ -17,7 +17,7 @@ from ketaoutcomes.analysis.dissociation_tables import (
     LEAST_STAYERS,
     dose_of,
 )
-from ketaoutcomes.analysis.notes import same_time_note, selection_notes
+from ketaoutcomes.analysis.notes import selection_notes
 from ketaoutcomes.catalog.instruments import Instrument
 from ketaoutcomes.catalog.ways_of_asking import asked_words
 from ketaoutcomes.cohort.cohort import Cohort
@@ -46,10 +46,13 @@ def definitions(
             f"The highest {instrument.name} score of those taken during or after a session, up to "
             f"{window[1]:g} minutes after its start; a score up to {-window[0]:g} minutes before it is the "
             f"score before it. One that says 'during' counts from {TOLERANCE_MINUTES:g} minutes before the "
-            "recorded start, as at minute 0",
+            "recorded start, as at minute 0. A score on the day of its session where one of the two has no "
+            "clock time, or at the session's own time, is during it unless its timing says 'pre', whatever "
+            "`same_time` says of other scores: the scale asks about now, and is given for the session",
             OWN_RULE,
         ),
-        (limit.words.capitalize(), limit.meaning, limit.source),
+        # What a threshold is not stands in the notes.
+        (limit.words.capitalize(), limit.meaning.partition(";")[0], limit.source),
         (
             "Mean",
             "Mean of sessions; limits by CR2 with Bell and McCaffrey's degrees of freedom, by patient",
@@ -119,6 +122,7 @@ def peak_notes(
     )
     return (
         first,
+        *_untimed_notes(found),
         *_threshold_notes(found.instrument, limit),
         *_assessment_notes(found),
         *_return_notes(found, limit, back, arguments),
@@ -126,7 +130,6 @@ def peak_notes(
         *_dose_notes(cohort, found, model),
         *_against_notes(against, limit),
         *_left_out(found),
-        same_time_note(cohort),
         "Limits are missing where there are fewer than 2 patients, or all values are equal.",
         *_by_notes(grouped, scored),
         *selection_notes(cohort),
@@ -137,7 +140,27 @@ def peak_notes(
 def _threshold_notes(instrument: Instrument, limit: Threshold) -> list[str]:
     """What the threshold is, and what the catalogue says of the scale."""
     name = f"{limit.words[:1].upper()}{limit.words[1:]} points"
-    return [f"{name}: {limit.meaning}.", *instrument.notes]
+    return [" ".join((f"{name}: {limit.meaning}.", *instrument.notes))]
+
+
+def _untimed_notes(found: SessionPeaks) -> list[str]:
+    """Scores during a session at no known minute: known to the day, or at the session's own time."""
+    after = found.after
+    rows = after[after["minute"].isna()]
+    n, n_by_rule = len(rows), int(rows["by_rule"].sum())
+    if not n:
+        return []
+    where = f"{count(rows['row'].nunique())} session{'' if rows['row'].nunique() == 1 else 's'}"
+    words = (
+        f"{count(n)} of {count(len(after))} scores counted, of {where}, {'has' if n == 1 else 'have'} no "
+        f"minute: the score or the session is known only to the day, or both have one time. "
+    )
+    if n_by_rule:
+        words += (
+            f"{count(n_by_rule)} of them say no timing and count as during the session; one taken before it "
+            "needs the timing 'pre'. "
+        )
+    return [words + "They count for the highest score and the share, not for the course over minutes."]
 
 
 def _assessment_notes(found: SessionPeaks) -> list[str]:
@@ -148,11 +171,13 @@ def _assessment_notes(found: SessionPeaks) -> list[str]:
     when = ""
     if timed.size:
         low, middle, high = np.quantile(timed, (0.1, 0.5, 0.9))
-        when = f" at minute {middle:.0f} (median; 10th to 90th percentile {low:.0f} to {high:.0f})"
+        known = "" if timed.size == minute.size else " where known"
+        when = f" at minute {middle:.0f} (median; 10th to 90th percentile {low:.0f} to {high:.0f}){known}"
     if n_after.max() == 1:
         notes = [
-            f"Each session was assessed once{when}: what is given is the score at that minute, and the "
-            "highest of the session may have been at another."
+            f"Each session was assessed once{when}: what is given is the score "
+            f"{'at that minute' if when else 'then'}, and the highest of the session may have been at "
+            "another."
         ]
     else:
         notes = [
@@ -160,18 +185,14 @@ def _assessment_notes(found: SessionPeaks) -> list[str]:
             "highest of more assessments is higher: compare only sessions that were assessed alike. Where a "
             "session was assessed until the score was low, the number follows from the dissociation itself."
         ]
-    if n_nominal(found) < 2 and timed.size:
+    if not timed.size:
+        notes.append("No minute of an assessment is known: there is no course over minutes.")
+    elif n_nominal(found) < 2:
         notes.append("All assessments are at one nominal minute: there is no course over minutes.")
-    elif timed.size:
+    else:
         notes.append(
             "Means by minute are of the sessions assessed then; who is assessed late in a session is not a "
             "random sample."
-        )
-    n_days = int(np.isnan(minute).sum())
-    if n_days:
-        notes.append(
-            f"{count(n_days)} scores during or after a session are known only to the day: they count for the "
-            "highest score, but not for the minutes."
         )
     return notes
 
@@ -183,7 +204,9 @@ def _return_notes(
     if found.n_after.max() == 1:
         return [ONE_EACH]
     if not back.seen.any():
-        return [f"No session has a score {limit.words} and a later one; return cannot be seen."]
+        return [
+            f"No session has a score {limit.words} at a known minute and a later one; return cannot be seen."
+        ]
     n_open = int(np.isinf(back.right).sum())
     notes = [
         f"Return: {count(back.row.size)} sessions with a score {limit.words} at a known minute; "

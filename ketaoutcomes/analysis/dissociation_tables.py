@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ketaoutcomes.analysis.cluster_means import cluster_mean
+from ketaoutcomes.catalog.effect_terms import EffectTerms
 from ketaoutcomes.catalog.instruments import Instrument
 from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.derive.arrays import patient_codes
@@ -147,9 +148,11 @@ def stayers(cohort: Cohort, found: SessionPeaks, grouped: Groups, level: float) 
     return typed(parts, (*_by(grouped), *_STAYERS))
 
 
-def against_recorded(cohort: Cohort, found: SessionPeaks, threshold: Threshold) -> pd.DataFrame:
+def against_recorded(
+    cohort: Cohort, found: SessionPeaks, threshold: Threshold, terms: EffectTerms
+) -> pd.DataFrame:
     """Sessions beyond the threshold against those with dissociation on record, by way of asking."""
-    record = recorded_side_effects(cohort)
+    record = recorded_side_effects(cohort, terms)
     named = np.zeros(record.session_row.size, dtype=bool)
     if EFFECT in record.effects:
         named[record.record[record.effect == record.effects.index(EFFECT)]] = True

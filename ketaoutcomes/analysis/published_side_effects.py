@@ -21,10 +21,10 @@ from ketaoutcomes.analysis.published_numbers import Number
 from ketaoutcomes.analysis.published_prediction import FEWEST_SOURCES, PREDICTION, prediction_of
 from ketaoutcomes.analysis.side_effect_question import WAYS, chosen_effects
 from ketaoutcomes.catalog.benchmarks import Benchmark, benchmarks
-from ketaoutcomes.catalog.effect_terms import EffectTerms, effect_terms
+from ketaoutcomes.catalog.effect_terms import EffectTerms
 from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.derive.arguments import check_choice, check_cohort, check_flag, check_level
-from ketaoutcomes.derive.side_effects import ANY, NOT_STATED
+from ketaoutcomes.derive.side_effects import ANY, NOT_STATED, terms_of
 from ketaoutcomes.results.base import UNCONTROLLED, provenance_of
 from ketaoutcomes.results.published_side_effects import PublishedSideEffects
 
@@ -107,7 +107,7 @@ def published_side_effects(
     check_flag("placebo", placebo, "whether placebo arms are listed as well")
     if ascertainment is not None:
         check_choice("ascertainment", ascertainment, WAYS)
-    terms = effect_terms(synonyms)
+    terms = terms_of(cohort, synonyms)
     rates = EffectRates(cohort, terms, ascertainment=ascertainment, level=level)
     listed = [known for known in benchmarks("side_effect") if placebo or known.arm != PLACEBO]
     asked = [known for known in listed if known.ascertainment != MEASURED and known.window in WINDOWS]

@@ -12,13 +12,13 @@ from ketaoutcomes.analysis.notes import group_notes, selection_notes, split_word
 from ketaoutcomes.analysis.side_effect_course_tables import CourseRows, by_number, first_against_later
 from ketaoutcomes.analysis.side_effect_habituation import MODELS_SOURCE, habituation
 from ketaoutcomes.analysis.side_effect_question import WAYS, chosen_effects
-from ketaoutcomes.catalog.effect_terms import EFFECT_GROUPS, EffectTerms, effect_terms
+from ketaoutcomes.catalog.effect_terms import EFFECT_GROUPS, EffectTerms
 from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.derive.arguments import check_choice, check_cohort, check_count, check_level
 from ketaoutcomes.derive.arrays import patient_codes
 from ketaoutcomes.derive.effect_sessions_by_number import SessionBand, outcomes_of_severity, session_bands
 from ketaoutcomes.derive.groups import groups as patient_groups
-from ketaoutcomes.derive.side_effects import ANY, NONE, SEVERITIES, recorded_side_effects
+from ketaoutcomes.derive.side_effects import ANY, NONE, SEVERITIES, recorded_side_effects, terms_of
 from ketaoutcomes.errors import DataError
 from ketaoutcomes.results.base import UNCONTROLLED, provenance_of
 from ketaoutcomes.results.side_effect_course import SideEffectCourse
@@ -105,7 +105,7 @@ def side_effect_course(
             f'by="{by}" is also the name of a column of the result; rename the column of the data'
         )
     bands = session_bands(groups)
-    terms = effect_terms(synonyms)
+    terms = terms_of(cohort, synonyms)
     rows = _rows(cohort, effects, terms, by, ascertainment, severity, level)
     single = [SessionBand(number, number) for number in range(1, STRIP_SESSIONS)]
     single.append(SessionBand(STRIP_SESSIONS, np.inf))

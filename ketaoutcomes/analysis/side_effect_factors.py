@@ -13,11 +13,11 @@ from ketaoutcomes.analysis.side_effect_dose import BAND_COLUMNS, CURVE_COLUMNS, 
 from ketaoutcomes.analysis.side_effect_factor_notes import factor_definitions, factor_notes
 from ketaoutcomes.analysis.side_effect_models import COLUMNS, EffectModel, fit_effect
 from ketaoutcomes.analysis.side_effect_question import WAYS
-from ketaoutcomes.catalog.effect_terms import EffectTerms, effect_terms
+from ketaoutcomes.catalog.effect_terms import EffectTerms
 from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.derive.arguments import check_choice, check_cohort, check_level
 from ketaoutcomes.derive.effect_sessions import DOSE_SPLITS, EffectSessions, effect_sessions
-from ketaoutcomes.derive.side_effects import ANY, SEVERITIES, recorded_side_effects
+from ketaoutcomes.derive.side_effects import ANY, SEVERITIES, recorded_side_effects, terms_of
 from ketaoutcomes.engine.gee import CORRELATIONS
 from ketaoutcomes.engine.multiplicity import adjust_p_values
 from ketaoutcomes.errors import DataError
@@ -118,7 +118,7 @@ def side_effect_factors(
     named = checked_factors(cohort, factors)
     if route is not None:
         named = tuple(name for name in named if name != ROUTE) or named
-    terms = effect_terms(synonyms)
+    terms = terms_of(cohort, synonyms)
     wanted = _wanted(effect, terms)
     rows = effect_sessions(
         cohort,

@@ -109,13 +109,17 @@ def rate_notes(cohort: Cohort, asked: Question) -> list[str]:
     if asked.per == "patient":
         notes += group_notes(asked.grouping, 0, 0, 0)
     notes += _severity_notes(asked)
-    notes += word_notes(found)
+    notes += word_notes(found, as_recorded=asked.as_recorded)
     if asked.model != CLUSTER_ROBUST and np.unique(asked.owner).size < FEWEST_FOR_MODEL:
         notes.append(
             f"{patients(np.unique(asked.owner).size)}: with fewer than {FEWEST_FOR_MODEL} the model's limits "
             "are too short; the cluster-robust ones hold."
         )
     if asked.reference is not None:
+        notes.append(
+            "P values are given for 20 patients or more, at least 5 in each group, and per session where 10 "
+            "or more patients of each group had the effect; elsewhere the interval stands alone."
+        )
         notes.append(
             "Groups were not drawn by lot. Of many comparisons some differ by chance: p_adjusted holds the "
             "expected share of such among those named (Benjamini and Hochberg, within a group and way)."
@@ -141,16 +145,29 @@ def _severity_notes(asked: Question) -> list[str]:
     return notes
 
 
-def word_notes(found: Recorded) -> list[str]:
+def word_notes(found: Recorded, *, as_recorded: bool = False) -> list[str]:
     """Under which names the effects stand."""
     if not found.n_words:
         return []
     noun = "word" if found.n_words == 1 else "words"
     text = f"{found.n_words:,} different {noun} for effects were recorded"
+    if as_recorded:
+        return [f"{text} and stand as recorded."]
     if found.n_words_unknown:
         text += f"; {found.n_words_unknown:,} of them have no preferred name in the table of synonyms and "
-        text += "stand as recorded (synonyms= takes the clinic's own words)"
-    return [f"{text}; words with one preferred name are one effect."]
+        text += "stand as recorded (.words lists them; synonyms= or cohort.toml takes the clinic's own words)"
+    notes = [f"{text}; words with one preferred name are one effect."]
+    if found.n_words_joined:
+        notes.append(
+            f'{found.n_words_joined:,} of these words name several effects at once (as in "nausea and '
+            'vomiting"): each stands as an effect of its own, and the rates of the single effects leave it '
+            "out and are too low. Write each effect in a row of its own."
+        )
+    if found.n_own_unused:
+        notes.append(
+            f"{found.n_own_unused:,} of the clinic's own synonyms are in no row; look at their spelling."
+        )
+    return notes
 
 
 def denominator_notes(cohort: Cohort, found: Recorded) -> list[str]:
@@ -193,5 +210,8 @@ def denominator_notes(cohort: Cohort, found: Recorded) -> list[str]:
             "explicit none."
         )
     elif found.n_not_stated:
-        notes.append(f"{found.n_not_stated:,} records do not say how the effects were asked for.")
+        notes.append(
+            f"{found.n_not_stated:,} sessions do not say how side effects were asked for; a column "
+            "ascertainment in side_effects says it (checklist, spontaneous or scale)."
+        )
     return notes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from ketaoutcomes.errors import DataError
 __all__ = ["EACH", "PER", "WAYS", "Per", "Question", "SeverityRule", "chosen_effects", "question_of"]
 
 EACH = "each"
+LONGEST_SHOWN = 40
 WAYS = ("checklist", "spontaneous", "scale", NOT_STATED)
 HOURS_PER_YEAR = 24.0 * 365.25
 SHORTEST_HOURS = 1.0
@@ -97,6 +99,7 @@ class Question:
     hours: np.ndarray
     per: str
     level: float
+    as_recorded: bool
 
     def cells(self) -> Iterator[tuple[int, int, np.ndarray]]:
         """Group, way of asking and records (bool) of each cell that has a record."""
@@ -205,6 +208,7 @@ def question_of(
     grouping = groups(cohort, by) if per == "patient" else session_groups(cohort, by)
     _check_reference(reference, by, grouping.levels)
     found = recorded_side_effects(cohort, terms)
+    _check_way(found, ascertainment)
     columns, named = chosen_effects(found, effects, terms)
     owner_of_session = patient_codes(cohort.sessions)
     session_level = grouping.code[owner_of_session] if per == "patient" else grouping.code
@@ -242,6 +246,7 @@ def question_of(
         hours=hours,
         per=per,
         level=level,
+        as_recorded=not terms.preferred,
     )
 
 
@@ -277,11 +282,29 @@ def chosen_effects(
     wanted = [name for name in wanted if name != ANY]
     unknown = [name for name in wanted if name not in found.effects]
     if unknown and found.session_row.size:
-        raise DataError(
-            f"{len(unknown)} of the effects asked for were never recorded, and nobody may have asked for "
-            "them, so their rate is not known; side_effect_rates(cohort).table['effect'] lists those "
-            "recorded"
-        )
+        raise DataError(_never_recorded(unknown, found.effects))
     kept = [name for name in wanted if name in found.effects]
     columns = np.array([0, *(found.effects.index(name) + 1 for name in kept)], dtype=np.int64)
     return columns, tuple(wanted)
+
+
+def _never_recorded(unknown: Sequence[str], effects: Sequence[str]) -> str:
+    """What is wrong with the names of effects that were asked for."""
+    words = []
+    for name in unknown:
+        # A long text is no effect's name, and may be a cell.
+        shown = f"'{name}'" if len(name) <= LONGEST_SHOWN and name.isprintable() else "a name"
+        near = get_close_matches(name, effects, n=1)
+        words.append(shown + (f" (did you mean '{near[0]}'?)" if near else ""))
+    return (
+        f"{len(unknown)} of the effects asked for were never recorded, and nobody may have asked for "
+        f"them, so their rate is not known: {', '.join(words)}; "
+        "side_effect_rates(cohort).table['effect'] lists those recorded"
+    )
+
+
+def _check_way(found: Recorded, ascertainment: str | None) -> None:
+    """Refuse a way of asking that no record has, where there are records."""
+    used = [found.ways[way] for way in np.unique(found.way)]
+    if ascertainment is not None and used and ascertainment not in used:
+        raise DataError(f"no record was asked for in that way; there are: {', '.join(used)}")

@@ -19,11 +19,10 @@ from ketaoutcomes.analysis.side_effect_question import (
     SeverityRule,
     question_of,
 )
-from ketaoutcomes.catalog.effect_terms import effect_terms
 from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.derive.arguments import check_choice, check_cohort, check_level
 from ketaoutcomes.derive.effect_counts import count_effects
-from ketaoutcomes.derive.side_effects import ANY
+from ketaoutcomes.derive.side_effects import ANY, recorded_words, terms_of
 from ketaoutcomes.results.base import provenance_of
 from ketaoutcomes.results.side_effects import SideEffectRates
 
@@ -81,7 +80,8 @@ def side_effect_rates(
         the beta-binomial goes with `per="session"`, the negative binomial with counts.
     synonyms : mapping, path or bool, optional
         The clinic's own words for effects, ``{preferred name: [words]}`` or a TOML file of that
-        form, on top of the library's table; False keeps the words as recorded.
+        form, on top of those of `cohort.toml` and of the library's table; False keeps the words as
+        recorded.
     at_risk_days : float
         Longest time at risk after a session, for `per="patient_year"`.
     level : float
@@ -95,8 +95,8 @@ def side_effect_rates(
         `patient_years`, `n_patients_with_event`, `n_unknown`, `estimate` (and `estimate_high` where only
         bounds are known), `conf_low`, `conf_high`, `conf_high_sessions` (with no event, the exact upper
         limit if sessions were independent), `method`. `.records`: sessions, and sessions with a record,
-        by group. `.comparisons`: differences from the reference. Without any record they have no row,
-        and a note says so.
+        by group. `.words`: each word recorded, and the effect under which it stands. `.comparisons`:
+        differences from the reference. Without any record they have no row, and a note says so.
 
     Raises
     ------
@@ -114,10 +114,11 @@ def side_effect_rates(
     check_choice("per", per, tuple(PER))
     check_choice("model", model, MODELS)
     check_model(per, model)
+    terms = terms_of(cohort, synonyms)
     asked = question_of(
         cohort, per=per, by=by, effects=effects, severity=severity, serious=serious, model=model,
         ascertainment=ascertainment, first_sessions=first_sessions, reference=reference,
-        terms=effect_terms(synonyms), at_risk_days=at_risk_days, level=level,
+        terms=terms, at_risk_days=at_risk_days, level=level,
     )  # fmt: skip
     arguments = {
         "per": per, "by": by, "effects": None if effects is None else asked.named, "severity": severity,
@@ -137,6 +138,7 @@ def side_effect_rates(
         per=per,
         shows=f"Side effects{asked.which}, {PER[per].unit}{split_words(by)}",
         records=_records(cohort, asked),
+        words=recorded_words(cohort, terms),
         comparisons=comparisons(asked, order=tuple(dict.fromkeys(table["effect"]))),
     )
 

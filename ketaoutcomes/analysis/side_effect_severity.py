@@ -13,12 +13,11 @@ from ketaoutcomes.analysis.severity_model import FEWEST_FOR_P, MODEL, severity_m
 from ketaoutcomes.analysis.side_effect_notes import denominator_notes, word_notes
 from ketaoutcomes.analysis.side_effect_question import WAYS, chosen_effects
 from ketaoutcomes.analysis.side_effect_units import cells_in_order
-from ketaoutcomes.catalog.effect_terms import effect_terms
 from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.derive.arguments import check_choice, check_cohort, check_level
 from ketaoutcomes.derive.arrays import patient_codes
 from ketaoutcomes.derive.groups import session_groups
-from ketaoutcomes.derive.side_effects import NOT_STATED, SEVERITIES, Recorded, recorded_side_effects
+from ketaoutcomes.derive.side_effects import NOT_STATED, SEVERITIES, Recorded, recorded_side_effects, terms_of
 from ketaoutcomes.engine.rates import cluster_ratio_by
 from ketaoutcomes.errors import DataError
 from ketaoutcomes.results.base import UNCONTROLLED, provenance_of
@@ -96,7 +95,7 @@ def side_effect_severity(
         raise DataError(
             f'by="{by}" is also the name of a column of the result; rename the column of the data'
         )
-    terms = effect_terms(synonyms)
+    terms = terms_of(cohort, synonyms)
     grouped = session_groups(cohort, by)
     found = recorded_side_effects(cohort, terms)
     columns, named = chosen_effects(found, effects, terms)

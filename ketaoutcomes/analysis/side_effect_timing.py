@@ -13,13 +13,12 @@ from ketaoutcomes.analysis.side_effect_severity import side_effect_severity
 from ketaoutcomes.analysis.side_effect_timing_notes import timing_definitions, timing_notes
 from ketaoutcomes.analysis.side_effect_timing_tables import CLOCKS, COLUMNS, Asked, timing_tables
 from ketaoutcomes.analysis.side_effect_units import effect_units
-from ketaoutcomes.catalog.effect_terms import effect_terms
 from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.derive.arguments import check_choice, check_cohort, check_count, check_level
 from ketaoutcomes.derive.effect_checks import VITALS, session_checks
 from ketaoutcomes.derive.effect_times import effect_times
 from ketaoutcomes.derive.groups import session_groups
-from ketaoutcomes.derive.side_effects import recorded_side_effects
+from ketaoutcomes.derive.side_effects import recorded_side_effects, terms_of
 from ketaoutcomes.errors import DataError
 from ketaoutcomes.results.base import provenance_of
 from ketaoutcomes.results.side_effect_timing import SideEffectTiming
@@ -106,7 +105,7 @@ def side_effect_timing(
             f'by="{by}" is also the name of a column of the result; rename the column of the data'
         )
     marks = _marks(horizons)
-    terms = effect_terms(synonyms)
+    terms = terms_of(cohort, synonyms)
     grouped = session_groups(cohort, by)
     found = recorded_side_effects(cohort, terms)
     looked = session_checks(cohort, checks)

@@ -55,14 +55,16 @@ def timing_definitions(asked: Asked, checks: object) -> tuple[tuple[str, str, st
             "Followed",
             "n_followed: effects that were not found gone, and not last seen, before the minute. A share or "
             f"a median is not given where fewer than {FEWEST} were followed to it while one was last seen "
-            "with the effect before",
+            "with the effect before; nor is a median that the curve does not reach",
             _OWN,
         ),
         (
             "Gone by discharge",
             "Of the effects that began before the discharge and of which it is known, those that had gone by "
-            "then; the discharge is monitored_minutes, or else the last reading of vital signs of the "
-            "session, after which what ended is not known. Cluster-robust limits",
+            "then. One still there when last seen had not, if that was at or after the discharge or the last "
+            "check before it; if it was earlier, that is not known. The discharge is monitored_minutes, or "
+            "else the last reading of vital signs of the session, after which what ended is not known. "
+            "Cluster-robust limits",
             "Cochran 1977, Sampling Techniques, chapter 6; the discharge is a rule of this library",
         ),
         (
@@ -74,7 +76,8 @@ def timing_definitions(asked: Asked, checks: object) -> tuple[tuple[str, str, st
             "Not known",
             "Effects without a length of which nothing says that they were still there, and those whose "
             "length cannot be placed. bound_low and bound_high are the shares of all effects found, if none "
-            "of them and of those last seen before the minute had gone by it, or all",
+            "of them and of those last seen before the minute had gone by it, or all; where onset and end "
+            "are known to lie between checks, from the longest, or the shortest, length that these allow",
             _OWN,
         ),
     )
@@ -193,6 +196,14 @@ def _discharge_notes(units: Units, inside: np.ndarray, looked: Checks) -> list[s
         notes.append(
             f"{what} ended after the last reading in a session that does not state its discharge: not known "
             "whether gone by then."
+        )
+    still = inside & (times.state == STILL_THERE) & np.isnan(units.gone)
+    n_lost = int((still & np.isfinite(discharge) & ~(times.seen >= discharge)).sum())
+    if n_lost:
+        what = _effects(n_lost, "was", "were")
+        notes.append(
+            f"{what} still there when last seen, before the discharge and the last check before it: not "
+            "known whether gone by discharge."
         )
     last = np.where(times.state == STILL_THERE, times.end_low, times.end_high)
     n_after = int((inside & (last > discharge)).sum())

@@ -59,8 +59,9 @@ def timing_tables(units: Units, asked: Asked) -> tuple[pd.DataFrame, pd.DataFram
     times = units.times
     if asked.clock == "onset":
         low, high = times.length_low, times.length_high
+        span = times.span_low, times.span_high
     else:
-        low, high = times.end_low, times.end_high
+        low, high = span = times.end_low, times.end_high
     # A missing end is a missing interval; one that is still open has an infinite end.
     ends = _estimated(units, np.where(np.isnan(high), np.nan, low), high, asked)
     onsets = _estimated(units, times.onset_low, times.onset_high, asked)
@@ -71,7 +72,7 @@ def timing_tables(units: Units, asked: Asked) -> tuple[pd.DataFrame, pd.DataFram
             _median(units, number, onsets, "median_onset"),
             _median(units, number, ends, "median_resolution"),
             _discharge(units, number, asked.level),
-            *_shares(units, number, ends),
+            *_shares(units, number, ends, span),
         )
     ]
     return _framed(rows, units), _curves(ends, units, asked.end)
@@ -102,8 +103,6 @@ class _Followed:
 
     Attributes
     ----------
-    low, high : (k,) float arrays
-        Ends of the units' intervals.
     last : (k,) float array, rising
         Minute to which each was followed: at which it was found gone, or was last seen.
     until : float
@@ -111,19 +110,12 @@ class _Followed:
         none was.
     """
 
-    low: np.ndarray
-    high: np.ndarray
     last: np.ndarray
     until: float
 
     def count(self, minutes: np.ndarray) -> np.ndarray:
         """Units not found gone, and not last seen, before each minute."""
         return self.last.size - np.searchsorted(self.last, minutes, side="left")
-
-    def gone(self, minute: float) -> tuple[int, int]:
-        """Units known to have gone by a minute, and those that may have."""
-        certain = self.high <= minute
-        return int(certain.sum()), int((certain | (self.low < minute)).sum())
 
 
 def _followed(units: Units, number: int, found: _Estimated) -> _Followed:
@@ -134,7 +126,7 @@ def _followed(units: Units, number: int, found: _Estimated) -> _Followed:
     last = np.sort(np.where(censored, low, high))
     first_censored = low[censored].min() if censored.any() else np.inf
     enough = last[-FEWEST] if last.size >= FEWEST else -np.inf
-    return _Followed(low, high, last, float(max(enough, first_censored)))
+    return _Followed(last, float(max(enough, first_censored)))
 
 
 def _estimated(units: Units, low: np.ndarray, high: np.ndarray, asked: Asked) -> _Estimated:
@@ -188,10 +180,10 @@ def _nothing(quantity: str, unit: str, time: float = np.nan) -> dict:
 
 
 def _median(units: Units, number: int, found: _Estimated, quantity: str) -> dict:
-    """Median minute with the interval in which it lies; inf where it is not reached.
+    """Median minute with the interval in which it lies.
 
-    Where too few were followed to it, all that is known is that it lies after the last minute at which
-    there were enough.
+    Where too few were followed to it, or the curve does not reach one half, all that is known is that it
+    lies after the last minute at which there were enough.
     """
     counts = _counts(units, number, found.known)
     row = _nothing(quantity, "minutes")
@@ -199,27 +191,35 @@ def _median(units: Units, number: int, found: _Estimated, quantity: str) -> dict
     if median is None:
         return row | counts
     followed = _followed(units, number, found)
-    if followed.until < median["high"] < np.inf:
+    reached = np.isfinite(median["high"])
+    n_followed = int(followed.count(median["high"])) if reached else pd.NA
+    if followed.until < median["high"]:
         row |= {"low": followed.until, "high": np.inf, "method": TOO_FEW}
-        return row | counts | {"n_followed": int(followed.count(median["high"]))}
+        return row | counts | {"n_followed": n_followed}
     row |= {name: float(median[name]) for name in VALUES} | {"method": BOOTSTRAP}
     for name in ("conf_low", "conf_high"):
         # A limit to which too few were followed is not known to be reached.
         row[name] = np.inf if row[name] > followed.until else row[name]
-    n_followed = int(followed.count(median["high"])) if np.isfinite(median["high"]) else pd.NA
     return row | counts | {"n_followed": n_followed}
 
 
-def _shares(units: Units, number: int, found: _Estimated) -> list[dict]:
-    """Share gone by each horizon, and the bounds if all not known to have gone had, or none."""
+def _shares(units: Units, number: int, found: _Estimated, span: tuple[np.ndarray, np.ndarray]) -> list[dict]:
+    """Share gone by each horizon, and the bounds if all not known to have gone had, or none.
+
+    `span` are the shortest and the longest times of all units that their onsets and ends allow: the curve's
+    intervals, from the middle of the onset's, are no bounds.
+    """
     counts = _counts(units, number, found.known)
     followed = _followed(units, number, found)
+    used = (units.cell == number) & found.known
+    low, high = (ends[used] for ends in span)
     # Without any known time there is no curve, but there are bounds.
     cells = found.rows("landmarks", number).to_dict("records") if number in found.numbers else []
     rows = []
     for place, mark in enumerate(found.marks.tolist()):
         row = _nothing("gone_by", "share", mark) | counts | {"n_followed": int(followed.count(mark))}
-        certain, possible = followed.gone(mark)
+        certain = int((high <= mark).sum())
+        possible = int(((high <= mark) | (low < mark)).sum())
         row |= {"bound_low": certain / counts["n"]}
         row |= {"bound_high": (possible + counts["n_unknown"]) / counts["n"]}
         if cells and mark <= followed.until:

@@ -94,7 +94,13 @@ def effect_units(
     times = _stacked(told.of_any, told.of_effect)
     session = found.session_row[record]
     cells, cell = cells_in_order(found, grouped, record, column, columns, ascertainment)
-    gone, later = gone_by_discharge(times, looked.discharge[session], is_stated=looked.is_stated[session])
+    discharge = looked.discharge[session]
+    gone, later = gone_by_discharge(
+        times,
+        discharge,
+        last_check=looked.before(session, discharge),
+        is_stated=looked.is_stated[session],
+    )
     wanted = (column > 0) & _asked_for(found, record, column, columns, ascertainment)
     return Units(
         found=found,

@@ -123,7 +123,7 @@ def _rules(ask: Ask, excursions: pd.DataFrame, unread: list[VitalRule]) -> list[
     notes = []
     if ask.confirmed:
         notes.append(f"An excursion needs two readings in a row that meet the rule, {_APART}.")
-    notes += _partly(excursions)
+    notes += _unknown(excursions, confirmed=ask.confirmed)
     if excursions["n_already"].sum():
         notes.append(
             "Rules on the reading itself, CTCAE grades among them, are met by a high baseline without any "
@@ -136,23 +136,21 @@ def _rules(ask: Ask, excursions: pd.DataFrame, unread: list[VitalRule]) -> list[
     return notes
 
 
-def _partly(excursions: pd.DataFrame) -> list[str]:
-    """Sessions in which only a part of what a rule needs was read."""
-    columns = ["n_events", "n", "n_partly", "n_met_unknown"]
-    sums = excursions.groupby("rule", sort=False)[columns].sum()
-    sums = sums[sums["n_partly"] > 0]
+def _unknown(excursions: pd.DataFrame, *, confirmed: bool) -> list[str]:
+    """Sessions in which what was read did not meet a rule, and not all that it needs was read."""
+    sums = excursions.groupby("rule", sort=False)[["n_events", "n", "n_unknown"]].sum()
+    sums = sums[sums["n_unknown"] > 0]
     if not len(sums):
         return []
-    parts = []
-    for name, row in sums.iterrows():
-        n_all, least = row["n"] + row["n_partly"], row["n_events"] + row["n_met_unknown"]
-        low, high = percent(least / n_all), percent((row["n_events"] + row["n_partly"]) / n_all)
-        parts.append(
-            f"{name}: {row['n_partly']:,}, of which {row['n_met_unknown']:,} met it; {low} to {high}"
-        )
+    parts = [
+        f"{name}: {row['n_unknown']:,}, {percent(row['n_events'] / row['n'])} to "
+        f"{percent((row['n_events'] + row['n_unknown']) / row['n'])}"
+        for name, row in sums.iterrows()
+    ]
+    each = " so that two readings could confirm each other" if confirmed else ""
     return [
-        "Sessions in which only a part of what a rule needs was read are in no rate, also where that part "
-        "met the rule (bounds: the share of all sessions if none, or all, of the others met it): "
+        f"Sessions in which not every sign of a rule was read{each}, and what was read did not meet it: the "
+        "estimate counts none of them, estimate_high all, and the interval spans both (n_unknown, bounds): "
         f"{'. '.join(parts)}."
     ]
 
@@ -195,15 +193,19 @@ def definitions(ask: Ask, rows: VitalRows) -> tuple[tuple[str, str, str], ...]:
         (
             "Excursion per session",
             f"Sessions with {hit} the rule after minute 0, and after the baseline where the rule is on a "
-            f"change, of sessions in which every sign of the rule was read then{often}. What was read at "
-            "minute 0 or before is never an excursion. The interval allows for several sessions per patient. "
-            "With none, the upper limit at zero is one-sided and exact, by sessions and by patients",
+            "change, of sessions with such a reading of a sign of the rule. What one sign shows meets the "
+            f"rule. If what was read did not, and not every sign was read{often}, it is not known: the "
+            "estimate counts none of these sessions, estimate_high all, and the interval spans both. What "
+            "was read at minute 0 or before is never an excursion. The interval allows for several sessions "
+            "per patient. With none, and all known, the upper limit at zero is one-sided and exact, by "
+            "sessions and by patients",
             "Cochran 1977, Sampling Techniques, chapter 6; Hanley and Lippman-Hand 1983, JAMA 249, 1743",
         ),
         (
             "Excursion per patient",
-            "Patients with such a session, of patients with a session in which that is known; exact "
-            "interval. It grows with the number of sessions",
+            "Patients with such a session, of patients with a session read; patient_share_high also counts "
+            "those with a session in which it is not known; exact interval that spans both. It grows with "
+            "the number of sessions",
             "Clopper and Pearson 1934, Biometrika 26, 404",
         ),
         (

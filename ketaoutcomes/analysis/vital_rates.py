@@ -16,14 +16,13 @@ from ketaoutcomes.engine.rates import clopper_pearson, cluster_ratio_by, rule_of
 __all__ = ["excursion_tables"]
 
 EXCURSIONS = (
-    {"rule": "str", "label": "str", "text": "str", "n_events": "int64", "n": "int64"}
-    | dict.fromkeys(("estimate", "std_error", "df", "conf_low", "conf_high"), "float64")
+    {"rule": "str", "label": "str", "text": "str", "n_events": "int64", "n": "int64", "n_unknown": "int64"}
+    | dict.fromkeys(("estimate", "estimate_high", "std_error", "df", "conf_low", "conf_high"), "float64")
     | {"method": "str", "n_patients": "int64", "n_patients_with": "int64"}
-    | dict.fromkeys(("patient_share", "patient_low", "patient_high"), "float64")
+    | dict.fromkeys(("patient_share", "patient_share_high", "patient_low", "patient_high"), "float64")
     | {"upper_sessions": "float64", "upper_patients": "float64"}
     | {"readings": "float64", "n_already": "Int64", "change": "float64"}
-    | {"n_without": "int64", "n_partly": "int64", "n_met_unknown": "int64"}
-    | dict.fromkeys(("bound_low", "bound_high"), "float64")
+    | {"n_without": "int64"}
 )
 TIMES = (
     {"rule": "str", "label": "str", "n": "int64", "n_patients": "int64"}
@@ -54,51 +53,65 @@ def _rate(
     frame: pd.DataFrame, rows: VitalRows, rule: VitalRule, number: int, change: np.ndarray, level: float
 ) -> dict:
     """One rule in one level: per session with its interval, per patient with the exact one."""
-    partly, frame = frame[~frame["known"]], frame[frame["known"]]
-    session, event = frame["session"].to_numpy(), frame["event"].to_numpy()
+    session, event, unknown = (frame[name].to_numpy() for name in ("session", "event", "unknown"))
     people, person = np.unique(rows.owner[session], return_inverse=True)
-    events = np.bincount(person, weights=event, minlength=people.size)
-    trials = np.bincount(person, minlength=people.size)
-    rate = cluster_ratio_by(events[:, None], trials[:, None], level=level)
-    n_with, n = int((events > 0).sum()), people.size
-    low, high = clopper_pearson(n_with, n, level=level)
-    none = session.size > 0 and not event.any()
+    events, open_, trials = (
+        np.bincount(person[flag], minlength=people.size) for flag in (event, unknown, np.ones_like(event))
+    )
+    none = session.size > 0 and not event.any() and not unknown.any()
     return {
-        "n_events": int(event.sum()), "n": session.size,
-        **{name: getattr(rate, name)[0] for name in ("estimate", "std_error", "df", "conf_low", "conf_high")},
-        "method": str(rate.method[0]), "n_patients": n, "n_patients_with": n_with,
-        "patient_share": n_with / n if n else np.nan, "patient_low": float(low), "patient_high": float(high),
+        "n_events": int(event.sum()), "n": session.size, "n_unknown": int(unknown.sum()),
+        **_of_sessions(events, open_, trials, level),
+        **_of_patients(events > 0, open_ > 0, level),
         "upper_sessions": float(rule_of_three_upper(session.size, level=level)) if none else np.nan,
-        "upper_patients": float(rule_of_three_upper(n, level=level)) if none else np.nan,
+        "upper_patients": float(rule_of_three_upper(people.size, level=level)) if none else np.nan,
         "readings": frame["n_readings"].median(),
         # A rule on changes cannot be met by the baseline.
         "n_already": pd.NA if rule.is_change else int((event & frame["already"].to_numpy()).sum()),
         "change": pd.Series(change[session[event]]).mean(),
         "n_without": int((rows.grouped.code == number).sum()) - session.size,
-        **_bounds(int(event.sum()), session.size, partly["event"].to_numpy()),
     }  # fmt: skip
 
 
-def _bounds(n_events: int, n: int, met: np.ndarray) -> dict:
-    """The share if none, or all, of the partly read sessions that were not seen to meet the rule met it."""
-    n_all = n + met.size
-    return {
-        "n_partly": met.size,
-        "n_met_unknown": int(met.sum()),
-        "bound_low": (n_events + met.sum()) / n_all if n_all else np.nan,
-        "bound_high": (n_events + met.size) / n_all if n_all else np.nan,
+def _of_sessions(events: np.ndarray, unknown: np.ndarray, trials: np.ndarray, level: float) -> dict:
+    """Share of sessions if none, and if all, of the unknown met the rule; the interval spans both."""
+    low, high = (
+        cluster_ratio_by(counts[:, None], trials[:, None], level=level)
+        for counts in (events, events + unknown)
+    )
+    names = ("estimate", "std_error", "df", "conf_low")
+    cells = {name: getattr(low, name)[0] for name in names}
+    method, other = str(low.method[0]), str(high.method[0])
+    return cells | {
+        "estimate_high": high.estimate[0],
+        # With no event the exact limit may lie above that of one event, which rests on how patients differ.
+        "conf_high": np.fmax(low.conf_high[0], high.conf_high[0]),
+        "method": method if other == method else f"{method}; upper bound: {other}",
     }
+
+
+def _of_patients(met: np.ndarray, unknown: np.ndarray, level: float) -> dict:
+    """Share of patients with a session that met the rule, likewise, with exact limits."""
+    n, n_with = met.size, int(met.sum())
+    n_most = int((met | unknown).sum())
+    return {
+        "n_patients": n, "n_patients_with": n_with,
+        "patient_share": n_with / n if n else np.nan, "patient_share_high": n_most / n if n else np.nan,
+        "patient_low": float(clopper_pearson(n_with, n, level=level)[0]),
+        "patient_high": float(clopper_pearson(n_most, n, level=level)[1]),
+    }  # fmt: skip
 
 
 def _changes(rows: VitalRows, rule: VitalRule, ask: Ask) -> np.ndarray:
     """Change to the extreme on the rule's side, of its first sign, of each session; (n_sessions,)."""
-    first = rule.any[0]
+    change, first = np.full(rows.found.n_sessions, np.nan), rule.any[0]
+    if first.sign not in rows.looked.values:
+        return change
     end = ask.window[1] if rule.within is None else min(ask.window[1], rule.within)
     extreme = peaks(
         rows.looked, first.sign, rows.base[first.sign], (ask.window[0], end),
         lowest=first.comparison in ("below", "at_most"),
     )  # fmt: skip
-    change = np.full(rows.found.n_sessions, np.nan)
     change[extreme["session"].to_numpy()] = extreme["change"].to_numpy()
     return change
 

@@ -37,8 +37,8 @@ COLUMNS = frozenset((
     "readings_min", "readings_max", "baseline_mean", "baseline_sd", "peak_mean", "peak_sd", "change",
     "longest_gap", "n_without", "n_no_baseline", "n_few", "n_already", "n_not_raised", "n_readings",
     "patient_share", "patient_low", "patient_high", "n_patients_with", "upper_sessions", "upper_patients",
-    "share_of_time", "minutes_observed", "std_error", "after_start", "n_partly", "n_met_unknown",
-    "bound_low", "bound_high", "minute_mean",
+    "share_of_time", "minutes_observed", "std_error", "after_start", "n_unknown", "estimate_high",
+    "patient_share_high", "minute_mean",
 ))
 # fmt: on
 

@@ -39,8 +39,8 @@ def vital_signs(
     the first one after it, within `baseline_minutes`. The peak is the highest reading after it in the
     window, the lowest of oxygen saturation and breathing rate; sessions need two such readings. A peak is
     what was seen: it grows with the number of readings, which stands beside it. Excursions are looked for
-    after minute 0, and after the baseline where a rule is on a change; a session counts for a rule if all
-    signs of the rule were read, whatever the readings were.
+    after minute 0, and after the baseline where a rule is on a change. A rule that one of its signs meets
+    is met; where what was read did not meet it and not every sign was read, there are bounds.
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from ketaoutcomes.catalog.entries import read_toml
 from ketaoutcomes.errors import DataError
 
-__all__ = ["EFFECT_GROUPS", "EffectTerms", "effect_terms"]
+__all__ = ["EFFECT_GROUPS", "EffectTerms", "effect_terms", "plain"]
 
 _OWN_FILE = "effect_terms.toml"
 _SOURCE = "source"
@@ -28,6 +28,7 @@ EFFECT_GROUPS: Mapping[str, str] = MappingProxyType(
     }
 )
 _OTHER = "other"
+_JOINTS = re.compile(r"\band\b|\bwith\b|[&/+,;]")
 _BLANKS = re.compile(r"[\W_]+")
 
 
@@ -41,10 +42,13 @@ class EffectTerms:
         From the plain spelling of a word to the preferred name.
     group : mapping of str to str
         From a preferred name to its group, a key of `EFFECT_GROUPS`.
+    clinic : frozenset of str
+        Plain spellings of the words that the clinic brought itself.
     """
 
     preferred: Mapping[str, str]
     group: Mapping[str, str]
+    clinic: frozenset[str] = frozenset()
 
     def name(self, word: str) -> str:
         """Preferred name of a word as recorded; the word itself, in lower case, where there is none."""
@@ -53,6 +57,11 @@ class EffectTerms:
     def knows(self, word: str) -> bool:
         """Whether the word is in the table."""
         return plain(word) in self.preferred
+
+    def is_joined(self, word: str) -> bool:
+        """Whether a word that is in no table names several effects that are: "nausea and vomiting"."""
+        parts = [part for part in _JOINTS.split(str(word).lower()) if plain(part)]
+        return not self.knows(word) and len(parts) > 1 and any(self.knows(part) for part in parts)
 
     def group_of(self, name: str) -> str:
         """Group of a preferred name; "other" where it is not in the table."""
@@ -66,6 +75,8 @@ def plain(word: str) -> str:
 
 def effect_terms(
     synonyms: Mapping[str, str | Iterable[str]] | str | PathLike | bool | None = None,
+    *,
+    base: EffectTerms | None = None,
 ) -> EffectTerms:
     """The library's table of synonyms, with the clinic's own on top.
 
@@ -75,6 +86,8 @@ def effect_terms(
         ``{preferred name: [words]}`` or ``{word: preferred name}``, or the path of a TOML
         file of the first form. They are added to the library's table and win over it.
         False: no table, effects keep the words that were recorded. None or True: the library's.
+    base : EffectTerms, optional
+        What `synonyms` is put on top of, in place of the library's table.
 
     Raises
     ------
@@ -87,7 +100,7 @@ def effect_terms(
         return _own()
     given = _read(synonyms) if isinstance(synonyms, str | PathLike) else synonyms
     added = _pairs(given)
-    own = _own()
+    own = _own() if base is None else base
     # A name that the clinic writes another way takes along the words of the library's name.
     renamed = {word: added.get(plain(name), name) for word, name in own.preferred.items()}
     group = dict(own.group)
@@ -95,7 +108,8 @@ def effect_terms(
         former = own.preferred.get(old)
         if former is not None:
             group.setdefault(new, own.group_of(former))
-    return EffectTerms(MappingProxyType(renamed | added), MappingProxyType(group))
+    clinic = own.clinic | frozenset(added) - {plain(name) for name in added.values()}
+    return EffectTerms(MappingProxyType(renamed | added), MappingProxyType(group), clinic)
 
 
 @cache
@@ -120,6 +134,7 @@ def _pairs(given: object, already: Mapping[str, str] | None = None) -> dict[str,
     n_twice = 0
     for key, value in given.items():
         if isinstance(value, str):
+            _check_direction(key, value)
             name, words = value, [key]
         elif isinstance(value, Iterable) and not isinstance(value, Mapping):
             name, words = key, [key, *value]
@@ -135,6 +150,16 @@ def _pairs(given: object, already: Mapping[str, str] | None = None) -> dict[str,
     if n_twice:
         raise DataError(f"synonyms: {n_twice} words stand under two names; leave each under one")
     return pairs
+
+
+def _check_direction(word: object, name: str) -> None:
+    """Refuse {preferred name: "word"}, which reads as {word: preferred name}."""
+    own = _own().preferred
+    if isinstance(word, str) and own.get(plain(word)) == plain(word) and plain(name) not in own:
+        raise DataError(
+            "synonyms: a text is the preferred name of its key; to bring words under a name, give them as a "
+            'list: {"nausea": ["queasy feeling"]}'
+        )
 
 
 def _read(path: str | PathLike) -> dict:

@@ -8,7 +8,15 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
-from ketaoutcomes.catalog.entries import Catalog, Sourced, closest, make, read_toml, stop_if
+from ketaoutcomes.catalog.entries import (
+    Catalog,
+    Sourced,
+    closest,
+    make,
+    read_toml,
+    stop_if,
+    without_punctuation,
+)
 from ketaoutcomes.errors import DataError, Problem
 
 __all__ = [
@@ -37,6 +45,22 @@ _UNITS = {"sbp": " mmHg", "dbp": " mmHg", MEAN_PRESSURE: " mmHg", "spo2": "%"}
 _LONGEST_NAME, _LONGEST_LABEL = 40, 26
 _CONDITION_KEYS = ("sign", *COMPARISONS, "change", "percent")
 _RULE_KEYS = ("within", "label", "text", "source")
+# Other words for signs and comparisons, for the hints of error messages.
+_SIGN_WORDS = {
+    "systolic": "sbp", "systolicbloodpressure": "sbp", "sys": "sbp", "diastolic": "dbp", "dia": "dbp",
+    "diastolicbloodpressure": "dbp", "meanarterialpressure": MEAN_PRESSURE, "meanpressure": MEAN_PRESSURE,
+    "pulse": "heart_rate", "hr": "heart_rate", "heartrate": "heart_rate", "oxygen": "spo2",
+    "saturation": "spo2", "oxygensaturation": "spo2", "o2": "spo2", "sao2": "spo2",
+    "rr": "respiratory_rate", "breathing": "respiratory_rate", "breathingrate": "respiratory_rate",
+    "resprate": "respiratory_rate", "respiration": "respiratory_rate",
+}  # fmt: skip
+_KEY_WORDS = {
+    ">=": "at_least", "=>": "at_least", "≥": "at_least", "gte": "at_least", "ge": "at_least",
+    "minimum": "at_least", ">": "above", "gt": "above", "over": "above", "morethan": "above",
+    "greaterthan": "above", "<": "below", "lt": "below", "under": "below", "lessthan": "below",
+    "<=": "at_most", "=<": "at_most", "≤": "at_most", "lte": "at_most", "le": "at_most",
+    "maximum": "at_most", "rise": "change", "delta": "change", "minutes": "within", "name": "label",
+}  # fmt: skip
 _EXAMPLE = (
     'give names of VITAL_RULES, e.g. rules=("bp_165_100", "spo2_below_92"), or own ones, e.g. '
     'rules={"sbp_150": {"sign": "sbp", "at_least": 150}, "rise_35": {"sign": "sbp", "at_least": 35, '
@@ -271,10 +295,14 @@ def _condition(name: str, given: object) -> Condition:
     unknown = [key for key in given if key not in _CONDITION_KEYS]
     if unknown:
         known = ", ".join((*_CONDITION_KEYS, *_RULE_KEYS, "any"))
-        raise DataError(f"rules: '{name}' has {len(unknown)} keys that are not known; known are {known}")
+        keys = ", ".join(_hint(key) for key in unknown)
+        word = "a key that is" if len(unknown) == 1 else "keys that are"
+        raise DataError(f"rules: '{name}' has {word} not known: {keys}; known are {known}")
     sign = given.get("sign")
     if not isinstance(sign, str) or sign not in _SHORT:
-        raise DataError(f"rules: '{name}': sign is one of {', '.join(_SHORT)}")
+        near = _meant(sign, _SIGN_WORDS, tuple(_SHORT))
+        hint = f", not {_quoted(sign)}: did you mean {near}?" if near else ""
+        raise DataError(f"rules: '{name}': sign is one of {', '.join(_SHORT)}{hint}")
     used = [key for key in COMPARISONS if key in given]
     if len(used) != 1:
         raise DataError(f"rules: '{name}' needs exactly one of {', '.join(COMPARISONS)}; it has {len(used)}")
@@ -286,6 +314,37 @@ def _condition(name: str, given: object) -> Condition:
         raise DataError(f"rules: '{name}': change and percent are True or False")
     of = "percent" if flags["percent"] else "change" if flags["change"] else "value"
     return Condition(sign, used[0], float(value), of)
+
+
+def _hint(key: object) -> str:
+    """An unknown key, and what was meant by it if that can be told."""
+    near = _meant(key, _KEY_WORDS, (*_CONDITION_KEYS, *_RULE_KEYS, "any"))
+    sign = _meant(key, _SIGN_WORDS, tuple(_SHORT))
+    plain = without_punctuation(key) if isinstance(key, str) else ""
+    if sign and (not near or plain in _SIGN_WORDS or plain in map(without_punctuation, _SHORT)):
+        near = f'"sign": "{sign}"'
+    return _quoted(key) + (f" (did you mean {near}?)" if near else "")
+
+
+def _meant(word: object, others: Mapping[str, str], known: tuple[str, ...]) -> str:
+    """Which of the known names a word stands for or looks like; empty if none."""
+    if not isinstance(word, str):
+        return ""
+    choices = {without_punctuation(one): one for one in known} | dict(others)
+    plain = without_punctuation(word) or word.strip()
+    for exact in (word.strip(), plain):
+        if exact in choices:
+            return choices[exact]
+    # A sign such as "=" looks like several, of which none is meant.
+    near = closest(plain, choices) if any(letter.isalnum() for letter in plain) else ()
+    return near[0] if near else ""
+
+
+def _quoted(word: object) -> str:
+    """A word of the caller's, short and on one line."""
+    text = str(word) if isinstance(word, str | int | float) else type(word).__name__
+    text = "".join(letter if letter.isprintable() else " " for letter in text)
+    return f"'{text if len(text) <= _LONGEST_NAME else text[: _LONGEST_NAME - 1] + '…'}'"
 
 
 def _is_number(value: object) -> bool:

@@ -83,6 +83,8 @@ def build(
     cohort = None
     if not problems:
         made_of = [f"deidentification {settings.deidentification}", f"same_time {settings.same_time}"]
+        if settings.side_effect_names is not None:
+            made_of.append(f"side_effect_names {settings.side_effect_names}")
         cohort = Cohort(
             tables=tables,
             present=frozenset(drafts) if present is None else present,

@@ -10,7 +10,8 @@ from dataclasses import dataclass, fields
 from datetime import date
 from pathlib import Path
 
-from ketaoutcomes.errors import ConfigError, Problem
+from ketaoutcomes.catalog.effect_terms import effect_terms
+from ketaoutcomes.errors import ConfigError, DataError, Problem
 
 __all__ = ["FILE_NAME", "Settings", "make_settings", "read_settings"]
 
@@ -23,6 +24,7 @@ CHOICES = {
     "separator": (",", ";", "\t", "|"),
     "encoding": ("utf-8", "cp1252", "latin-1", "iso-8859-15", "cp1250", "mac-roman"),
 }
+EFFECT_NAMES = "side_effect_names"
 COLUMN_LISTS = ("covariates", "known_at_start", "known_after_start")
 
 
@@ -65,6 +67,9 @@ class Settings:
     known_at_start, known_after_start : tuple of str, optional
         Columns that are known when the first session begins, or only later, where the
         name says otherwise. Patients are not grouped by what is known only later.
+    side_effect_names : tuple of (str, tuple of str), optional
+        The clinic's own words for side effects by preferred name; in the file a table
+        ``[side_effect_names]`` of lines such as ``"dissociation" = ["spacey", "floaty"]``.
     """
 
     name: str | None = None
@@ -81,6 +86,14 @@ class Settings:
     covariates: tuple[str, ...] | None = None
     known_at_start: tuple[str, ...] | None = None
     known_after_start: tuple[str, ...] | None = None
+    side_effect_names: tuple[tuple[str, tuple[str, ...]], ...] | None = None
+
+    @property
+    def effect_words(self) -> dict[str, list[str]] | None:
+        """`side_effect_names` as `synonyms=` takes it; None where the clinic has none."""
+        if self.side_effect_names is None:
+            return None
+        return {name: list(words) for name, words in self.side_effect_names}
 
     @property
     def dates_allowed(self) -> bool:
@@ -137,6 +150,9 @@ def make_settings(content: Mapping[str, object] | Settings) -> Settings:
             complaint = _complaint(key, value)
             if complaint:
                 problems.append(_problem(f"cohort.toml: '{key}' {complaint}"))
+            if key == EFFECT_NAMES and not complaint:
+                pairs = value.items() if isinstance(value, Mapping) else value
+                value = tuple((name, tuple(words)) for name, words in pairs)
             values[key] = tuple(value) if isinstance(value, list) else value
     if isinstance(values.get("data_cut"), date):
         values["data_cut"] = values["data_cut"].isoformat()
@@ -162,6 +178,8 @@ def _complaint(key: str, value: object) -> str | None:
     if key in COLUMN_LISTS:
         good = isinstance(value, list | tuple) and all(isinstance(name, str) for name in value)
         return None if good else "must be a list of column names"
+    if key == EFFECT_NAMES:
+        return _complaint_of_names(value)
     if key == "data_cut" and isinstance(value, date):
         return None
     if not isinstance(value, str):
@@ -186,6 +204,20 @@ def _complaint(key: str, value: object) -> str | None:
             return 'must hold %d, %m (or %b, %B) and %Y (or %y), e.g. "%m/%d/%Y" or "%d/%m/%Y"'
         if "%I" in value and "%p" not in value:
             return "has hours up to 12 (%I) without AM or PM (%p); write %I:%M %p, or %H:%M up to 24"
+    return None
+
+
+def _complaint_of_names(value: object) -> str | None:
+    """What is wrong with the clinic's own words for side effects."""
+    if isinstance(value, tuple):
+        value = {name: list(words) for name, words in value}
+    lists = isinstance(value, Mapping) and all(isinstance(words, list) for words in value.values())
+    if not lists:
+        return 'must be a table of lists: [side_effect_names], then "dissociation" = ["spacey", "floaty"]'
+    try:
+        effect_terms(value)
+    except DataError as error:
+        return f"cannot be used: {error.problems[0].message.removeprefix('synonyms: ')}"
     return None
 
 

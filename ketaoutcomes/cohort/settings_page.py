@@ -40,6 +40,8 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "as if they were not (response, remission, status, n_sessions, …); patients are grouped only by "
         "what is known at the start, or at a landmark",
         "known_after_start": "columns that are known only later, although their name does not say so",
+        "side_effect_names": "the clinic's own words for side effects, by preferred name; used wherever side "
+        "effects are counted, on top of the library's table of synonyms",
     }
 )
 VALUES: Mapping[str, str] = MappingProxyType(
@@ -52,6 +54,7 @@ VALUES: Mapping[str, str] = MappingProxyType(
         "covariates": 'list of names, e.g. `["smoker"]`',
         "known_at_start": 'list of names, e.g. `["employment_status"]`',
         "known_after_start": 'list of names, e.g. `["referred_on"]`',
+        "side_effect_names": "table of lists, after all other keys (see the example)",
     }
 )
 DEFAULTS: Mapping[str, str] = MappingProxyType(
@@ -66,6 +69,7 @@ DEFAULTS: Mapping[str, str] = MappingProxyType(
         "covariates": "all",
         "known_at_start": "judged by the name",
         "known_after_start": "judged by the name",
+        "side_effect_names": "the library's names",
     }
 )
 DATE_FORMATS = (
@@ -93,6 +97,10 @@ encoding = "utf-8"
 covariates = ["employment", "smoker", "response_status", "referred_on"]
 known_at_start = ["response_status"]
 known_after_start = ["referred_on"]
+
+[side_effect_names]
+"dissociation" = ["spacey", "floaty"]
+"blood pressure increased" = ["BP up"]
 """
 
 

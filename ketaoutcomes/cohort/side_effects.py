@@ -132,7 +132,8 @@ def _merge(draft: Draft, rows: np.ndarray, keys: list[np.ndarray]) -> None:
     """Keep one row of those that name one effect of one session, found in one way.
 
     It is the first of the severest, and says the earliest onset, how long it was from there to the
-    last end (see `_first_to_last`), serious if any row does, and not resolved if any row says so.
+    last end, serious if any row does, and not resolved if any row says so, unless a row that had ended is
+    later than those still there (see `_first_to_last`): then neither is known.
     """
     rows, group = set_aside_copies(draft, neighbours(rows, *keys), keys)
     if rows.size == 0:
@@ -144,7 +145,7 @@ def _merge(draft: Draft, rows: np.ndarray, keys: list[np.ndarray]) -> None:
         severity = rank[found.codes[rows]]
     order = np.lexsort((rows, -severity, group))
     keep = rows[order[np.flatnonzero(np.diff(group[order], prepend=-1))]]
-    onset, duration = _first_to_last(draft, rows, group)
+    onset, duration, overtaken = _first_to_last(draft, rows, group)
     for name, values in (("onset_minutes", onset), ("duration_minutes", duration)):
         if name in draft.numbers:
             draft.numbers[name][keep] = values
@@ -153,7 +154,7 @@ def _merge(draft: Draft, rows: np.ndarray, keys: list[np.ndarray]) -> None:
     if "resolved" in draft.flags:
         resolved = pd.Series(draft.flags["resolved"][rows])
         # The least of the answers given; -1 is none.
-        known = resolved.where(lambda codes: codes >= 0).groupby(group).min().fillna(-1)
+        known = resolved.where(lambda codes: codes >= 0).groupby(group).min().where(~overtaken).fillna(-1)
         draft.flags["resolved"][keep] = known.to_numpy(dtype=draft.flags["resolved"].dtype)
     if "action" in draft.words:
         action = draft.words["action"].codes
@@ -166,12 +167,18 @@ def _merge(draft: Draft, rows: np.ndarray, keys: list[np.ndarray]) -> None:
     draft.quarantine(merged, "merged_effect")
 
 
-def _first_to_last(draft: Draft, rows: np.ndarray, group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Earliest onset of each group of rows, and the minutes from it to the last end; (g,) float arrays.
+def _first_to_last(
+    draft: Draft, rows: np.ndarray, group: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Earliest onset of each group of rows, minutes from it to the last end, and whether overtaken; (g,).
 
-    They are missing where the last end is not known: a row that has no onset or no duration, and is not
-    said to be still there, may be the last to end. Where a row is still there when last seen, the others
-    cannot be; only when that row was last seen has to be known.
+    The minutes are missing where the last end is not known: a row that has no onset or no duration, and is
+    not said to be still there, may be the last to end. Where a row is still there when last seen, the
+    others cannot be; only when that row was last seen has to be known.
+
+    A group is overtaken where a row ended after the last minute at which another was seen, still there:
+    whether that one had gone by then is not known, nor is the last end. The minutes are missing, and so is
+    whether it was resolved: "no" without minutes would say that it was there until the discharge.
     """
     group = np.unique(group, return_inverse=True)[1]
     nothing = np.full(rows.size, np.nan)
@@ -184,11 +191,18 @@ def _first_to_last(draft: Draft, rows: np.ndarray, group: np.ndarray) -> tuple[n
     # The first row's share of the sum is 0, so that its own duration is not rounded.
     end = (onset - first[group]) + duration
     any_still = pd.Series(still).groupby(group).any().to_numpy()
-    unknown = np.isnan(end) & (still | ~any_still[group])
+    unknown = np.isnan(end) & np.where(still, np.isnan(duration), ~any_still[group])
     lasted = pd.Series(end).groupby(group).max().to_numpy(copy=True)
     longest = next(column.high for column in draft.table.columns if column.name == "duration_minutes")
     lasted[pd.Series(unknown).groupby(group).any().to_numpy() | (lasted > longest)] = np.nan
-    return first, lasted
+    # A row still there without a duration was seen until the discharge, as far as is known.
+    placed = np.where(np.isnan(end), -np.inf, end)
+    seen = pd.Series(np.where(still & np.isnan(duration), np.inf, np.where(still, placed, np.nan)))
+    ended = pd.Series(np.where(still, np.nan, end))
+    last_seen = seen.groupby(group).max().to_numpy()
+    overtaken = (ended.groupby(group).max().to_numpy() > last_seen) | np.isneginf(last_seen)
+    lasted[overtaken] = np.nan
+    return first, lasted, overtaken
 
 
 def _none_against_effects(draft: Draft, rows, is_none, session, way, doubted: np.ndarray) -> None:

@@ -12,7 +12,7 @@ from ketaoutcomes.catalog.instruments import Instrument, find_instrument
 from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.derive.arguments import is_number
 from ketaoutcomes.derive.arrays import first_of_segment, patient_codes, segment_starts
-from ketaoutcomes.derive.clock import day_only, session_bounds
+from ketaoutcomes.derive.clock import HOURS_PER_DAY, clock_known, day_only, session_bounds
 from ketaoutcomes.derive.scores import placed_scores, superseded
 from ketaoutcomes.errors import DataError
 
@@ -79,7 +79,8 @@ class SessionPeaks:
     assessments : DataFrame
         One row per score that belongs to a session, by session and time: `row` (of `cohort.sessions`),
         `before` (bool: of before the session), `minute` (since its start; missing where the time of
-        either is known only to the day), `score`.
+        either is known only to the day, and for a score during the session at the very time on record for
+        it), `by_rule` (bool: during the session although no timing says so, and without a minute), `score`.
     before, peak : (s,) float arrays
         Per row of `cohort.sessions`: the last score before the session, and the highest during or after it;
         missing where there is none.
@@ -173,8 +174,12 @@ def session_peaks(cohort: Cohort, instrument: str, *, window: tuple[float, float
     minutes. Its `timing` goes before the clock: "pre" is before a session, also where the recorded start
     is a little earlier; "during" up to `TOLERANCE_MINUTES` before a start, and nearer to it than to the
     session before, is at the start of that session, at minute 0; "during" and "post" are never before one;
-    "remote" belongs to none. Where only the day of the score or of the session is known, the session is
-    the one on that day.
+    "remote" belongs to none.
+
+    Where only the day of the score or of the session is known, the session is the one on that day. Such a
+    score, and one at the very time on record for a session, is during it, at no known minute, unless its
+    timing is "pre": the scale asks about now, and is given for what happens in a session. The cohort's
+    `same_time` is for scores of symptoms and does not count here.
 
     Parameters
     ----------
@@ -185,11 +190,10 @@ def session_peaks(cohort: Cohort, instrument: str, *, window: tuple[float, float
         Minutes before (0 or negative) and after the start of a session.
     """
     known = find_instrument(instrument)
-    table = cohort.scores
-    rows = table[table["instrument"] == known.name]
+    rows = cohort.scores[cohort.scores["instrument"] == known.name]
     placed = placed_scores(cohort, rows.drop(columns="instrument"))
     placed = placed[np.isfinite(placed["score"].to_numpy(float))].reset_index(drop=True)
-    row, before, minute, reason = _placed(cohort, placed, window)
+    row, before, minute, by_rule, reason = _placed(cohort, placed, window)
     kept = np.flatnonzero(row >= 0)
     order = kept[np.lexsort((kept, row[kept]))]
     assessments = pd.DataFrame(
@@ -197,16 +201,16 @@ def session_peaks(cohort: Cohort, instrument: str, *, window: tuple[float, float
             "row": row[order],
             "before": before[order],
             "minute": minute[order],
+            "by_rule": by_rule[order],
             "score": placed["score"].to_numpy(float)[order],
         }
     )
     left_out = pd.Series(reason[row < 0], dtype=object).value_counts(sort=False)
-    n_sessions = len(cohort.sessions)
     after = assessments[~assessments["before"]]
-    peak = np.full(n_sessions, -np.inf)
+    peak = np.full(len(cohort.sessions), -np.inf)
     np.maximum.at(peak, after["row"].to_numpy(), after["score"].to_numpy())
     peak[np.isinf(peak)] = np.nan
-    last = np.full(n_sessions, np.nan)
+    last = np.full(peak.size, np.nan)
     earlier = assessments[assessments["before"]]
     # Rows rise in time within a session, so the last assignment is the latest score before it.
     last[earlier["row"].to_numpy()] = earlier["score"].to_numpy()
@@ -216,7 +220,7 @@ def session_peaks(cohort: Cohort, instrument: str, *, window: tuple[float, float
         before=last,
         peak=peak,
         peak_minute=_peak_minute(after, peak),
-        n_after=np.bincount(after["row"], minlength=n_sessions),
+        n_after=np.bincount(after["row"], minlength=peak.size),
         left_out=pd.DataFrame({"reason": left_out.index.astype(str), "n": left_out.to_numpy(np.int64)}),
     )
 
@@ -256,7 +260,7 @@ def returns(found: SessionPeaks, threshold: Threshold) -> Returns:
 
 
 def _placed(cohort: Cohort, placed: pd.DataFrame, window: tuple[float, float]):
-    """Row of the session of each score (-1 for none), whether before it, its minute, why it has none."""
+    """Row of each score's session (-1: none), whether before it, its minute, whether by rule, why none."""
     sessions = cohort.sessions
     code = patient_codes(placed)
     starts = segment_starts(patient_codes(sessions), len(cohort.patients))
@@ -266,49 +270,64 @@ def _placed(cohort: Cohort, placed: pd.DataFrame, window: tuple[float, float]):
         timing = placed["timing"].astype("object").fillna("").to_numpy()
     previous = np.where(n_before > 0, starts[code] + n_before - 1, -1)
     following = np.where(n_before < np.diff(starts)[code], starts[code] + n_before, -1)
-    since, same_day = _apart(sessions, placed, previous)
-    until, next_day = _apart(sessions, placed, following)
-    remote, second = timing == "remote", superseded(placed)
+    since, at_previous = _apart(cohort, placed, previous)
+    until, at_following = _apart(cohort, placed, following)
+    remote = timing == "remote"
+    # A score that shares the session's time or day is during it, and does not compete with one before it.
+    second = superseded(placed) & ~at_previous & ~at_following
     usable = ~remote & ~second
     with np.errstate(invalid="ignore"):
-        shortly_after = ((since >= 0) & (since <= window[1])) | same_day
-        shortly_before = ((until <= 0) & (until >= window[0])) | next_day
-    with np.errstate(invalid="ignore"):
+        minutes_after = (since >= 0) & (since <= window[1])
+        shortly_before = ((until <= 0) & (until >= window[0])) | at_following
         just_before = (until < 0) & (until >= -TOLERANCE_MINUTES) & ~(since < -until)
+    shortly_after = minutes_after | at_previous
+    # A session that started some known minutes ago goes before one of the same day, not before one now.
+    unsaid = usable & (timing == "")
+    joins = unsaid & at_following & ((until == 0) | ~minutes_after)
     # The word "during" stands, where the start on record is a little too late.
     early = usable & (timing == "during") & just_before
-    is_after = usable & ~early & (timing != "pre") & shortly_after
-    is_before = usable & ~is_after & np.isin(timing, ("", "pre")) & shortly_before
+    is_after = usable & ~early & ~joins & (timing != "pre") & shortly_after
+    is_before = usable & ~joins & ~is_after & np.isin(timing, ("", "pre")) & shortly_before
     # The word "pre" stands, where the start on record is a little too early.
     late = usable & ~is_before & (timing == "pre") & shortly_after
-    row = np.where(is_before | early, following, np.where(is_after | late, previous, -1))
-    minute = np.where(is_before, until, np.where(early, 0.0, since))
+    row = np.where(is_before | early | joins, following, np.where(is_after | late, previous, -1))
+    is_timed = ~joins & minutes_after & ~(is_after & (since == 0))
+    minute = np.where(is_before, until, np.where(early, 0.0, np.where(is_timed, since, np.nan)))
+    by_rule = joins | (unsaid & is_after & ~is_timed)
     reason = np.full(len(placed), OUTSIDE, dtype=object)
     reason[day_only(placed)] = NO_DAY
     reason[(previous < 0) & (following < 0)] = NO_SESSION
     reason[second] = SECOND
     reason[remote] = REMOTE
-    return row, is_before | late, minute, reason
+    return row, is_before | late, minute, by_rule, reason
 
 
-def _apart(sessions: pd.DataFrame, placed: pd.DataFrame, row: np.ndarray):
-    """Minutes from a session's start to each score, and whether they share a day where one is no clock time.
+def _apart(cohort: Cohort, placed: pd.DataFrame, row: np.ndarray):
+    """Minutes from a session's start to each score, and whether the two share a time or a day.
 
-    Minutes are missing, and days not compared, where `row` is -1.
+    They share a day where one of them has no clock time; the day of session 1 is then the 24 hours from
+    its hour 0, if nothing tells more. Minutes are missing, and nothing is shared, where `row` is -1.
     """
+    sessions = cohort.sessions
     low, high = session_bounds(sessions)
     if not len(sessions):
         return np.full(row.size, np.nan), np.zeros(row.size, dtype=bool)
-    low, high, hour = low[row], high[row], sessions["hour"].to_numpy(float)[row]
+    opening = (sessions["session"].to_numpy() == 1) & (high <= low)
+    vague = opening & ~clock_known(cohort)[patient_codes(sessions)]
+    end = np.where(vague, low + HOURS_PER_DAY, high)
+    low, high, end, vague = low[row], high[row], end[row], vague[row]
+    hour = sessions["hour"].to_numpy(float)[row]
     score_low, score_high = placed["hour_low"].to_numpy(float), placed["hour_high"].to_numpy(float)
-    exact, score_exact = high <= low, score_high <= score_low
-    is_timed = exact & score_exact & (row >= 0)
+    exact, score_exact = end <= low, score_high <= score_low
+    is_timed = (high <= low) & score_exact & (row >= 0)
     # Hours are known to the second; what is left of 0.1 + 0.2 must not decide about a limit.
     minute = np.round(MINUTES_PER_HOUR * (placed["hour"].to_numpy(float) - hour), 6)
     # A day is [low, high), a clock time the point itself.
-    begins = (score_low < high) | (exact & (score_low <= high))
+    begins = (score_low < end) | (exact & (score_low <= end))
     ends = (low < score_high) | (score_exact & (low <= score_high))
-    return np.where(is_timed, minute, np.nan), begins & ends & ~is_timed & (row >= 0)
+    # A day's score that is placed at a session has that session's hour.
+    shared = (begins & ends & (~is_timed | vague)) | (minute == 0)
+    return np.where(is_timed, minute, np.nan), shared & (row >= 0)
 
 
 def _peak_minute(after: pd.DataFrame, peak: np.ndarray) -> np.ndarray:

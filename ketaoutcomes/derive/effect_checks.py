@@ -63,6 +63,14 @@ class Checks:
         low = np.where(inside, self.minute[np.maximum(at - 1, 0)], minute)
         return low, np.where(inside, self.minute[at], minute)
 
+    def before(self, session: np.ndarray, minute: np.ndarray) -> np.ndarray:
+        """Last check after the start of the session and before each minute; NaN where there is none."""
+        known = np.isfinite(minute)
+        place = np.searchsorted(self.key, session * STRIDE + np.where(known, minute, 0.0), side="left") - 1
+        # The start of the session stands before every later minute of it.
+        found = self.minute[np.maximum(place, 0)]
+        return np.where(known & (minute > 0) & (found > 0), found, np.nan)
+
 
 def session_checks(cohort: Cohort, checks: str | Sequence[float] | None) -> Checks:
     """The checks of every session.

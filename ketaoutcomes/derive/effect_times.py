@@ -37,6 +37,12 @@ class EffectTimes:
         the length, and the curve of them would be biased (see
         tests/simulation/test_effect_times_truth.py). To an exact end it lies between the lengths from
         both ends of the onset's interval. A recorded length outside its interval widens it.
+    span_low, span_high : (e,) float arrays
+        The shortest and the longest length that onset and end allow, in the same way: bounds, where
+        `length_low` and `length_high` are what the curve is made of.
+    seen : (e,) float array
+        Minute at which an effect still there when last seen was last seen; NaN for the others, and where
+        that is not known. `end_low` may be later: that of any side effect, where another ended later.
     state : (e,) int8 array
         ENDED, STILL_THERE or OPEN.
     """
@@ -47,6 +53,9 @@ class EffectTimes:
     end_high: np.ndarray
     length_low: np.ndarray
     length_high: np.ndarray
+    span_low: np.ndarray
+    span_high: np.ndarray
+    seen: np.ndarray
     state: np.ndarray
 
     def rows(self, which: np.ndarray) -> EffectTimes:
@@ -156,43 +165,56 @@ def _rows(session, onset, length, resolved, checks: Checks) -> EffectTimes:
     state = np.where(still, STILL_THERE, np.where(timed, ENDED, OPEN)).astype(np.int8)
     onset_low, onset_high = checks.around(session, onset)
     end_low, end_high = checks.around(session, onset + length)
-    # Last seen with the effect: as long as it is known to have lasted, else at discharge.
-    discharge = np.fmax(checks.discharge[session], onset)
-    seen = np.where(np.isfinite(onset + length), onset + length, discharge)
-    seen = np.where(np.isnan(seen), onset, seen)
+    # Last seen with the effect: as long as it is known to have lasted; without a length, at discharge.
+    seen = np.where(timed, onset + length, np.fmax(checks.discharge[session], onset))
     end_low = np.where(still, seen, np.where(state == OPEN, onset_low, end_low))
     end_high = np.where(still, np.inf, np.where(state == OPEN, np.nan, end_high))
-    length_low, length_high = _span(onset_low, onset_high, end_low, end_high)
     exact = (onset_low == onset_high) & (end_low == end_high)
     # Without an onset the length is all there is; it cannot be set between checks.
     alone = timed & (np.isnan(onset) | exact)
-    length_low = np.where(alone, length, np.where(np.isnan(length_low) & still, 0.0, length_low))
-    length_high = np.where(alone & ~still, length, length_high)
-    length_high = np.where(still, np.inf, length_high)
-    length_low = np.where(state == OPEN, np.nan, length_low)
-    return EffectTimes(onset_low, onset_high, end_low, end_high, length_low, length_high, state)
+
+    def filled(low, high):
+        low = np.where(alone, length, np.where(np.isnan(low) & still, 0.0, low))
+        high = np.where(alone & ~still, length, high)
+        return np.where(state == OPEN, np.nan, low), np.where(still, np.inf, high)
+
+    ends = (onset_low, onset_high, end_low, end_high)
+    lengths, spans = filled(*_length(*ends)), filled(*_span(*ends))
+    return EffectTimes(*ends, *lengths, *spans, np.where(still, seen, np.nan), state)
 
 
-def _span(onset_low, onset_high, end_low, end_high) -> tuple[np.ndarray, np.ndarray]:
-    """Shortest and longest time to the end: to an exact one from the onset's ends, else from its middle."""
+def _length(onset_low, onset_high, end_low, end_high) -> tuple[np.ndarray, np.ndarray]:
+    """Interval of the length: to an exact end from the onset's ends, else from the onset's middle."""
     middle = (onset_low + onset_high) / 2
     exact = end_low == end_high
     first, last = np.where(exact, onset_low, middle), np.where(exact, onset_high, middle)
     return np.maximum(end_low - last, 0.0), end_high - first
 
 
+def _span(onset_low, onset_high, end_low, end_high) -> tuple[np.ndarray, np.ndarray]:
+    """Shortest and longest length that the ends of onset and end allow."""
+    low = np.maximum(end_low - onset_high, 0.0)
+    # The onset may lie on its last minute: to an exact end, this is a length that it may have.
+    reached = (end_low == end_high) & (onset_low < onset_high)
+    return np.where(reached, low - _rounding(end_low), low), end_high - onset_low
+
+
+def _rounding(minutes: np.ndarray) -> np.ndarray:
+    """As much as the sum of an onset and a length may be rounded, and more."""
+    return 1e-9 * (1 + np.abs(minutes))
+
+
 def _outside(rows: EffectTimes, length: np.ndarray) -> np.ndarray:
     """Whether a recorded length is not in the interval of the length; bool."""
-    # As much as the sum of an onset and a length may be rounded.
-    near = 1e-9 * (1 + np.abs(length))
+    near = _rounding(length)
     return (length < rows.length_low - near) | (length > rows.length_high + near)
 
 
 def _merged(rows: EffectTimes, group: np.ndarray, n_groups: int) -> EffectTimes:
     """From the first onset of each group of rows to its last end.
 
-    A group with a row still there when last seen is still there; else one with a row of which the end
-    is not known is not known.
+    A group with a row still there when last seen is still there, and was seen when the last such row was;
+    else one with a row of which the end is not known is not known.
     """
     size = np.bincount(group, minlength=n_groups)
     several = np.flatnonzero(size > 1)
@@ -232,12 +254,15 @@ def _united(rows: EffectTimes, group: np.ndarray, n_groups: int) -> EffectTimes:
     end_low = each(np.fmax, rows.end_low, np.nan)
     end_high = np.where(still, np.inf, each(np.maximum, rows.end_high, -np.inf))
     end_high = np.where(is_open, np.nan, end_high)
-    longest = each(np.fmax, rows.length_low, np.nan)
-    length_low, length_high = _span(first_low, first_high, end_low, end_high)
-    length_low = np.fmax(length_low, np.where(still, longest, np.nan))
-    length_low = np.where(is_open, np.nan, length_low)
-    length_high = np.where(still, np.inf, length_high)
-    return EffectTimes(onset_low, onset_high, end_low, end_high, length_low, length_high, state)
+
+    def filled(low, high, lows):
+        low = np.fmax(low, np.where(still, each(np.fmax, lows, np.nan), np.nan))
+        return np.where(is_open, np.nan, low), np.where(still, np.inf, high)
+
+    ends = (first_low, first_high, end_low, end_high)
+    lengths, spans = filled(*_length(*ends), rows.length_low), filled(*_span(*ends), rows.span_low)
+    seen = each(np.fmax, rows.seen, np.nan)
+    return EffectTimes(onset_low, onset_high, end_low, end_high, *lengths, *spans, seen, state)
 
 
 def _counts(session, onset, length, resolved, checks: Checks, rows: EffectTimes) -> dict[str, np.ndarray]:
@@ -260,21 +285,28 @@ def _counts(session, onset, length, resolved, checks: Checks, rows: EffectTimes)
 
 
 def gone_by_discharge(
-    times: EffectTimes, discharge: np.ndarray, *, is_stated: np.ndarray | bool = True
+    times: EffectTimes,
+    discharge: np.ndarray,
+    *,
+    last_check: np.ndarray | None = None,
+    is_stated: np.ndarray | bool = True,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Whether each effect had gone when the patient was last watched; (e,) arrays.
 
-    An effect that was still there when last seen had not gone. Nothing is known where the discharge
-    is not, where the end is not, and where the discharge lies between the ends of its interval. Where
-    the discharge is not stated but taken from the last reading, it may have been later: of what began
-    or ended after that reading nothing is known.
+    An effect that was still there when last seen had not gone, if that was at or after the discharge or
+    the last check before it; if it was earlier, nothing is known. Nor is anything where the discharge is
+    not, where the end is not, and where the discharge lies between the ends of its interval. Where the
+    discharge is not stated but taken from the last reading, it may have been later: of what began or ended
+    after that reading nothing is known.
 
     Parameters
     ----------
     discharge : (e,) float array
         Minute after the start of the effect's session; NaN where it is not known.
+    last_check : (e,) float array, optional
+        Last check before the discharge; NaN, as by default, where there is none.
     is_stated : (e,) bool array, or bool
-        Whether it is stated, and not the last reading.
+        Whether the discharge is stated, and not the last reading.
 
     Returns
     -------
@@ -288,7 +320,9 @@ def gone_by_discharge(
     gone[ended & (times.end_high <= discharge)] = 1.0
     # An exact end at the discharge itself is not after it.
     gone[ended & (times.end_low >= discharge) & (times.end_high > discharge) & is_stated] = 0.0
-    gone[(times.state == STILL_THERE) & np.isfinite(discharge)] = 0.0
+    looked = discharge if last_check is None else np.fmin(discharge, last_check)
+    last_seen = (times.seen >= looked) | ((times.end_low >= discharge) & is_stated)
+    gone[(times.state == STILL_THERE) & np.isfinite(discharge) & last_seen] = 0.0
     began_later = (times.onset_low >= discharge) & (times.onset_high > discharge)
     gone[began_later] = np.nan
     return gone, began_later & is_stated

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from os import PathLike
 
 import numpy as np
 import pandas as pd
 
-from ketaoutcomes.catalog.effect_terms import EffectTerms, effect_terms
+from ketaoutcomes.catalog.effect_terms import EffectTerms, effect_terms, plain
 from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.derive.arrays import patient_codes, session_rows
 
-__all__ = ["ANY", "NONE", "NOT_STATED", "SEVERITIES", "Recorded", "effect_names", "recorded_side_effects"]
+__all__ = [
+    "ANY",
+    "NONE",
+    "NOT_STATED",
+    "SEVERITIES",
+    "Recorded",
+    "effect_names",
+    "recorded_side_effects",
+    "recorded_words",
+    "terms_of",
+]
 
 ANY = "any side effect"
 NONE = "none"
@@ -40,8 +52,11 @@ class Recorded:
         Worst severity of the pair's rows: 1 mild, 2 moderate, 3 severe, 0 where none states it.
     serious, serious_stated : (e,) bool array
         Whether any of the pair's rows says that it was serious, and whether any says if it was.
-    n_words, n_words_unknown : int
-        Different words recorded for effects, and those of them in no table of synonyms.
+    n_words, n_words_unknown, n_words_joined : int
+        Different words recorded for effects, those of them in no table of synonyms, and those of these that
+        name several effects at once.
+    n_own_unused : int
+        The clinic's own synonyms that no row has.
     n_assumed : int
         Sessions with a record but no row, whose way of asking is taken from other rows.
     n_not_stated : int
@@ -61,9 +76,19 @@ class Recorded:
     serious_stated: np.ndarray
     n_words: int
     n_words_unknown: int
+    n_words_joined: int
+    n_own_unused: int
     n_assumed: int
     n_not_stated: int
     n_silent_unknown: int
+
+
+def terms_of(cohort: Cohort, synonyms: Mapping | str | PathLike | bool | None = None) -> EffectTerms:
+    """The library's synonyms, those of the settings on them, and `synonyms` on top; False for none."""
+    if synonyms is False:
+        return effect_terms(False)
+    terms = effect_terms(cohort.settings.effect_words)
+    return terms if synonyms is None or synonyms is True else effect_terms(synonyms, base=terms)
 
 
 def effect_names(cohort: Cohort, terms: EffectTerms | None = None) -> np.ndarray:
@@ -72,12 +97,22 @@ def effect_names(cohort: Cohort, terms: EffectTerms | None = None) -> np.ndarray
     Parameters
     ----------
     terms : EffectTerms, optional
-        From `effect_terms`; the library's own if not given.
+        From `terms_of`; without `synonyms` if not given.
     """
-    terms = effect_terms() if terms is None else terms
+    terms = terms_of(cohort) if terms is None else terms
     code, words = pd.factorize(cohort.side_effects["effect"].astype("str").str.strip().str.lower())
     names = [NONE if word == NONE else terms.name(word) for word in words]
     return np.array([*names, ""], dtype=object)[code]
+
+
+def recorded_words(cohort: Cohort, terms: EffectTerms) -> pd.DataFrame:
+    """Each word recorded for an effect, with `effect`, `in_table` and `n` rows, by effect."""
+    words = cohort.side_effects["effect"].astype("str").str.strip().str.lower()
+    counts = words[words != NONE].value_counts(sort=False)
+    table = pd.DataFrame({"word": counts.index.astype("str"), "n": counts.to_numpy(dtype=np.int64)})
+    table.insert(1, "effect", pd.Series([terms.name(word) for word in table["word"]], dtype="str"))
+    table.insert(2, "in_table", pd.Series([terms.knows(word) for word in table["word"]], dtype=bool))
+    return table.sort_values(["effect", "word"], ignore_index=True)
 
 
 def recorded_side_effects(cohort: Cohort, terms: EffectTerms | None = None) -> Recorded:
@@ -98,9 +133,9 @@ def recorded_side_effects(cohort: Cohort, terms: EffectTerms | None = None) -> R
     Parameters
     ----------
     terms : EffectTerms, optional
-        From `effect_terms`; the library's own if not given.
+        From `terms_of`; without `synonyms` if not given.
     """
-    terms = effect_terms() if terms is None else terms
+    terms = terms_of(cohort) if terms is None else terms
     table = cohort.side_effects
     rows = session_rows(cohort.sessions, table, len(cohort.patients))
     names = effect_names(cohort, terms)
@@ -145,6 +180,8 @@ def recorded_side_effects(cohort: Cohort, terms: EffectTerms | None = None) -> R
         serious_stated=serious_stated,
         n_words=len(words),
         n_words_unknown=sum(not terms.knows(word) for word in words),
+        n_words_joined=sum(terms.is_joined(word) for word in words),
+        n_own_unused=len(terms.clinic - {plain(word) for word in words}),
         n_assumed=int((way_of_silent != number[NOT_STATED]).sum()),
         n_not_stated=int((way == number[NOT_STATED]).sum()),
         n_silent_unknown=int((way_of_silent == number[NOT_STATED]).sum()),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -37,8 +37,8 @@ class _Compared:
 
 
 def is_recorded(rule: VitalRule, found: Readings) -> bool:
-    """Whether all vital signs of a rule have readings."""
-    return all(sign in found.values for sign in rule.signs)
+    """Whether a vital sign of a rule has readings: what one sign shows meets the rule."""
+    return any(sign in found.values for sign in rule.signs)
 
 
 def excursions(
@@ -52,14 +52,15 @@ def excursions(
     """Whether each session has a reading that meets a rule, a row per session with a reading to look at.
 
     Rules on readings as such look at the readings after minute 0, rules on changes at those after the
-    baseline of the sign as well. Whether a session is known depends on what was read, never on what the
-    reading was: every sign of the rule needs such a reading, or two that could confirm each other.
+    baseline of the sign as well. A rule that is met by one of its signs is met, whether or not the others
+    were read. That it was not met is known only if every sign of the rule has such a reading, or two that
+    could confirm each other.
 
     Parameters
     ----------
     found : Readings
     rule : VitalRule
-        With signs that all have readings.
+        With a sign that has readings.
     base : mapping of str to Baselines
         By sign.
     window : (float, float)
@@ -71,12 +72,14 @@ def excursions(
     Returns
     -------
     DataFrame
-        `session` (row), `known` (every sign was read), `n_readings` (of the sign that was read most),
-        `event` (of sessions that are not known: on the signs that were read), `already` (the baseline meets
-        the rule; never for a change), `minutes_above` and `minutes_observed` (straight lines between
-        neighbours of which all signs were read, cut at both ends of the window, none beyond the
-        last; NaN with fewer than two, and where the session is not known).
+        A row per session with such a reading of any sign: `session` (row), `event` (met by what was read),
+        `unknown` (not met by it, and not every sign was read), `complete` (every sign was read),
+        `n_readings` (of the sign that was read most), `already` (the baseline meets the rule; never for a
+        change), `minutes_above` and `minutes_observed` (straight lines between neighbours of which all
+        signs were read, cut at both ends of the window, none beyond the last; NaN with fewer than two, and
+        where the session is not complete).
     """
+    found, base = _with_all_signs(found, rule, base)
     end = window[1] if rule.within is None else min(window[1], rule.within)
     compared = [_compare(condition, found, base[condition.sign]) for condition in rule.any]
     inside = (found.minute > 0) & (found.minute >= window[0]) & (found.minute <= end)
@@ -87,24 +90,36 @@ def excursions(
     hit = [one.holds & rows for one, rows in zip(compared, read, strict=True)]
     n = np.array([_count(found, rows) for rows in read])
     if confirmed:
-        known = np.logical_and.reduce([_any(found, _pairs(found, rows, rows)) for rows in read])
+        complete = np.logical_and.reduce([_any(found, _pairs(found, rows, rows)) for rows in read])
         event = _any(found, _confirmed(found, read, hit))
     else:
-        known, event = (n > 0).all(axis=0), _any(found, np.logical_or.reduce(hit))
+        complete, event = (n > 0).all(axis=0), _any(found, np.logical_or.reduce(hit))
     span = (max(window[0], 0.0), end)
     above, observed = _minutes(found, compared, _time_rows(rule, found, base, compared), span)
     rows = np.flatnonzero((n > 0).any(axis=0))
     return pd.DataFrame(
         {
             "session": rows,
-            "known": known[rows],
-            "n_readings": n.max(axis=0)[rows],
             "event": event[rows],
+            "unknown": (~event & ~complete)[rows],
+            "complete": complete[rows],
+            "n_readings": n.max(axis=0)[rows],
             "already": _already(rule, base)[rows],
-            "minutes_above": np.where(known, above, np.nan)[rows],
-            "minutes_observed": np.where(known, observed, np.nan)[rows],
+            "minutes_above": np.where(complete, above, np.nan)[rows],
+            "minutes_observed": np.where(complete, observed, np.nan)[rows],
         }
     )
+
+
+def _with_all_signs(
+    found: Readings, rule: VitalRule, base: Mapping[str, Baselines]
+) -> tuple[Readings, dict[str, Baselines]]:
+    """Readings and baselines with all signs of a rule; nothing was read of those that were not there."""
+    absent = [sign for sign in rule.signs if sign not in found.values]
+    nothing = np.full(found.n_sessions, np.nan)
+    no_base = Baselines(nothing, nothing, np.zeros(found.n_sessions, dtype=bool))
+    values = found.values | {sign: np.full(found.minute.size, np.nan) for sign in absent}
+    return replace(found, values=values), {**dict.fromkeys(absent, no_base), **base}
 
 
 # ---- comparing

@@ -90,7 +90,8 @@ def without_small_rare_events(frame: pd.DataFrame, sizes: Sequence[float]) -> pd
 
 def without_small_excursions(frame: pd.DataFrame, within: Sequence[tuple[str, str]]) -> pd.DataFrame:
     """Rates by rule, without those that a wider rule or another rule's sessions would give away."""
-    reason = _with_patients(frame, ("n_patients_with",))
+    also = ("n_patients_with", *(("n_unknown",) if "n_unknown" in frame else ()))
+    reason = _with_patients(frame, also)
     for wider, narrower in within:
         pair = [frame.index[frame["rule"] == rule] for rule in (wider, narrower)]
         if any(len(rows) != 1 or reason.at[rows[0]] != "" for rows in pair):

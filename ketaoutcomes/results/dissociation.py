@@ -114,9 +114,10 @@ class DissociationResult(Result):
         for row in self.model.to_dict("records"):
             if "patients" in row["term"]:
                 lines.append(f"  {_slope_words(row, self.level)}")
-        for row in self.return_times.to_dict("records"):
-            if not pd.isna(row["estimate"]):
-                lines.append(f"  {self._head(row)}{_return_words(row, self.threshold_words, self.level)}")
+        known = self.return_times[self.return_times["estimate"].notna()]
+        for rows in _by_level(known, self.by):
+            words = _return_words(rows, self.threshold_words, self.level)
+            lines.append(f"  {self._head(rows[0])}{words}")
         return lines if len(lines) > 1 else []
 
     def plot(self, ax=None, *, kind: str = "sessions", title=None):
@@ -190,10 +191,29 @@ def _slope_words(row: dict, level: float) -> str:
     )
 
 
-def _return_words(row: dict, threshold: str, level: float) -> str:
-    limits = percent_range(row["conf_low"], row["conf_high"], like=row["estimate"])
-    return (
-        f"No longer {threshold} by minute {row['time']:g}: {bounds(row['estimate'], row['estimate_high'])} "
-        f"({confidence(level)} {limits}; {count(row['n'])} sessions of {patients(row['n_patients'])}, "
-        f"{count(row['n_right_censored'])} not seen back)."
+def _by_level(table: pd.DataFrame, by: str | None) -> list[list[dict]]:
+    """The rows of each level of `by`, in their order; all together without it."""
+    if not len(table):
+        return []
+    if by is None:
+        return [table.to_dict("records")]
+    return [part.to_dict("records") for _, part in table.groupby(by, sort=False, observed=True)]
+
+
+def _return_words(rows: list[dict], threshold: str, level: float) -> str:
+    """The times at which something is known, in one line; that nothing is, once."""
+    first = rows[0]
+    who = (
+        f"{count(first['n'])} sessions of {patients(first['n_patients'])}, "
+        f"{count(first['n_right_censored'])} not seen back"
     )
+    shown = [row for row in rows if row["estimate"] > 0 or row["estimate_high"] < 1]
+    if not shown:
+        minutes = f"{rows[0]['time']:g} to {rows[-1]['time']:g}"
+        return f"How many are no longer {threshold} by minute {minutes} cannot be told ({who})."
+    parts = []
+    for row in shown:
+        limits = percent_range(row["conf_low"], row["conf_high"], like=row["estimate"])
+        share = bounds(row["estimate"], row["estimate_high"])
+        parts.append(f"minute {row['time']:g}: {share} ({confidence(level)} {limits})")
+    return f"No longer {threshold} by {'; by '.join(parts)}; {who}."

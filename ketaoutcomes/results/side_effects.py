@@ -36,6 +36,9 @@ class SideEffectRates(Result):
         What the rates are; written above the picture.
     records : DataFrame
         Sessions of each group, and how many of them have side effects recorded.
+    words : DataFrame
+        Each `word` recorded, the `effect` under which it stands, whether it is `in_table`, and `n` rows. For
+        those who may see the data: a word is a cell.
     comparisons : DataFrame
         Differences of the groups from the reference; no row without one.
     """
@@ -45,6 +48,7 @@ class SideEffectRates(Result):
     per: str
     shows: str
     records: pd.DataFrame
+    words: pd.DataFrame
     comparisons: pd.DataFrame
 
     @property

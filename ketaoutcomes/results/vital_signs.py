@@ -11,7 +11,7 @@ from ketaoutcomes.catalog.vital_rules import VITAL_SIGNS
 from ketaoutcomes.draw.labels import DASH, count, missing, number, number_range, percent, percent_range
 from ketaoutcomes.errors import DataError
 from ketaoutcomes.results.base import Result
-from ketaoutcomes.results.text import confidence, of_total, patients, plain_table
+from ketaoutcomes.results.text import bounds, confidence, of_total, patients, plain_table
 
 __all__ = ["VitalSigns"]
 
@@ -37,13 +37,15 @@ class VitalSigns(Result):
     confirmed : bool
         Whether an excursion needs two readings in a row, 1 to 30 minutes apart.
     excursions : DataFrame
-        By rule: `rule`, `label`, `text`, `n_events`, `n` (sessions), `estimate` to `method`, `n_patients`,
-        `n_patients_with`, `patient_share`, `patient_low`, `patient_high`, `upper_sessions` and
-        `upper_patients` (exact upper limits where there was none), `readings` (median), `n_already` (events
-        whose baseline met the rule), `change` (mean change to the extreme on the rule's side in events, of
-        the rule's first sign), `n_without` (sessions in which it is not known), of which `n_partly` (a
-        part of what the rule needs was read) and `n_met_unknown` (that part met it); `bound_low` and
-        `bound_high` (the share of `n` and `n_partly` together if none, or all, of the others met it).
+        By rule: `rule`, `label`, `text`, `n_events` (sessions in which what was read met it), `n` (sessions
+        with a reading of a sign of the rule), `n_unknown` (what was read did not meet it, and not all that
+        the rule needs was read), `estimate` (counts none of the unknown), `estimate_high` (all), `std_error`
+        and `df` of the first, `conf_low` of the first, `conf_high` of both, `method`, `n_patients`,
+        `n_patients_with`, `patient_share`, `patient_share_high`, `patient_low`, `patient_high` (likewise),
+        `upper_sessions` and `upper_patients` (exact upper limits where there was none, and all is known),
+        `readings` (median), `n_already` (events whose baseline met the rule), `change` (mean change to the
+        extreme on the rule's side in events, of the rule's first sign), `n_without` (sessions without such a
+        reading).
     time_above : DataFrame
         By rule: mean minutes beyond the threshold per session with interval, `minutes_observed` (mean),
         `share_of_time`.
@@ -94,7 +96,9 @@ class VitalSigns(Result):
         lines = ["", "  Excursions recorded" + (" (two readings in a row)" if self.confirmed else "")]
         lines += _indented(self._excursion_words(), ("excursion", *self._shown_by()))
         lines += [
-            self._none(row) for row in self.excursions.to_dict("records") if row["n"] and not row["n_events"]
+            self._none(row)
+            for row in self.excursions.to_dict("records")
+            if row["n"] and not row["n_events"] and not row["n_unknown"]
         ]
         back = self._returned_words()
         if len(back):
@@ -125,7 +129,7 @@ class VitalSigns(Result):
     def _excursion_words(self) -> pd.DataFrame:
         rows = self.excursions.to_dict("records")
         out = {"excursion": [row["label"] for row in rows]} | self._levels(rows)
-        out["%"] = [percent(row["estimate"]) for row in rows]
+        out["%"] = [bounds(row["estimate"], row["estimate_high"]) for row in rows]
         out["n/N"] = [of_total(row["n_events"], row["n"]) for row in rows]
         out[confidence(self.level)] = [
             percent_range(row["conf_low"], row["conf_high"], like=row["estimate"]) for row in rows
@@ -133,9 +137,8 @@ class VitalSigns(Result):
         out["patients"] = [of_total(row["n_patients_with"], row["n_patients"]) for row in rows]
         out["at baseline too"] = [count(row["n_already"]) for row in rows]
         out["mean change"] = [number(row["change"]) for row in rows]
-        if self.excursions["n_partly"].any():
-            out["partly read"] = [count(row["n_partly"]) for row in rows]
-            out["bounds"] = [percent_range(row["bound_low"], row["bound_high"]) for row in rows]
+        if self.excursions["n_unknown"].any():
+            out["not known"] = [count(row["n_unknown"]) for row in rows]
         out["readings"] = [number(row["readings"], 0) for row in rows]
         return pd.DataFrame(out)
 
@@ -177,7 +180,7 @@ class VitalSigns(Result):
             from ketaoutcomes.draw.excursions import excursions
 
             confirmed = ", two readings in a row" if self.confirmed else ""
-            heading = f"Sessions with an excursion recorded{confirmed}, % of those in which it is known"
+            heading = f"Sessions with an excursion recorded{confirmed}, % of those read"
             return excursions(self.excursions, ax, by=self.by, level=self.level, heading=heading, title=title)
         from ketaoutcomes.draw.vital_course import vital_course, vital_peaks
 
@@ -189,7 +192,7 @@ class VitalSigns(Result):
         return draw(
             table[table["sign"] == sign], ax, by=self.by or ("group" if kind == "course" else None),
             name=known.label, unit="percentage points" if sign == "spo2" else known.unit, level=self.level,
-            title=title,
+            title=title, **({} if kind == "course" else {"extreme": known.extreme}),
         )  # fmt: skip
 
 

@@ -186,10 +186,59 @@ def test_scale_and_record_are_counted_session_by_session_and_by_way_of_asking():
     ]
 
 
+def test_the_clinics_own_words_for_dissociation_count_in_the_record():
+    cohort = clinic(
+        [("P0", 0, 40, 10), ("P1", 0, 40, 2)],
+        side_effects=pd.DataFrame(
+            {"patient_id": ["P0", "P1"], "session": 1, "effect": ["xyzzy", "dissociated"]}
+        ).assign(ascertainment="checklist"),
+    )
+    counts = ["both", "only_scale", "only_recorded", "neither"]
+
+    def counted(synonyms):
+        return dissociation(cohort, synonyms=synonyms).against_recorded[counts].to_numpy().tolist()
+
+    assert counted(None) == [[0, 1, 1, 0]]
+    assert counted({"xyzzy": "dissociation"}) == [[1, 0, 1, 0]]
+    # Words as recorded: neither of the two is "dissociation".
+    assert counted(False) == [[0, 1, 0, 1]]
+    own = dissociation(cohort, synonyms={"xyzzy": "dissociation"})
+    assert "xyzzy" not in str(own.provenance)
+
+
 def test_without_records_of_side_effects_nothing_is_compared():
     found = dissociation(once([[10, 2], [3, 4]]))
     assert found.against_recorded.empty
     assert "No session has both a score and a record of side effects." in found.notes
+
+
+# ---- what is said once
+
+
+def test_times_by_the_clock_need_no_note_on_the_day():
+    assert not any("no minute" in note for note in dissociation(once([[10, 14], [20, 3]])).notes)
+
+
+def test_that_the_threshold_is_a_convention_stands_once():
+    found = dissociation(once([[10, 14], [20, 3]]))
+    assert found.summary().count("convention") == 1
+    assert sum("convention" in note for note in found.notes) == 1
+
+
+def test_what_is_known_of_the_return_is_one_line():
+    # Assessed at 40 and 170 only: above 4, then not. Nothing is known of minutes 60, 90 and 120.
+    rows = [(f"P{i}", 0, minute, score) for i in range(4) for minute, score in ((40, 10), (170, 0))]
+    unknown = [line for line in dissociation(clinic(rows)).sentences() if "no longer" in line.lower()]
+    assert unknown == [
+        "  How many are no longer above 4 by minute 60 to 120 cannot be told (4 sessions of 4 patients, 0 "
+        "not seen back)."
+    ]
+    rows = [(f"P{i}", 0, minute, score) for i in range(4) for minute, score in ((40, 10), (80, 0))]
+    known = [line for line in dissociation(clinic(rows)).sentences() if "no longer" in line.lower()]
+    assert len(known) == 1
+    assert "minute 60" not in known[0]
+    assert "by minute 90: 100%" in known[0]
+    assert "by minute 120: 100%" in known[0]
 
 
 # ---- the model

@@ -70,6 +70,45 @@ def test_no_share_is_given_where_fewer_than_five_were_followed_and_its_bounds_ho
     assert "inf" not in " ".join(result.readable()[0].astype(str).to_numpy().ravel())
 
 
+def test_a_median_beyond_the_last_minute_with_five_followed_lies_after_that_minute():
+    # Seventeen were last seen 5 minutes after the onset, one was gone at 60, two were last seen at 100.
+    rows = [(f"P{k:02d}", 1, "nausea", 10, 5, "no", "checklist") for k in range(17)]
+    rows += nausea((60, None, None), first=17)
+    median = row_of(side_effect_timing(cohort_of(rows), checks=None), "median_resolution")
+    assert np.isnan([median["estimate"], median["conf_low"], median["conf_high"]]).all()
+    assert (median["low"], median["high"]) == (5, np.inf)
+
+
+@pytest.mark.parametrize(("minutes", "low", "high"), [(39, 0, 0), (44, 0, 1), (55, 0, 1), (60, 1, 1)])
+def test_bounds_of_shares_hold_every_length_that_onset_and_end_allow(minutes, low, high):
+    # Onset in (10, 20], end in (60, 70]: from 40 to 60 minutes.
+    rows = [(f"P{k:02d}", 1, "nausea", 20, 50, "yes", "checklist") for k in range(6)]
+    result = side_effect_timing(cohort_of(rows), checks=(10, 20, 60, 70), horizons=minutes, n_replicates=0)
+    row = row_of(result, "gone_by", minutes)
+    assert (row["bound_low"], row["bound_high"]) == (low, high)
+
+
+def test_bounds_of_shares_hold_every_true_share():
+    stream = np.random.default_rng(20)
+    checks = np.array([15, 30, 60, 90, 120])
+    onset, lasting = stream.uniform(0, 80, 400), stream.exponential(35, 400)
+    # As nurses note them: at the first check at or after; told from home after the last.
+    place = np.minimum(np.searchsorted(checks, onset + lasting), checks.size - 1)
+    end = np.where(onset + lasting > 120, onset + lasting, checks[place])
+    noted = checks[np.searchsorted(checks, onset)]
+    seen = end > noted
+    rows = [
+        (f"P{k:03d}", 1, "nausea", noted[k], end[k] - noted[k], "yes", "checklist")
+        for k in np.flatnonzero(seen)
+    ]
+    marks = (5, 10, 20, 30, 45, 60, 75, 90)
+    result = side_effect_timing(cohort_of(rows), checks=checks.tolist(), horizons=marks, n_replicates=0)
+    for minutes in marks:
+        row = row_of(result, "gone_by", minutes)
+        true = (lasting[seen] <= minutes).mean()
+        assert row["bound_low"] <= true <= row["bound_high"], minutes
+
+
 def test_five_who_were_followed_are_enough():
     result = side_effect_timing(few_followed(n_late=5), checks=None, horizons=(120, 130, 240))
     # Five gone early, thirty censored at 100, five gone at 130.

@@ -320,3 +320,48 @@ def test_by_month_or_any_group_the_columns_are_the_same_with_and_without_rows():
         assemble({"patients": people, "sessions": sessions}), by="part", severity="each"
     ).table
     assert list(full.columns) == list(empty.columns)
+
+
+def test_a_name_that_was_never_recorded_is_named_with_what_may_be_meant():
+    with pytest.raises(DataError, match=r"'nausia' \(did you mean 'nausea'\?\)"):
+        side_effect_rates(clinic(FOUND, SESSIONS), effects="nausia")
+
+
+def test_a_way_of_asking_that_nobody_used_is_refused_with_those_used():
+    with pytest.raises(DataError, match="no record was asked for in that way; there are: checklist"):
+        side_effect_rates(clinic(FOUND, SESSIONS), ascertainment="scale")
+
+
+def test_words_are_listed_with_the_effect_under_which_they_stand():
+    words = side_effect_rates(clinic(FOUND, SESSIONS)).words
+    assert words.to_dict("list") == {
+        "word": ["nausea", "drowsiness", "drowsy", "sleepy"],
+        "effect": ["nausea", "somnolence", "somnolence", "somnolence"],
+        "in_table": [True] * 4,
+        "n": [2, 1, 1, 1],
+    }
+
+
+def test_words_that_join_effects_and_own_words_that_nobody_wrote_are_counted_in_a_note():
+    rows = [("A", 1, "nausea and vomiting", None), ("B", 1, "N/V", None), ("C", 1, "cuts and bruises", None)]
+    cohort = clinic(rows, {"A": 1, "B": 1, "C": 1})
+    notes = " ".join(side_effect_rates(cohort, synonyms={"nausea": ["barfing"]}).notes)
+    assert "1 of these words name several effects at once" in notes
+    assert "1 of the clinic's own synonyms are in no row" in notes
+    assert "no preferred name" not in " ".join(side_effect_rates(cohort, synonyms=False).notes)
+
+
+def test_the_clinic_s_settings_bring_its_words_everywhere():
+    frames = {
+        "patients": pd.DataFrame({"patient_id": ["A", "B"]}),
+        "sessions": pd.DataFrame({"patient_id": ["A", "B"], "hour": [0.0, 0.0], "route": ["IV", "IV"]}),
+        "side_effects": pd.DataFrame(
+            {"patient_id": ["A", "B"], "session": [1, 1], "effect": ["spacey", "none"]}
+        ),
+    }
+    cohort = assemble(frames, {"side_effect_names": {"dissociation": ["spacey", "floaty"]}})
+    assert row_of(side_effect_rates(cohort).table, "dissociation")["n_events"] == 1
+    assert row_of(side_effect_rates(cohort, synonyms=False).table, "spacey")["n_events"] == 1
+    own = side_effect_rates(cohort, synonyms={"feeling odd": ["spacey"]}).table
+    assert row_of(own, "feeling odd")["n_events"] == 1
+    assert cohort.fingerprint != assemble(frames).fingerprint

@@ -81,12 +81,20 @@ def test_what_is_not_known_is_left_out_and_its_bounds_are_given():
 
 def test_gone_by_discharge_counts_what_is_known_and_bounds_the_rest():
     result = side_effect_timing(cohort_of(nausea()), checks=None)
-    # Watched for 120 minutes: ends at 10 + length; six are gone, the two still there and the one of 160
-    # minutes are not, one is not known.
+    # Watched for 120 minutes: ends at 10 + length; six are gone, the one of 160 minutes is not; of the two
+    # still there at 110 it is not known, nor of one without a length.
+    row = row_of(result, "gone_by_discharge")
+    assert row["estimate"] == pytest.approx(6 / 7)
+    assert (row["bound_low"], row["bound_high"]) == pytest.approx((6 / 10, 9 / 10))
+    assert row[["n", "n_events", "n_unresolved", "n_unknown"]].tolist() == [10, 7, 0, 3]
+    assert any("2 effects were still there when last seen, before the discharge" in n for n in result.notes)
+    # A check at 110 is the last before the discharge: they are not gone by then.
+    result = side_effect_timing(cohort_of(nausea()), checks=(30, 60, 110))
     row = row_of(result, "gone_by_discharge")
     assert row["estimate"] == pytest.approx(6 / 9)
     assert (row["bound_low"], row["bound_high"]) == pytest.approx((6 / 10, 7 / 10))
     assert row[["n", "n_events", "n_unresolved", "n_unknown"]].tolist() == [10, 9, 2, 1]
+    assert not any("before the discharge and the last check" in note for note in result.notes)
 
 
 def test_the_clock_of_the_session_counts_from_its_start():
@@ -186,12 +194,13 @@ def test_effects_without_any_time_have_rows_without_estimates():
     assert "–" in result.summary()
 
 
-def test_a_median_that_is_not_reached_is_infinite_and_says_so():
+def test_a_median_that_is_not_reached_is_missing_and_lies_after_the_last_minute_followed():
     result = side_effect_timing(cohort_of(nausea((20, 30, None, None, None, None))), checks=None)
     row = row_of(result, "median_resolution")
-    assert np.isinf(row["estimate"])
-    assert row["n_unresolved"] == 4
-    assert "not reached" in result.summary()
+    # The four were last seen 100 minutes after the onset; until then no effect was lost.
+    assert np.isnan([row["estimate"], row["conf_low"], row["conf_high"]]).all()
+    assert (row["low"], row["high"], row["n_unresolved"]) == (100, np.inf, 4)
+    assert "not known, after 100" in result.summary()
 
 
 def test_nothing_recorded_gives_no_rows_and_a_note():

@@ -9,6 +9,7 @@ import statsmodels.formula.api as smf
 
 from ketaoutcomes.analysis.cluster_means import cluster_mean
 from ketaoutcomes.analysis.vital_signs import vital_signs
+from ketaoutcomes.catalog.vital_rules import VITAL_RULES
 from ketaoutcomes.cohort.read import assemble, load_cohort
 from ketaoutcomes.errors import DataError
 
@@ -146,6 +147,9 @@ def test_every_session_is_in_or_not_in_for_one_reason(found, cohort):
     assert (total == len(cohort.sessions)).all()
     known = found.excursions["n"] + found.excursions["n_without"]
     assert (known == len(cohort.sessions)).all()
+    # All signs of a session were read together: nothing is left open.
+    assert found.excursions["n_unknown"].eq(0).all()
+    assert (found.excursions["estimate_high"] == found.excursions["estimate"]).all()
 
 
 # ---- known truths
@@ -316,7 +320,11 @@ def test_signs_that_were_never_read_are_said_not_recorded_and_have_no_rate():
     rows["sbp"] = 120.0 + rows["patient"] + rows["minute"] / 10
     found = vital_signs(clinic(rows))
     assert found.table["sign"].tolist() == ["sbp"]
-    assert set(found.excursions["rule"]) == {"rise_20_percent", "rise_30_mmhg"}
+    # Rules of which a sign was read have bounds: what was not read might have met them.
+    rules = found.excursions.set_index("rule")
+    assert set(rules.index) == {name for name, rule in VITAL_RULES.items() if "sbp" in rule.signs}
+    assert rules.loc["rise_20_percent", ["n_unknown", "estimate_high"]].tolist() == [0, 0]
+    assert rules.loc["bp_180_110", ["n_events", "n", "n_unknown", "estimate_high"]].tolist() == [0, 12, 12, 1]
     assert any(note.startswith("Not recorded: Diastolic") for note in found.notes)
     assert any("spo2_below_92" in note and "not zero" in note for note in found.notes)
 

@@ -112,3 +112,17 @@ def test_a_file_that_is_none_is_refused_without_its_content(tmp_path):
 
 def test_spelling_is_compared_without_case_and_punctuation():
     assert plain("  Light-Headed_ness ") == "light headed ness"
+
+
+def test_a_name_with_one_word_in_place_of_a_list_is_refused():
+    with pytest.raises(DataError, match="give them as a list"):
+        effect_terms({"nausea": "N/V"})
+
+
+def test_words_that_name_several_effects_are_told_from_others():
+    terms = effect_terms()
+    assert terms.is_joined("Nausea & vomiting")
+    assert terms.is_joined("nausea/dizzy")
+    assert not terms.is_joined("depersonalisation/derealisation")
+    assert not terms.is_joined("pins and needles")
+    assert not terms.is_joined("cuts and bruises")

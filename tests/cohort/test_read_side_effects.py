@@ -81,7 +81,7 @@ def test_a_merged_effect_is_the_worst_from_the_first_onset_to_the_last_end(clini
 def test_a_merged_effect_is_not_resolved_if_any_of_its_rows_says_so(clinic):
     header = "patient_id,session,effect,severity,onset_minutes,duration_minutes,resolved"
     rows = (
-        "A1,1,nausea,severe,10,60,yes\nA1,1,nausea,mild,10,45,no\nA1,1,nausea,mild,10,30,\n"
+        "A1,1,nausea,severe,10,45,yes\nA1,1,nausea,mild,10,60,no\nA1,1,nausea,mild,10,30,\n"
         "A1,2,nausea,severe,10,60,\nA1,2,nausea,mild,10,45,yes\n"
         "A1,3,nausea,severe,10,60,\nA1,3,nausea,mild,10,45,\n"
         "A1,4,nausea,severe,10,60,no\n"
@@ -107,6 +107,13 @@ def test_a_merged_effect_is_not_resolved_if_any_of_its_rows_says_so(clinic):
         ((("15", "", ""), ("70", "50", "no")), (15, 105, False)),
         # Still there, but when it was last seen is not said.
         ((("15", "5", "yes"), ("70", "", "no")), (15, None, False)),
+        # Last seen at 30, still there, but another ended at 100: whether it had gone by then is not known.
+        ((("10", "20", "no"), ("50", "50", "yes")), (10, None, None)),
+        ((("10", "20", "no"), ("50", "50", "")), (10, None, None)),
+        ((("10", "90", "no"), ("50", "50", "yes")), (10, 90, False)),
+        # Still there 20 minutes after an onset that is missing: when it was last seen is not known.
+        ((("", "20", "no"), ("50", "50", "yes")), (50, None, None)),
+        ((("", "20", "no"), ("50", "50", "no")), (50, 50, False)),
         # More than a week is no length that the table could hold.
         ((("0", "5", "yes"), ("10000", "200", "yes")), (0, None, True)),
     ],

@@ -45,3 +45,16 @@ def test_the_formats_of_dates_read_what_they_say_and_are_accepted(written, form)
 def test_a_format_that_leaves_the_time_open_is_refused(form):
     with pytest.raises(ConfigError):
         make_settings({"date_format": form})
+
+
+@pytest.mark.parametrize("wrong", ["nausea", {"nausea": "sick"}, {"nausea": [3]}, {"a": ["x"], "b": ["x"]}])
+def test_names_of_side_effects_that_are_no_table_of_lists_are_refused(wrong):
+    with pytest.raises(ConfigError, match="'side_effect_names'"):
+        make_settings({"side_effect_names": wrong})
+
+
+def test_names_of_side_effects_are_kept_and_given_as_synonyms_take_them():
+    settings = make_settings({"side_effect_names": {"dissociation": ["spacey"]}})
+    assert settings.effect_words == {"dissociation": ["spacey"]}
+    assert make_settings(settings) == settings
+    assert hash(settings) is not None

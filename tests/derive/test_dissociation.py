@@ -69,11 +69,84 @@ def test_a_score_between_two_sessions_is_of_the_one_before_it_unless_it_says_pre
     assert rows(found) == [[0, False, 150.0, 4.0], [0, False, 162.0, 6.0], [1, True, -24.0, 5.0]]
 
 
-def test_a_score_at_the_very_start_is_before_the_session_unless_it_says_during(make):
-    found = placed(make, [("A", 0.0), ("B", 0.0)], [("A", 0.0, 1), ("B", 0.0, 6, "during")])
-    assert rows(found) == [[0, True, 0.0, 1.0], [1, False, 0.0, 6.0]]
-    after = placed(make, [("A", 0.0)], [("A", 0.0, 1)], settings={"same_time": "after"})
-    assert rows(after) == [[0, False, 0.0, 1.0]]
+@pytest.mark.parametrize("same_time", ["before", "after"])
+def test_a_score_at_the_sessions_own_time_is_during_it_at_no_minute_unless_it_says_pre(make, same_time):
+    scores = [("A", 0.0, 9), ("A", 0.0, 1, "pre"), ("B", 3.0, 6, "during"), ("C", 3.0, 7)]
+    sessions = [("A", 0.0), ("B", 0.0), ("B", 3.0), ("C", 0.0), ("C", 3.0)]
+    found = placed(make, sessions, scores, settings={"same_time": same_time})
+    # C's second session starts at the score's time; that the first one was 180 minutes ago does not count.
+    assert found.assessments["row"].tolist() == [0, 0, 2, 4]
+    np.testing.assert_array_equal(found.before, [1.0, np.nan, np.nan, np.nan, np.nan])
+    np.testing.assert_array_equal(found.peak, [9.0, np.nan, 6.0, np.nan, 7.0])
+    np.testing.assert_array_equal(found.after["minute"], [np.nan] * 3)
+    assert found.after["by_rule"].tolist() == [True, False, True]
+    assert len(found.left_out) == 0
+
+
+def by_day(scores, *, days=(0, 3, 7), **columns):
+    """Scores (patient, hour or day, score, timing) of patients with sessions on days without a clock time."""
+    patients = sorted({row[0] for row in scores})
+    sessions = pd.DataFrame([(p, d) for p in patients for d in days], columns=["patient_id", "day"])
+    time = columns.get("time", "hour")
+    table = pd.DataFrame(scores, columns=["patient_id", time, "score", "timing"]).assign(instrument="CADSS")
+    frames = {"patients": pd.DataFrame({"patient_id": patients}), "sessions": sessions.assign(route="IV")}
+    return session_peaks(assemble(frames | {"scores": table}), "CADSS", window=WINDOW)
+
+
+def test_scores_by_the_clock_on_the_day_of_a_session_without_one_are_during_it_at_no_minute():
+    scores = [("A", 24 * day + 0.67, score, None) for day, score in ((0, 12), (3, 8), (7, 5))]
+    found = by_day([*scores, ("A", 3 * 24 + 0.2, 40, "pre"), ("A", 5 * 24.0, 50, None)])
+    assert found.peak.tolist() == [12.0, 8.0, 5.0]
+    np.testing.assert_array_equal(found.before, [np.nan, 40.0, np.nan])
+    # Hours are counted from session 1, so its minute is known: 0.67 hours, to the second.
+    np.testing.assert_allclose(found.peak_minute, [40.2, np.nan, np.nan])
+    assert found.after["by_rule"].tolist() == [False, True, True]
+    assert found.left_out.to_numpy(object).tolist() == [[OUTSIDE, 1]]
+
+
+def test_hours_of_the_clock_on_day_0_are_of_session_1_as_those_of_other_days_are_of_theirs():
+    found = by_day([("A", 10.67, 12, None), ("A", 3 * 24 + 10.67, 8, None), ("A", 25.0, 3, None)])
+    np.testing.assert_array_equal(found.peak, [12.0, 8.0, np.nan])
+    assert np.isnan(found.peak_minute).all()
+    assert found.left_out.to_numpy(object).tolist() == [[OUTSIDE, 1]]
+
+
+def test_days_of_scores_on_days_of_sessions_are_during_them_unless_they_say_pre():
+    scores = [
+        ("A", 0, 12, None),
+        ("A", 0, 1, "pre"),
+        ("A", 3, 8, None),
+        ("A", 3, 2, "pre"),
+        ("A", 4, 9, None),
+    ]
+    found = by_day(scores, time="day")
+    np.testing.assert_array_equal(found.peak, [12.0, 8.0, np.nan])
+    np.testing.assert_array_equal(found.before, [1.0, 2.0, np.nan])
+    assert np.isnan(found.after["minute"]).all()
+    assert found.left_out.to_numpy(object).tolist() == [[NO_DAY, 1]]
+
+
+def test_a_day_of_a_score_belongs_to_the_session_of_that_day_whose_clock_time_is_known():
+    starts = ["2025-03-03 10:00", "2025-03-06 10:00"]
+    scores = [
+        ("2025-03-03", 8, None),
+        ("2025-03-06", 1, "pre"),
+        ("2025-03-06", 9, None),
+        ("2025-03-05", 7, None),
+    ]
+    frames = {
+        "patients": pd.DataFrame({"patient_id": ["A"]}),
+        "sessions": pd.DataFrame({"patient_id": "A", "route": "IV", "start": starts}),
+        "scores": pd.DataFrame(scores, columns=["taken", "score", "timing"]).assign(
+            patient_id="A", instrument="CADSS"
+        ),
+    }
+    settings = {"deidentification": "limited-data-set", "timezone": "UTC"}
+    found = session_peaks(assemble(frames, settings), "CADSS", window=WINDOW)
+    assert found.peak.tolist() == [8.0, 9.0]
+    np.testing.assert_array_equal(found.before, [np.nan, 1.0])
+    assert np.isnan(found.after["minute"]).all()
+    assert found.left_out.to_numpy(object).tolist() == [[NO_DAY, 1]]
 
 
 def test_the_word_pre_stands_where_the_start_on_record_is_a_little_too_early(make):

@@ -69,6 +69,8 @@ def test_a_time_lies_after_the_check_before_it_and_not_after_the_one_at_or_after
     assert (row["end_low"], row["end_high"]) == (60, 90)
     # From the middle of the onset's interval, 22.5.
     assert (row["length_low"], row["length_high"]) == (37.5, 67.5)
+    # From 60 - 30 to 90 - 15.
+    assert (row["span_low"], row["span_high"]) == (30, 75)
     assert row["state"] == ENDED
 
 
@@ -86,6 +88,9 @@ def test_times_after_the_last_check_are_exact_and_so_are_those_of_sessions_witho
     assert (row["end_low"], row["end_high"]) == (360, 360)
     # Onset in (30, 60]: the recorded 300 is the shortest.
     assert (row["length_low"], row["length_high"]) == (300, 330)
+    # An onset at minute 60 itself makes it 300, which has to be inside.
+    assert 300 - 1e-6 < row["span_low"] < 300
+    assert row["span_high"] == 330
     assert told_once(cohort_late, "exact_end") == 1
     cohort = clinic([(1, "fatigue", 20, 50, "yes")], readings=None)
     told = times_of(cohort)[2]
@@ -128,6 +133,8 @@ def test_a_recorded_length_lies_in_its_interval():
         # Never beyond what onset and end between their checks allow.
         assert (times.length_low >= np.maximum(times.end_low - times.onset_high, 0) - 1e-9).all()
         assert (times.length_high <= times.end_high - times.onset_low + 1e-9).all()
+        assert (times.span_low <= times.length_low).all()
+        assert (times.span_high >= times.length_high).all()
 
 
 def test_planned_checks_after_a_stated_discharge_never_came():
@@ -149,6 +156,16 @@ def test_what_was_still_there_when_last_seen_ended_later():
     assert (row["end_low"], row["end_high"], row["state"]) == (90, np.inf, STILL_THERE)
     # Seen at minute 90, onset in (15, 30].
     assert (row["length_low"], row["length_high"]) == (67.5, np.inf)
+    assert (row["span_low"], row["span_high"], row["seen"]) == (60, np.inf, 90)
+
+
+def test_what_was_still_there_after_some_minutes_from_an_onset_that_is_missing_was_not_seen_at_discharge():
+    found, looked, told = times_of(clinic([(1, "fatigue", np.nan, 5, "no")], monitored=[120]))
+    row = only(told.of_effect)
+    assert (row["length_low"], row["length_high"], row["state"]) == (5, np.inf, STILL_THERE)
+    assert np.isnan([row["seen"], row["end_low"]]).all()
+    gone, _ = gone_by_discharge(told.of_effect, looked.discharge[found.session_row[found.record]])
+    assert np.isnan(gone).all()
 
 
 @pytest.mark.parametrize(("monitored", "last"), [([120], 120), (None, 90)])
@@ -242,7 +259,7 @@ def test_gone_by_discharge_is_yes_no_or_not_known():
     rows = [
         (1, "a", 15, 15, "yes"),  # ended in (15, 30]
         (1, "b", 15, 200, "yes"),  # ended at 215
-        (1, "c", 15, 60, "no"),
+        (1, "c", 15, 105, "no"),  # seen at the discharge
         (1, "d", 15, np.nan, None),
         (1, "e", 15, 90, "yes"),  # ended in (90, 120]: gone by 120
         (1, "f", 130, 30, "yes"),  # began after the discharge
@@ -272,11 +289,12 @@ def test_after_the_last_reading_without_a_stated_discharge_nothing_is_known():
         (1, "b", 15, 75, "yes"),  # ended at the last reading, 90
         (1, "c", 15, 80, "yes"),  # ended at 95: before or after the discharge
         (1, "d", 95, 10, "yes"),  # began after the last reading
-        (1, "e", 15, 60, "no"),
+        (1, "e", 15, 75, "no"),  # seen at the last reading
+        (1, "f", 15, 60, "no"),
     ]
     for monitored, expected, began_later in (
-        (None, [1, 1, np.nan, np.nan, 0], False),
-        ([90], [1, 1, 0, np.nan, 0], True),
+        (None, [1, 1, np.nan, np.nan, 0, np.nan], False),
+        ([90], [1, 1, 0, np.nan, 0, np.nan], True),
     ):
         found, looked, told = times_of(clinic(rows, monitored=monitored))
         session = found.session_row[found.record]
@@ -285,6 +303,56 @@ def test_after_the_last_reading_without_a_stated_discharge_nothing_is_known():
         )
         np.testing.assert_array_equal(gone, expected)
         assert later[3] == began_later
+
+
+@pytest.mark.parametrize(
+    ("lasted", "expected"), [(5, np.nan), (74, np.nan), (75, 0), (100, 0), (105, 0), (130, 0)]
+)
+def test_still_there_when_last_seen_is_not_gone_by_discharge_only_from_the_last_check_before_it(
+    lasted, expected
+):
+    # Onset at 15, watched to 120; the last check before is at minute 90.
+    found, looked, told = times_of(clinic([(1, "nausea", 15, lasted, "no")], monitored=[120]))
+    session = found.session_row[found.record]
+    discharge = looked.discharge[session]
+    before = looked.before(session, discharge)
+    assert before.tolist() == [90]
+    gone, _ = gone_by_discharge(told.of_effect, discharge, last_check=before)
+    np.testing.assert_array_equal(gone, [expected])
+    # Without checks it has to be the discharge itself.
+    bare = session_checks(clinic([(1, "nausea", 15, lasted, "no")], monitored=[120]), None)
+    assert np.isnan(bare.before(session, discharge)).all()
+    gone, _ = gone_by_discharge(told.of_effect, discharge)
+    np.testing.assert_array_equal(gone, [0 if lasted >= 105 else np.nan])
+
+
+def test_the_check_before_a_minute_is_of_the_same_session_and_not_its_start():
+    looked = session_checks(clinic([(1, "nausea", 15, 5, "yes")], n_sessions=2), "vitals")
+    session, minute = np.array([0, 0, 0, 1, 1, 1]), np.array([90.0, 15.0, 16.0, 0.0, 500.0, np.nan])
+    np.testing.assert_array_equal(looked.before(session, minute), [60, np.nan, 15, np.nan, 90, np.nan])
+
+
+@pytest.mark.parametrize(
+    ("other", "expected"),
+    [
+        # Of what was last seen at 30, nothing is known at 120, whatever another effect did until 100.
+        ((1, "nausea", 15, 85, "yes"), np.nan),
+        ((1, "nausea", 15, 200, "yes"), 0),
+        ((1, "nausea", 15, 105, "no"), 0),
+        ((1, "nausea", 15, 20, "no"), np.nan),
+    ],
+)
+def test_any_side_effect_is_not_gone_by_discharge_if_one_effect_is_known_not_to_be(other, expected):
+    cohort = clinic([(1, "fatigue", 15, 15, "no"), other], monitored=[120])
+    found, looked, told = times_of(cohort)
+    session = found.session_row[told.record]
+    gone, _ = gone_by_discharge(
+        told.of_any,
+        looked.discharge[session],
+        last_check=looked.before(session, looked.discharge[session]),
+        is_stated=looked.is_stated[session],
+    )
+    np.testing.assert_array_equal(gone, [expected])
 
 
 def test_minutes_of_a_late_session_are_not_rounded():

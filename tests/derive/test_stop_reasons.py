@@ -56,10 +56,84 @@ def test_a_side_effect_in_general_words_is_a_reason_in_whichever_clause(reason):
 
 
 @pytest.mark.parametrize(
-    "reason", ["nausea and vomiting", "Nausea/vomiting", "cost; high blood pressure", "stopped: nausea"]
-)
+    "reason",
+    [
+        "nausea and vomiting", "Nausea/vomiting", "cost; high blood pressure", "stopped: nausea",
+        "due to nausea", "because of nausea", "owing to severe nausea and vomiting", "for dizziness",
+        "from the nausea", "severe nausea", "severe nausea and bad headache", "too much dissociation",
+        "dissociation was too strong", "unbearable headache", "persistent nausea after the infusions",
+        "panic attack during infusion", "nausea and vomiting after treatment", "because of bad dreams",
+        "no benefit, due to nausea", "pins and needles after sessions", "nausea, suicidal ideation",
+    ],
+)  # fmt: skip
 def test_a_side_effect_by_name_is_a_reason_if_it_is_the_whole_clause(reason):
     assert read(reason) == Said.NAMED
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "patient choice due to nausea", "blood pressure too high", "tolerated poorly", "nausea from travel",
+        "felt unwell after infusions", "tolerated less and less", "tolerated not so well", "mild nausea",
+        "no benefit and nausea", "nausea and cost", "cost, some nausea", "possibly nausea", "nausea?",
+        "well tolerated except nausea", "anxiety about travelling", "feels well/unwell",
+    ],
+)  # fmt: skip
+def test_a_side_effect_among_other_words_is_no_known_reason(reason):
+    assert read(reason) == Said.UNCLEAR
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "minimal side effects", "few side effects", "mild side effects", "few, mild side effects",
+        "side effects were mild", "only mild and transient side effects", "manageable adverse effects",
+        "side effects from other medication", "side effects of another drug", "intolerance to SSRIs",
+        "other medication's side effects", "cost, mild side effects",
+    ],
+)  # fmt: skip
+def test_slight_side_effects_and_those_of_another_medication_are_no_known_reason(reason):
+    assert read(reason) == Said.UNCLEAR
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "side effects and little benefit", "little benefit and side effects", "too many side effects",
+        "side effects of ketamine", "switched to another treatment because of side effects",
+        "adverse event of hypertension", "mild benefit, side effects", "intolerable nausea",
+    ],
+)  # fmt: skip
+def test_words_for_other_things_do_not_make_side_effects_slight(reason):
+    assert read(reason) == Said.IN_GENERAL
+
+
+@pytest.mark.parametrize(
+    "reason",
+    ["nausea, no side effects", "no AEs; nausea", "nausea and no side effects", "no SAE, severe nausea"],
+)
+def test_a_side_effect_by_name_beside_a_denial_is_no_known_reason(reason):
+    assert read(reason) == Said.UNCLEAR
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "suicide attempt", "Suicidal ideation", "attempted suicide", "suicide, attempted",
+        "suicidal thoughts", "due to suicidal ideation", "suicide attempt and suicidal ideation",
+        "became suicidal", "suicide attempt, cost",
+    ],
+)  # fmt: skip
+def test_a_suicide_attempt_or_suicidal_ideation_is_no_stop_for_a_side_effect(reason):
+    assert read(reason) == Said.UNCLEAR
+
+
+def test_a_clinics_own_word_for_suicidal_ideation_is_read_as_such():
+    own = effect_terms({"suicidal ideation": ["si"], "feeling odd": ["floaty"]})
+    assert said(words("SI"), own)[0] == Said.UNCLEAR
+    assert said(words("very floaty feelings"), own)[0] == Said.UNCLEAR
+    assert said(words("too floaty"), own)[0] == Said.UNCLEAR
+    assert said(words("due to floaty"), own)[0] == Said.NAMED
 
 
 @pytest.mark.parametrize(
@@ -79,7 +153,9 @@ def test_reasons_that_say_nothing_of_why_are_not_known(reason):
     [
         "feels well", "cost", "care elsewhere", "no benefit felt", "moved", "no contact, cost",
         "lack of effect", "no nausea & vomiting", "treatment was well tolerated", "good tolerability",
-        "lost insurance",
+        "lost insurance", "no nausea", "not due to nausea", "denies nausea or vomiting", "nausea resolved",
+        "tolerated treatment well", "never felt unwell", "no suicidal ideation",
+        "without high blood pressure",
     ],
 )  # fmt: skip
 def test_other_reasons_are_known(reason):

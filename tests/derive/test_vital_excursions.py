@@ -37,7 +37,7 @@ def excursion(rule, *sessions, confirmed=False, window=WINDOW):
     found = made(*sessions)
     (rule,) = vital_rules(rule)
     frame = excursions(found, rule, base_of(found), window, confirmed=confirmed)
-    return {int(row["session"]): row for row in frame.to_dict("records") if row["known"]}
+    return {int(row["session"]): row for row in frame.to_dict("records") if not row["unknown"]}
 
 
 SBP_145 = {"sbp_145": {"sign": "sbp", "at_least": 145}}
@@ -158,11 +158,12 @@ def test_readings_of_one_minute_or_more_than_30_minutes_apart_do_not_confirm_eac
 def partly(rule, *sessions):
     found = made(*sessions)
     (rule,) = vital_rules(rule)
-    return excursions(found, rule, base_of(found), WINDOW)[["session", "known", "event"]].to_numpy().tolist()
+    columns = ["session", "complete", "event", "unknown"]
+    return excursions(found, rule, base_of(found), WINDOW)[columns].to_numpy().tolist()
 
 
 @pytest.mark.parametrize("rule", ["bp_165_100", "aha_exaggerated", "rise_40_25"])
-def test_whether_a_session_is_known_depends_on_what_was_read_and_not_on_the_reading(rule):
+def test_what_one_sign_shows_meets_a_rule_and_what_it_does_not_show_is_not_known(rule):
     # Systolic alone, once far above and once not; both signs, in one row and in two of one minute.
     found = partly(
         rule,
@@ -171,14 +172,18 @@ def test_whether_a_session_is_known_depends_on_what_was_read_and_not_on_the_read
         [(0, 120, 80), (30, 130, 85)],
         [(0, 120), (0, NAN, 80), (30, 190), (30, NAN, 85)],
     )
-    assert found == [[0, False, False], [1, False, True], [2, True, False], [3, True, True]]
+    assert found == [
+        [0, False, False, True], [1, False, True, False], [2, True, False, False], [3, True, True, False],
+    ]  # fmt: skip
 
 
 def test_signs_read_at_different_minutes_are_known_where_each_is_compared_alone():
     session = [(0, 120), (1, NAN, 80), (30, 190), (35, NAN, 85)]
-    assert partly("bp_165_100", session) == [[0, True, True]]
-    # Mean pressure needs both at one minute.
-    assert partly("aha_exaggerated", session) == [[0, False, True]]
+    assert partly("bp_165_100", session) == [[0, True, True, False]]
+    # Mean pressure needs both at one minute; the systolic rise alone is enough to meet the rule.
+    assert partly("aha_exaggerated", session) == [[0, False, True, False]]
+    flat = [(0, 120), (1, NAN, 80), (30, 125), (35, NAN, 85)]
+    assert partly("aha_exaggerated", flat) == [[0, False, False, True]]
 
 
 def test_what_was_read_before_the_start_is_no_excursion_at_minute_0_either():
@@ -198,8 +203,27 @@ def test_a_baseline_that_meets_the_rule_already_is_marked():
     assert [row["already"] for row in found.values()] == [True, False]
 
 
-def test_a_rule_whose_sign_was_never_read_is_known_as_such():
+def test_a_rule_none_of_whose_signs_was_ever_read_is_known_as_such():
     found = made(ONE)
     only = Readings(found.session, found.minute, {"sbp": found.values["sbp"]}, 1)
-    assert not is_recorded(VITAL_RULES["bp_165_100"], only)
+    assert not is_recorded(VITAL_RULES["spo2_below_92"], only)
+    assert is_recorded(VITAL_RULES["bp_165_100"], only)
     assert is_recorded(VITAL_RULES["rise_30_mmhg"], only)
+
+
+@pytest.mark.parametrize("rule", ["bp_165_100", "aha_exaggerated", "rise_40_25"])
+def test_a_sign_that_nobody_read_is_as_one_that_was_not_read_in_the_session(rule):
+    sessions = [(0, 120), (30, 130)], [(0, 120), (30, 190)]
+    found = made(*sessions)
+    only = Readings(found.session, found.minute, {"sbp": found.values["sbp"]}, 2)
+    frame = excursions(only, VITAL_RULES[rule], base_of(only), WINDOW)
+    assert frame[["event", "unknown"]].to_numpy().tolist() == [[False, True], [True, False]]
+    assert frame["minutes_observed"].isna().all()
+
+
+def test_two_readings_of_one_sign_confirm_each_other_where_the_other_was_not_read():
+    met, once = [(0, 120), (10, 182), (20, 185)], [(0, 120), (10, 182), (20, 150)]
+    (rule,) = vital_rules("bp_180_110")
+    found = made(met, once)
+    frame = excursions(found, rule, base_of(found), WINDOW, confirmed=True)
+    assert frame[["event", "unknown"]].to_numpy().tolist() == [[True, False], [False, True]]

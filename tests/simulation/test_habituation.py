@@ -48,7 +48,7 @@ def rows_of(owner, number, had):
         record=np.flatnonzero(had), effect=np.zeros(int(had.sum()), np.int64),
         severity=np.zeros(int(had.sum()), np.int8), serious=np.zeros(int(had.sum()), bool),
         serious_stated=np.zeros(int(had.sum()), bool), n_words=1,
-        n_words_unknown=0, n_assumed=0, n_not_stated=0, n_silent_unknown=0,
+        n_words_unknown=0, n_words_joined=0, n_own_unused=0, n_assumed=0, n_not_stated=0, n_silent_unknown=0,
     )  # fmt: skip
     return CourseRows(
         found=found, outcome=had[:, None], perhaps=np.zeros((n, 1), bool), names=("nausea",),

@@ -32,10 +32,11 @@ RULES = (
 WITHIN = (("bp_165_100", "bp_180_110"), ("spo2_below_94", "spo2_below_92"))
 SIGN = "sbp"
 REPLICATES = 100
+FIRST_GROUP = "session 1"
 SCALES = ("CADSS", "CADSS-6")
 EXCURSION_COLUMNS = (
-    "rule", "label", "text", "n_events", "n", "n_patients", "n_patients_with", "estimate", "conf_low",
-    "conf_high", "method", "readings",
+    "rule", "label", "text", "n_events", "n", "n_patients", "n_patients_with", "n_unknown", "estimate",
+    "estimate_high", "conf_low", "conf_high", "method", "readings",
 )  # fmt: skip
 PEAK_COLUMNS = (
     "session_group", "n", "n_patients", "n_events", "median", "p25", "p75", "estimate", "conf_low",
@@ -113,12 +114,14 @@ def _add_vital_signs(scope: Scope, made: _Made) -> None:
 
 def _course_figure(scope: Scope, result: VitalSigns, frame: pd.DataFrame, letter: str) -> Figure:
     shown = frame[frame["estimate"].notna()]
-    first = shown[shown["group"] == shown["group"].iloc[0]]
-    top = first.loc[first["estimate"].idxmax()]
-    title = (
-        f"In {top['group']}, systolic pressure was highest at minute {top['minute']:g}: on average "
-        f"{number(top['estimate'], 0)} mmHg above baseline"
-    )
+    title = "Systolic pressure over the minutes of a session"
+    first = shown[shown["group"] == FIRST_GROUP]
+    if len(first):
+        top = first.loc[first["estimate"].idxmax()]
+        title = (
+            f"In session 1, systolic pressure was highest at minute {top['minute']:g}: on average "
+            f"{number(top['estimate'], 0)} mmHg above baseline"
+        )
     told = " ".join(
         f"{row['group']}, minute {row['minute']:g}: {number(row['estimate'])} mmHg ({ci(scope.level)} "
         f"{number_range(row['conf_low'], row['conf_high'])})."

@@ -87,7 +87,7 @@ def exposure(
     return ExposureResult(
         title="Exposure",
         table=table,
-        notes=_notes(cohort, found, grouped, screens),
+        notes=_notes(cohort, found, grouped, screens, at_risk_days),
         definitions=_definitions(at_risk_days, screens),
         provenance=provenance_of(
             "exposure", cohort.fingerprint, {"by": by, "at_risk_days": float(at_risk_days), "level": level}
@@ -107,7 +107,8 @@ def _definitions(at_risk_days: float, screens: pd.DataFrame) -> tuple[tuple[str,
         (
             "Time on treatment",
             f"Each session carries the time to the patient's next one, at most {at_risk_days:g} days, and "
-            "none beyond the data cut; the sum over sessions",
+            "none beyond the data cut; the sum over sessions. The last session carries up to "
+            f"{at_risk_days:g} days as well, followed or not, so that the sum may be above the time followed",
             _OWN,
         ),
         ("Time followed", "From session 1 to the last hour at which anything is recorded", _OWN),
@@ -138,7 +139,9 @@ def _definitions(at_risk_days: float, screens: pd.DataFrame) -> tuple[tuple[str,
     return tuple(found)
 
 
-def _notes(cohort: Cohort, found: Exposure, grouped: Groups, screens: pd.DataFrame) -> tuple[str, ...]:
+def _notes(
+    cohort: Cohort, found: Exposure, grouped: Groups, screens: pd.DataFrame, at_risk_days: float
+) -> tuple[str, ...]:
     """Who is in, which doses are not known, and what is not recorded."""
     treated = found.sessions > 0
     notes = [f"{patients(int(treated.sum()))} with at least one session."]
@@ -152,8 +155,15 @@ def _notes(cohort: Cohort, found: Exposure, grouped: Groups, screens: pd.DataFra
                 f"{patients(int(lost.sum()))} with such a session have no cumulative dose and are not in its "
                 "figures. Nothing is filled in."
             )
+    n_longer = int((found.hours_on_treatment > found.hours_followed)[treated].sum())
+    if n_longer:
+        notes.append(
+            f"Time on treatment is above the time followed in {count(n_longer)} of "
+            f"{patients(int(treated.sum()))}: each last session carries up to {at_risk_days:g} days, even "
+            "if nobody was followed in them."
+        )
     n_mixed = int((found.n_routes > 1).sum())
-    if n_mixed or np.unique(cohort.sessions["route"].astype("str")).size > 1:
+    if n_mixed:
         notes.append(
             "Doses by different routes are not the same exposure: less of a dose taken by mouth or nose "
             f"reaches the blood. {patients(n_mixed)} had sessions by more than one route; doses are summed "

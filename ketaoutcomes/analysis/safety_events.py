@@ -13,13 +13,12 @@ from ketaoutcomes.analysis.notes import split_words
 from ketaoutcomes.analysis.safety_event_notes import definitions, safety_notes
 from ketaoutcomes.analysis.safety_published import against_published
 from ketaoutcomes.analysis.side_effect_question import WAYS
-from ketaoutcomes.catalog.effect_terms import effect_terms
 from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.derive.arguments import check_choice, check_cohort, check_flag, check_level
 from ketaoutcomes.derive.arrays import patient_codes
 from ketaoutcomes.derive.groups import Groups, groups, session_groups
 from ketaoutcomes.derive.safety_events import Event, session_events, status_events
-from ketaoutcomes.derive.side_effects import recorded_side_effects
+from ketaoutcomes.derive.side_effects import recorded_side_effects, terms_of
 from ketaoutcomes.engine.rates import clopper_pearson, cluster_ratio_by, rule_of_three_upper
 from ketaoutcomes.errors import DataError
 from ketaoutcomes.results.base import provenance_of
@@ -27,6 +26,8 @@ from ketaoutcomes.results.safety_events import NOT_RECORDED, SafetyEvents
 
 __all__ = ["safety_events"]
 
+# With fewer expected at the published share, one patient more or less makes any ratio.
+_FEWEST_EXPECTED = 1.0
 _COUNTS = ("n_events", "n", "n_patients", "n_patients_with", "n_unknown", "n_not_recorded")
 _LIMITS = (
     "estimate", "estimate_low", "estimate_high", "conf_low", "conf_high",
@@ -46,11 +47,12 @@ def safety_events(
     """How often rare events are recorded, and how often they may occur where none is.
 
     Each event has its own denominator. That of serious and severe side effects is every session with side
-    effects recorded; where an effect is recorded without saying if it was severe, the share lies between
-    two bounds. For a stop it is the patients of whom it is known why treatment went on or ended; the bounds
-    count the others as well. Side effects are given by the way of asking and never pooled. With no event
-    the upper limit is given with patients as n, which holds however alike the sessions of one patient are,
-    and with sessions as n, which holds if they are independent.
+    effects recorded; where an effect is recorded without saying if it was severe, the share lies between two
+    bounds. For a stop it is the patients of whom it is known why treatment went on or ended; the bounds count
+    the others as well. Where a cohort says of early stops, or of rescue medication, only yes and never no,
+    every session is in the denominator, and an empty cell may be either. Side effects are given by the way of
+    asking and never pooled. With no event the upper limit is given with patients as n, which holds however
+    alike the sessions of one patient are, and with sessions as n, which holds if they are independent.
 
     Parameters
     ----------
@@ -72,13 +74,14 @@ def safety_events(
     SafetyEvents
         `.table`: `event`, `ascertainment` (empty where nobody is asked), `per` ("session" or "patient"),
         the `by` column, `n_events`, `n` (sessions or patients with that record), `n_patients`,
-        `n_patients_with`, `n_unknown` (which may have had it: of side effects in `n`, of patients' ends not
-        in `n`), `n_not_recorded` (the others without a record), `estimate` (`n_events` of `n`),
+        `n_patients_with`, `n_unknown` (which may have had it: of patients' ends not in `n`, else in
+        `n`), `n_not_recorded` (the others without a record), `estimate` (`n_events` of `n`),
         `estimate_low` and `estimate_high` (bounds: none, or all, of the unknown had it), `conf_low` of the
         lower and `conf_high` of the upper bound, and with no event `conf_high_sessions` (exact two-sided
         limit with sessions as n) and, where nothing is unknown, `upper_patients` and `upper_sessions`
         (exact one-sided, the rule of three); `method`. What is not recorded has a row without numbers.
-        `.published`: stops for a side effect beside the published share.
+        `.published`: stops for a side effect beside the published share; no ratio and no P where fewer than
+        one is expected at that share.
 
     Raises
     ------
@@ -99,19 +102,21 @@ def safety_events(
         raise DataError(
             f'by="{by}" is also the name of a column of the result; rename the column of the data'
         )
-    found = recorded_side_effects(cohort, effect_terms(synonyms))
+    found = recorded_side_effects(cohort, terms_of(cohort, synonyms))
     used = np.unique(found.way)
     ways = tuple(int(way) for way in used if ascertainment in (None, found.ways[way]))
     # Reasons may name an effect, whatever words the table of effects keeps.
-    ended = status_events(cohort, effect_terms(None if synonyms is False else synonyms))
+    ended = status_events(cohort, terms_of(cohort, None if synonyms is False else synonyms))
     of_sessions, of_patients = session_events(cohort, found, ways), list(ended.events)
     per_session, per_patient = session_groups(cohort, by), groups(cohort, by)
     table = _table(cohort, of_sessions, of_patients, per_session, per_patient, level)
-    compared = against_published(table, by, level) if published else None
+    compared = _where_expected(against_published(table, by, level)) if published else None
     return SafetyEvents(
         title="Rare events of safety",
         table=table,
-        notes=safety_notes(cohort, found, table, ended, per_session, per_patient, compared),
+        notes=safety_notes(
+            cohort, found, table, ended, per_session, per_patient, compared, of_sessions=of_sessions
+        ),
         definitions=definitions(table, compared),
         provenance=provenance_of(
             "safety_events",
@@ -160,7 +165,7 @@ def _table(
                 counted = _counted(event, inside, who, per, level)
                 n_all = int((everyone == number).sum())
                 if counted["n"]:
-                    # The unknown of patients' ends are not in n, and those of side effects are.
+                    # The unknown of patients' ends are not in n, and those of sessions are.
                     outside = counted["n_unknown"] if event.of_patient else 0
                     counted["n_not_recorded"] = n_all - counted["n"] - outside
                 else:
@@ -172,6 +177,12 @@ def _table(
     table = pd.DataFrame(rows, columns=[*names, *_COUNTS, *_LIMITS, "method"])
     # Counts of what is not recorded are missing, and not zero.
     return table.astype({**dict.fromkeys(_COUNTS, "Int64"), **dict.fromkeys(_LIMITS, "float64")})
+
+
+def _where_expected(compared: pd.DataFrame) -> pd.DataFrame:
+    """Ratio, its limits and P missing where fewer patients are expected than a ratio can stand on."""
+    names = ["ratio", "conf_low", "conf_high", "p_value", "mid_p"]
+    return compared.assign(**compared[names].where(compared["expected"] >= _FEWEST_EXPECTED))
 
 
 def _counted(event: Event, inside: np.ndarray, who: np.ndarray, per: str, level: float) -> dict:

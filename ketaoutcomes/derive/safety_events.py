@@ -77,6 +77,9 @@ class Event:
     unknown : (u,) bool array
         Whether it may have happened, since the record does not tell; counted or not.
     of_patient : bool
+    says_no : bool
+        Whether a record says that it did not happen, or none says that it did. If not, the clinic may write
+        only where it did: then every session is counted, and those without a record are unknown.
     """
 
     name: str
@@ -86,6 +89,7 @@ class Event:
     happened: np.ndarray
     unknown: np.ndarray
     of_patient: bool = False
+    says_no: bool = True
 
     @property
     def is_recorded(self) -> bool:
@@ -103,9 +107,10 @@ class StatusEvents:
         Stops for a side effect, and deaths and hospital admissions if any is said.
     n_reasons : int
         Patients who stopped, with a reason in words.
-    n_in_general, n_named, n_denied, n_silent : int
+    n_in_general, n_named, n_denied, n_unclear, n_silent : int
         Of these, reasons with general words for side effects, with a side effect's own name, with words for
-        side effects that are denied, and reasons that say nothing on why treatment ended.
+        side effects that are denied, reasons that mention a side effect among other words and are not
+        classified, and reasons that say nothing on why treatment ended.
     n_no_reason : int
         Treated patients without a status, or gone without a reason.
     """
@@ -115,6 +120,7 @@ class StatusEvents:
     n_in_general: int = 0
     n_named: int = 0
     n_denied: int = 0
+    n_unclear: int = 0
     n_silent: int = 0
     n_no_reason: int = 0
 
@@ -141,7 +147,8 @@ def session_events(cohort: Cohort, found: Recorded, ways: tuple[int, ...]) -> li
     Every session with side effects recorded is counted. One in which some side effect has no severity, and
     none is severe, may have had a severe one: it is unknown; so with serious ones. A session with the record
     "none" had neither. Without the column `severity`, or `serious`, nothing is recorded of that kind,
-    whatever else the sessions have.
+    whatever else the sessions have. Of early stops and rescue medication the sessions that say yes or no are
+    counted; where none of the cohort says no, all are, and those that say nothing are unknown.
 
     Parameters
     ----------
@@ -175,7 +182,8 @@ def status_events(cohort: Cohort, terms: EffectTerms) -> StatusEvents:
 
     A stop has any status but one of a patient in treatment or of a planned end. Counted are patients of whom
     it is known why treatment went on or ended: still in treatment, ended as planned, or with a reason that
-    says why. Of the other treated patients it is unknown.
+    says why. Of the other treated patients it is unknown, and so of those whose reason mentions a side effect
+    among other words.
 
     Parameters
     ----------
@@ -193,7 +201,11 @@ def status_events(cohort: Cohort, terms: EffectTerms) -> StatusEvents:
     is_stop = followed.left[codes] & ~planned
     by_reason = said(reason, terms)
     # What the status says counts where the reason does not.
-    told = np.maximum(by_reason, np.where(is_stop, said(status, terms), Said.NOTHING))
+    by_status = np.where(is_stop, said(status, terms), Said.NOTHING)
+    told = np.maximum(by_reason, by_status)
+    # A side effect's name in one and a denial in the other do not go together.
+    is_both = (told == Said.NAMED) & (np.minimum(by_reason, by_status) == Said.DENIED)
+    told = np.where(is_both, Said.UNCLEAR, told)
     # A stop's own word, such as "lost to follow-up", is no reason.
     told = np.where((told == Said.OTHER) & (by_reason == Said.NOTHING), Said.NOTHING, told)
     names_effect = told >= Said.NAMED
@@ -207,15 +219,16 @@ def status_events(cohort: Cohort, terms: EffectTerms) -> StatusEvents:
             events.append(_of_patients(name, treated, known, codes[is_said]))
     mine = is_stop & treated[codes]
     worded = mine & ((reason != "").to_numpy() | (told >= Said.DENIED))
-    silent = worded & (told == Said.NOTHING)
+    silent, unclear = (worded & (told == which) for which in (Said.NOTHING, Said.UNCLEAR))
     return StatusEvents(
         events=tuple(events),
         n_reasons=int(worded.sum()),
         n_in_general=int((mine & (told == Said.IN_GENERAL)).sum()),
         n_named=int((mine & (told == Said.NAMED)).sum()),
         n_denied=int((mine & (told == Said.DENIED)).sum()),
+        n_unclear=int(unclear.sum()),
         n_silent=int(silent.sum()),
-        n_no_reason=int((treated & ~known).sum() - silent.sum()),
+        n_no_reason=int((treated & ~known).sum() - silent.sum() - unclear.sum()),
     )
 
 
@@ -277,5 +290,9 @@ def _rescue(cohort: Cohort) -> Event:
 
 
 def _of_sessions(name: str, known: np.ndarray, happened: np.ndarray) -> Event:
-    """An event out of the sessions with a record that tells."""
-    return Event(name, "", np.arange(known.size), known, happened, np.zeros(known.size, dtype=bool))
+    """An event out of the sessions with a record that tells; out of all where every record says yes."""
+    rows, none = np.arange(known.size), np.zeros(known.size, dtype=bool)
+    if (known & ~happened).any() or not happened.any():
+        return Event(name, "", rows, known, happened, none)
+    # An empty cell may be a no that nobody wrote.
+    return Event(name, "", rows, ~none, happened, ~known, says_no=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
@@ -14,13 +15,17 @@ __all__ = ["DEATH_WORDS", "HOSPITAL_WORDS", "SILENT", "Said", "is_clause_of", "s
 
 
 class Said(IntEnum):
-    """What a reason says of side effects."""
+    """What a reason says of side effects; of several clauses the largest counts.
+
+    `UNCLEAR` is one that mentions a side effect without saying that it was why: it is no known reason.
+    """
 
     NOTHING = 0
     OTHER = 1
     DENIED = 2
-    NAMED = 3
-    IN_GENERAL = 4
+    UNCLEAR = 3
+    NAMED = 4
+    IN_GENERAL = 5
 
 
 DEATH_WORDS = frozenset(
@@ -88,6 +93,41 @@ _DENIED = re.compile(
     rf"|\b{_EFFECT}:? (?:(?:have|has|had|were|was|are|is|being|all|now|fully|completely|since) )*"
     r"(?:none|no$|nil|absent|denied|negative|resolved|gone|settled|subsided|ruled out|0)(?:$| )"
 )
+_SLIGHT = (
+    r"(?:minimal|minimum|few|mild|minor|slight|little|limited|negligible|transient|occasional|manageable"
+    r"|tolerable|acceptable|hardly|barely)"
+)
+_MEDICINE = (
+    r"(?:(?:(?:other|another|different|previous|prior|earlier|concomitant|concurrent|additional|oral)"
+    r" (?:\w+ )?(?:med(?:ication|icine)?|drug|treatment|therapy|substance|antidepressant|antipsychotic)s?)"
+    r"|antidepressants?|antipsychotics?|mood stabili[sz]ers?|ssris?|snris?|maois?|lithium|ect|tms)"
+)
+# Words for side effects that need not be why treatment ended: slight ones, and those of another treatment.
+_NOT_OF_THE_STOP = re.compile(
+    rf"\b{_SLIGHT}(?: (?:{_SLIGHT}|and|or|to|if|any|only|moderate))* {_EFFECT}\b"
+    rf"|\b{_EFFECT}(?: (?:have|has|had|were|was|are|is|been|being|only|all|very|just))* {_SLIGHT}\b"
+    rf"|\b(?:{_EFFECT}|{_BADLY_BORNE})(?: (?:due|because|caused|related))?"
+    rf" (?:from|of|to|by|on|with)(?: (?:an?|the|his|her|their|some))? {_MEDICINE}\b"
+    rf"|\b{_MEDICINE}(?: s)? {_EFFECT}\b"
+)
+# What may stand around a side effect's name that is the reason. "Intolerable" is among `_BADLY_BORNE`.
+_CAUSE = re.compile(r"^(?:due to|because of|owing to|for|from)(?: (?:the|an?))? ")
+_WHEN = re.compile(
+    r" (?:during|after|during and after)(?: (?:the|an?|each|every|first|last))*"
+    r" (?:session|infusion|treatment)s?$"
+)
+_DEGREE = re.compile(
+    r"\b(?:(?:was|were|is|are|too|very|so) )*(?:severe|bad|strong|too much|unbearable|persistent)\b"
+)
+_SUICIDE = re.compile(r"\bsuicid\w*")
+# Any name of a side effect reads as this word, so that the one rule of denials serves for it too.
+_ANY_EFFECT = "side effects"
+_ENUMERATED = re.compile(rf"{_ANY_EFFECT}(?:(?: (?:and|or|nor|such as|like|including))? {_ANY_EFFECT})+")
+_WELL = re.compile(
+    r"\b(?<!not )well tolerat\w*|\btolerat\w*(?: (?!not\b|poorly\b|badly\b|less\b)\w+){0,3}? well\b"
+    r"|\b(?:not|never|no longer)(?: (?:feel|feels|felt|feeling|been|being))? unwell\b"
+)
+_ILL = re.compile(r"tolerat|\bunwell\b")
 _UNSURE = re.compile(
     r"\?|\b(?:possibl[ey]|perhaps|maybe|unknown|unclear|not known|not stated|not recorded|not documented)\b"
 )
@@ -98,6 +138,7 @@ _SPELLINGS = (
     (re.compile(r"\bf/u\b"), "fu"),
     (re.compile(r"\bw/o\b"), "without"),
     (re.compile(r"[&+]"), " and "),
+    (re.compile(r"\bsuicide\W+(attempt\w*)"), r"\1 suicide"),
     # "side effects, none": the answer belongs to what stands before it.
     (re.compile(r"\s*[-–—,;.]\s*(none|nil|denied|resolved)\W*$"), r": \1"),
 )
@@ -117,7 +158,10 @@ def said(words: pd.Series, terms: EffectTerms) -> np.ndarray:
 
     A reason is read clause by clause, so that a denial reaches no further than its own. Where one names a
     side effect, in general words ("side effects", "poorly tolerated") or by a name of `terms` that is the
-    whole clause, the reason does.
+    whole clause, the reason does. Around the name may stand "due to" and the like, a degree ("severe"), and
+    "during the infusion". A clause with such a name among other words, with "tolerat" or "unwell", with
+    slight side effects or those of another medication, or that says suicide, is `Said.UNCLEAR` unless it
+    denies it; so is a name in one clause with a denial in another.
 
     Parameters
     ----------
@@ -126,7 +170,10 @@ def said(words: pd.Series, terms: EffectTerms) -> np.ndarray:
     terms : EffectTerms
     """
     code, different = pd.factorize(words)
-    of_word = np.array([max(_said_of(clause, terms) for clause in _clauses(word)) for word in different], int)
+    lexicon = _lexicon(terms)
+    of_word = np.array(
+        [_together([_said_of(clause, lexicon) for clause in _clauses(word)]) for word in different], int
+    )
     return of_word[code] if len(different) else np.zeros(len(words), dtype=int)
 
 
@@ -152,15 +199,65 @@ def _clauses(word: str) -> list[str]:
     return [re.sub(r" ?: ?", ": ", part).strip(" :") for part in parts]
 
 
-def _said_of(clause: str, terms: EffectTerms) -> Said:
+def _together(parts: list[Said]) -> Said:
+    """What the clauses of one reason say."""
+    most = max(parts)
+    # "nausea, no side effects": one of the two is not meant as it stands.
+    return Said.UNCLEAR if most == Said.NAMED and Said.DENIED in parts else most
+
+
+@dataclass(frozen=True)
+class _Lexicon:
+    """Names of side effects: as a table, as a pattern, and the words of those with several."""
+
+    terms: EffectTerms
+    pattern: re.Pattern
+    several: tuple[frozenset[str], ...]
+
+
+def _lexicon(terms: EffectTerms) -> _Lexicon:
+    # The longest first, so that "head ache" is not read as less.
+    names = [re.escape(name) for name in sorted(terms.preferred, key=len, reverse=True)]
+    pattern = re.compile(rf"\b(?:{'|'.join([*names, _SUICIDE.pattern])})\b")
+    return _Lexicon(terms, pattern, tuple(frozenset(name.split()) for name in terms.preferred if " " in name))
+
+
+def _said_of(clause: str, lexicon: _Lexicon) -> Said:
     if clause.strip("?: ") in SILENT or _SILENT_BEGINNING.match(clause):
         return Said.NOTHING
     if _STOP.search(clause):
         if _DENIED.search(clause):
-            return Said.DENIED
-        return Said.NOTHING if _UNSURE.search(clause) else Said.IN_GENERAL
+            return Said.UNCLEAR if _mentions(clause, lexicon) else Said.DENIED
+        if _UNSURE.search(clause):
+            return Said.NOTHING
+        return Said.UNCLEAR if _NOT_OF_THE_STOP.search(clause) else Said.IN_GENERAL
     # "nausea and vomiting", "stopped: nausea".
-    name = clause.rpartition(":")[2]
-    if terms.knows(name) or all(terms.knows(part) for part in name.split(" and ")):
+    whole = clause.rpartition(":")[2].strip()
+    names = [_name(whole, lexicon.terms)]
+    if not names[0]:
+        names = [_name(part, lexicon.terms) for part in _WHEN.sub("", whole).split(" and ")]
+    is_sure = not _UNSURE.search(clause)
+    if is_sure and all(names) and not all(_SUICIDE.search(name) for name in names):
         return Said.NAMED
-    return Said.OTHER
+    return Said.UNCLEAR if _mentions(clause, lexicon) else Said.OTHER
+
+
+def _name(words: str, terms: EffectTerms) -> str:
+    """The words, with the preferred name, if they are a side effect's name and what may stand around it."""
+    bare = words
+    for pattern in (_CAUSE, _WHEN, _DEGREE):
+        if terms.knows(bare):
+            break
+        bare = " ".join(pattern.sub(" ", bare).split())
+    return f"{bare} {terms.name(bare)}" if terms.knows(bare) else ""
+
+
+def _mentions(clause: str, lexicon: _Lexicon) -> bool:
+    """Whether a clause has a side effect's name, suicide, or ill tolerance among its words, not denied."""
+    masked = _ENUMERATED.sub(_ANY_EFFECT, lexicon.pattern.sub(_ANY_EFFECT, clause))
+    left = _WELL.sub(" ", _DENIED.sub(" ", masked))
+    if _ANY_EFFECT in left or _ILL.search(left):
+        return True
+    # "blood pressure too high": the words of a name in another order.
+    words = set(left.replace(":", " ").replace("?", " ").split())
+    return any(name <= words for name in lexicon.several)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from ketaoutcomes.derive.safety_events import DEATH, HOSPITAL, STOPPED
 from ketaoutcomes.draw.labels import DASH, count, missing, number, number_range, percent, percent_range
 from ketaoutcomes.results.base import Result
 from ketaoutcomes.results.text import bounds, confidence, of_total, patients
@@ -30,7 +31,8 @@ class SafetyEvents(Result):
     published : DataFrame or None
         Stops for a side effect beside the published share: the `by` column or none, `n_events`, `n`,
         `expected` (at the published share), `ratio` (recorded over expected) with `conf_low`,
-        `conf_high`, `p_value` (exact, two-sided), `mid_p`, `difference` with its limits,
+        `conf_high`, `p_value` (exact, two-sided), `mid_p`, all missing where fewer than one is expected,
+        `difference` with its limits,
         `published_events`, `published_n`, `published_share`, `name`. Without such a record no row;
         None where it was not asked for.
     """
@@ -55,7 +57,7 @@ class SafetyEvents(Result):
         out["%"] = [
             NOT_RECORDED if _empty(row) else bounds(row["estimate_low"], row["estimate_high"]) for row in rows
         ]
-        out["n/N"] = [DASH if _empty(row) else of_total(row["n_events"], row["n"]) for row in rows]
+        out["n/N"] = [DASH if _empty(row) else _counted(row) for row in rows]
         out[confidence(self.level)] = [
             percent_range(row["conf_low"], row["conf_high"], like=_like(row)) for row in rows
         ]
@@ -74,8 +76,7 @@ class SafetyEvents(Result):
         for row in zero[zero["per"] == "session"].to_dict("records"):
             lines.append(
                 f"  {self._name(row)}: 0 of {count(row['n'])} sessions "
-                f"({patients(row['n_patients'])}){_not_known(row)} {_small(row['conf_high'])} with patients "
-                f"as n, {_small(row['conf_high_sessions'])} if sessions were independent "
+                f"({patients(row['n_patients'])}){_not_known(row)} {_limits(row)} "
                 f"({_exact(row)}{confidence(self.level)})"
                 f"{_one_sided(row, ('upper_patients', 'upper_sessions'))}."
             )
@@ -105,8 +106,13 @@ class SafetyEvents(Result):
             words = (
                 f"  {group}{of_total(row['n_events'], row['n'])} patients ({_small(row['estimate'])}); "
                 f"published {of_total(row['published_events'], row['published_n'])} "
-                f"({_small(row['published_share'])}), which would be {number(row['expected'], 2)} here. "
-                f"Recorded over expected {number(row['ratio'], 2)} ({confidence(self.level)} "
+                f"({_small(row['published_share'])}), which would be {number(row['expected'], 2)} here"
+            )
+            if missing(row["ratio"]):
+                lines.append(f"{words}: too few were treated for a comparison.")
+                continue
+            words += (
+                f". Recorded over expected {number(row['ratio'], 2)} ({confidence(self.level)} "
                 f"{number_range(row['conf_low'], row['conf_high'], 2)})"
             )
             if not missing(row["p_value"]):
@@ -129,6 +135,22 @@ def _empty(row: dict) -> bool:
     return missing(row["n"]) or not row["n"]
 
 
+def _counted(row: dict) -> str:
+    """``"3/25"``, or ``"3/15 known of 25"`` where the bounds are out of more than the n."""
+    words = of_total(row["n_events"], row["n"])
+    if row["event"] not in (STOPPED, DEATH, HOSPITAL) or missing(row["n_unknown"]) or not row["n_unknown"]:
+        return words
+    return f"{words} known of {count(row['n'] + row['n_unknown'])}"
+
+
+def _limits(row: dict) -> str:
+    """Upper limits with patients and with sessions as n; one where they are printed alike."""
+    of_patients, of_sessions = _small(row["conf_high"]), _small(row["conf_high_sessions"])
+    if of_patients == of_sessions:
+        return of_patients
+    return f"{of_patients} with patients as n, {of_sessions} if sessions were independent"
+
+
 def _not_known(row: dict) -> str:
     """``". At most"``, with those that may have had the event, if any."""
     n_unknown = 0 if missing(row["n_unknown"]) else int(row["n_unknown"])
@@ -147,7 +169,8 @@ def _one_sided(row: dict, names: tuple[str, ...]) -> str:
     """The rule of three; nothing where some are not known."""
     if missing(row["upper_patients"]):
         return ""
-    return f"; one-sided, by the rule of three: {' and '.join(_small(row[name]) for name in names)}"
+    limits = dict.fromkeys(_small(row[name]) for name in names)
+    return f"; one-sided, by the rule of three: {' and '.join(limits)}"
 
 
 def _like(row: dict) -> float:

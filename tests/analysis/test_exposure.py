@@ -179,3 +179,26 @@ def test_the_sample_has_screens_of_its_first_clinic(sample):
     assert set(seen["instrument"]) == {"BPIC-SS", "MoCA"}
     assert result.bands.groupby("clinic_id")["n_events"].sum().sum() == 240
     assert "Practice raises repeated scores" in result.summary()
+
+
+def test_time_on_treatment_above_the_time_followed_is_said_with_its_reason():
+    # Four sessions a week apart: 21 + 30 days on treatment, 21 days followed; C is followed to day 100.
+    result = exposure(clinic([4, 4, 4], scores=[("C", 100, "PHQ-9", 5)]))
+    assert quantity(result, "time on treatment")["median"] > quantity(result, "time followed")["median"]
+    note = next(note for note in result.notes if note.startswith("Time on treatment"))
+    assert "above the time followed in 2 of 3 patients: each last session carries up to 30 days" in note
+    (words,) = [text for name, text, _ in result.definitions if name == "Time on treatment"]
+    assert "The last session carries up to 30 days as well" in words
+    longer = exposure(clinic([4], scores=[("A", 100, "PHQ-9", 5)]))
+    assert not any(note.startswith("Time on treatment") for note in longer.notes)
+
+
+@pytest.mark.parametrize(
+    ("routes", "is_said"), [(["IV", "IV", "IM", "IM"], 0), (["IV", "IV", "IV", "IM"], 1)]
+)
+def test_mixed_routes_are_noted_only_where_a_patient_had_several(routes, is_said):
+    sessions = pd.DataFrame({"patient_id": list("AABB"), "hour": [0.0, 48.0] * 2, "route": routes})
+    result = exposure(assemble({"patients": pd.DataFrame({"patient_id": ["A", "B"]}), "sessions": sessions}))
+    said = [note for note in result.notes if "by different routes" in note]
+    assert len(said) == is_said
+    assert all("1 patient had sessions by more than one route" in note for note in said)

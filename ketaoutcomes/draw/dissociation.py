@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
 
 from ketaoutcomes.draw import theme
-from ketaoutcomes.draw.head import head_of
 from ketaoutcomes.draw.labels import clean, count, hidden, is_hidden, percent, shorten, text_width
 from ketaoutcomes.draw.numbers import ABOVE, PITCH, Line, table_height, write_numbers
 from ketaoutcomes.draw.panels import MOST_PER_PANEL, floats, levels, rows_of, split
+from ketaoutcomes.draw.placed import nothing, placed
 from ketaoutcomes.draw.scale import round_ticks, tick_names
 from ketaoutcomes.draw.sheet import Sheet
 from ketaoutcomes.draw.theme import BASE, GROUPS, NOTE, PALETTE, TABLE, Layout
@@ -22,7 +22,7 @@ from ketaoutcomes.draw.ticks import x_ticks, y_ticks
 __all__ = ["draw_threshold", "peaks_by_session", "threshold_words", "top_of"]
 
 LEFT, RIGHT, TOP, PLOT, BELOW = 76.0, 82.0, 34.0, 176.0, 42.0
-SMALL_PLOT, SMALL_GAP, SMALL_BELOW = 92.0, 62.0, 62.0
+SMALL_PLOT, SMALL_GAP, SMALL_BELOW = 92.0, 72.0, 62.0
 BOX_PX, APART_PX = 13.0, 17.0
 LEAST_TOP = 10.0
 CONVENTION = "convention, not a detector"
@@ -71,13 +71,14 @@ def peaks_by_session(
     places = list(dict.fromkeys(table["session_group"]))
     top = top_of(table, threshold)
     words = f"{clean(shows)}: median, middle half of sessions"
+    if not len(table):
+        return nothing(ax, words, title=title)
     named = threshold_words(threshold, is_convention)
     beyond = f"{comparison.replace('_', ' ')} {threshold:g}"
     lines = [] if is_small else _lines(table, by, groups, places, beyond)
     with theme.context():
         layout = _layout(groups, len(lines), is_small)
-        head = head_of(ax, layout, words, title=title)
-        ax = theme.prepare(ax, head.raised(layout))
+        ax, head = placed(ax, layout, words, title=title)
         sheet = Sheet(ax)
         if not is_small:
             _panel(sheet, table, by, groups, places, top, threshold)
@@ -93,8 +94,6 @@ def peaks_by_session(
                 _small(Sheet(panel), rows_of(table, by, level_of), level_of, places, top, threshold)
             unit = f"Session number; below it sessions {beyond} and n; dashed line at {named}"
         head.write(sheet, 36.0 if is_small else 18.0)
-        if not len(table):
-            sheet.write("Not recorded", ("left", 8), ("bottom", 80), size=BASE, gid="empty")
         up = -SMALL_BELOW + 12 if is_small else -33.0
         sheet.write(
             unit, ("left", 0 if not is_small else -30), ("bottom", up), size=BASE if not is_small else NOTE,
@@ -236,11 +235,15 @@ def _name_groups(sheet: Sheet, groups: list[Hashable], left: float, n_lines: int
 
 def _small(sheet: Sheet, rows: pd.DataFrame, level_of, places, top: float, threshold: float) -> None:
     """A small picture of one group, with its numbers below; words where nothing is recorded."""
-    _panel(sheet, rows, None, [None], places, top, threshold, most=3)
+    is_absent = not np.isfinite(floats(rows, "median")).any()
+    if is_absent:
+        sheet.ax.set_axis_off()
+    else:
+        _panel(sheet, rows, None, [None], places, top, threshold, most=3)
     name = shorten(level_of, sheet.size[0], BASE, bold=True)
     sheet.write(name, ("left", 0), ("top", 9), size=BASE, bold=True, gid="group")
-    if not np.isfinite(floats(rows, "median")).any():
-        sheet.write("not recorded", ("left", 8), ("top", -24), size=NOTE, gid="empty", on_white=True)
+    if is_absent:
+        sheet.write("not recorded", ("left", 0), ("top", -10), size=NOTE, gid="empty")
         return
     cells = {row["session_group"]: row for row in rows.to_dict("records")}
     for number, place in enumerate(places):

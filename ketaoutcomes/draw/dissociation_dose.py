@@ -11,9 +11,9 @@ from ketaoutcomes.draw import theme
 from ketaoutcomes.draw.dissociation import threshold_words, top_of
 from ketaoutcomes.draw.dots import set_rows
 from ketaoutcomes.draw.footer import footer_lines, with_footer, write_footer
-from ketaoutcomes.draw.head import head_of
 from ketaoutcomes.draw.labels import clean, count, hidden, is_hidden, number, percent, shorten
 from ketaoutcomes.draw.panels import floats
+from ketaoutcomes.draw.placed import nothing, placed
 from ketaoutcomes.draw.scale import round_ticks, tick_names
 from ketaoutcomes.draw.sheet import Sheet
 from ketaoutcomes.draw.theme import BASE, GROUPS, NOTE, PALETTE, TABLE, Layout
@@ -25,6 +25,7 @@ LEFT, RIGHT, TOP, PITCH, BOTTOM = 92.0, 168.0, 50.0, 19.0, 42.0
 MEDIAN, SHARE, SESSIONS, PATIENTS = 36.0, 74.0, 120.0, 164.0
 HALF = 0.27
 INDENT = 8.0
+NO_DOSE = "No score with a dose recorded"
 
 
 def peaks_by_dose(
@@ -64,14 +65,15 @@ def peaks_by_dose(
     table = by_dose[by_dose["rule"] == rule]
     rows = _rows(table)
     words = f"{clean(shows)} (mg/kg): median, middle half of sessions"
+    if not rows:
+        return nothing(ax, words, title=title, reason=NO_DOSE)
     named = f"Dashed line at {threshold_words(threshold, is_convention)}. Doses are chosen by the clinician."
     with theme.context():
         layout = Layout(
             TOP + PITCH * max(len(rows), 2) + BOTTOM, left=LEFT, right=RIGHT, top=TOP, bottom=BOTTOM
         )
         below = footer_lines(ax, layout, (named,))
-        head = head_of(ax, layout, words, title=title)
-        ax = theme.prepare(ax, head.raised(with_footer(layout, below)))
+        ax, head = placed(ax, with_footer(layout, below), words, title=title)
         sheet = Sheet(ax)
         set_rows(sheet, max(len(rows), 2))
         top = top_of(table, threshold)
@@ -81,15 +83,13 @@ def peaks_by_dose(
         _rule(sheet, threshold)
         beyond = f"{'>' if comparison == 'above' else '≥'}{threshold:g}"
         heads = (("median", MEDIAN), (f"% {beyond}", SHARE), ("sessions", SESSIONS), ("patients", PATIENTS))
-        for text, across in heads if rows else ():
+        for text, across in heads:
             sheet.write(
                 text, ("right", across), ("top", 12), size=NOTE, color=PALETTE["secondary"], align="right",
                 gid="head",
             )  # fmt: skip
         for place, row in enumerate(rows):
             _draw_row(sheet, place, row)
-        if not rows:
-            sheet.write("No dose recorded", ("left", 8), ("data", 0), size=BASE, gid="empty")
         head.write(sheet, 32.0)
         sheet.write(
             "Points", ("left", 0), ("bottom", -33), size=BASE, color=PALETTE["secondary"], gid="unit-x"

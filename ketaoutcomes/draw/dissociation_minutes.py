@@ -11,7 +11,6 @@ from matplotlib.collections import LineCollection
 
 from ketaoutcomes.draw import theme
 from ketaoutcomes.draw.dissociation import draw_threshold, threshold_words, top_of
-from ketaoutcomes.draw.head import head_of
 from ketaoutcomes.draw.labels import clean
 from ketaoutcomes.draw.means import (
     close_panel,
@@ -22,15 +21,16 @@ from ketaoutcomes.draw.means import (
     small_panels,
 )
 from ketaoutcomes.draw.panels import MOST_PER_PANEL, floats, levels, rows_of
+from ketaoutcomes.draw.placed import nothing
 from ketaoutcomes.draw.scale import round_ticks
 from ketaoutcomes.draw.sheet import Sheet
-from ketaoutcomes.draw.theme import BASE, GROUPS, PALETTE, Layout
+from ketaoutcomes.draw.theme import GROUPS
 
 __all__ = ["scores_by_minute"]
 
 ALL_SESSIONS = "all"
 TIME_LINE = "Minutes since the start of the session (nominal; 0: before it)"
-NOTHING = "One time of assessment only: no course over minutes"
+NOTHING = "No course over minutes: not recorded, or at one time of assessment only"
 DODGE = 5.0
 
 
@@ -83,7 +83,7 @@ def scores_by_minute(
     words += f"at {threshold_words(threshold, is_convention)}"
     with theme.context():
         if not groups:
-            return _empty(ax, words, title)
+            return nothing(ax, words, title=title, reason=NOTHING)
         top = _round_end(top_of(table, threshold, columns=("estimate", "conf_high")))
         times = sorted({float(time) for time in table["time"]})
         if len(groups) > MOST_PER_PANEL:
@@ -140,17 +140,3 @@ def _draw(sheet: Sheet, rows: pd.DataFrame, place: int, shift: float) -> None:
         time, mean, linestyle="none", marker=style.marker, markersize=4.6, color=style.color,
         markerfacecolor=style.fill, markeredgewidth=1.1, transform=moved, clip_on=False, zorder=4, gid="mean",
     )  # fmt: skip
-
-
-def _empty(ax: Axes | None, words: str, title: str | None) -> Axes:
-    """Axes with the reason why there is no course."""
-    layout = Layout(120.0, left=14.0, right=14.0, top=34.0, bottom=14.0)
-    head = head_of(ax, layout, words, title=title)
-    ax = theme.prepare(ax, head.raised(layout))
-    ax.set_axis_off()
-    sheet = Sheet(ax)
-    head.write(sheet, 18.0)
-    sheet.write(
-        NOTHING, ("left", -layout.left), ("top", -28), size=BASE, color=PALETTE["secondary"], gid="empty"
-    )
-    return ax

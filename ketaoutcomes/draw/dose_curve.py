@@ -124,7 +124,7 @@ def _set_axes(sheet: Sheet, curve: pd.DataFrame, bands: pd.DataFrame) -> None:
     values = values[np.isfinite(values)]
     ticks = share_ticks(float(values.max(initial=0.01)))
     sheet.ax.set_ylim(0.0, ticks[-1])
-    y_ticks(sheet, ticks, [percent(tick, decimals=0) for tick in ticks])
+    y_ticks(sheet, ticks, [percent(tick, decimals=0, sign=tick == ticks[-1]) for tick in ticks])
     doses = np.concatenate([floats(curve, "dose"), floats(bands, "dose")])
     doses = doses[np.isfinite(doses)]
     low, high = (doses.min(), doses.max()) if doses.size else (0.0, 1.0)

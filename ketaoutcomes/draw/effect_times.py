@@ -14,6 +14,7 @@ from ketaoutcomes.draw.head import head_of
 from ketaoutcomes.draw.labels import clean, count, percent, shorten
 from ketaoutcomes.draw.onset_marks import draw_steps
 from ketaoutcomes.draw.panels import MOST_PER_PANEL, floats, levels, split
+from ketaoutcomes.draw.placed import nothing
 from ketaoutcomes.draw.room import Room
 from ketaoutcomes.draw.sheet import Sheet
 from ketaoutcomes.draw.steps import Steps, steps_from_bounds
@@ -88,6 +89,8 @@ def effect_times(
     Axes
     """
     panels, more = _panels(curves, counts, by)
+    if not panels:
+        return nothing(ax, heading, title=title, reason="No times are recorded")
     n_lines = max((len(panel.lines) for panel in panels), default=1)
     end = _end(panels)
     columns = 1 if len(panels) == 1 else 2
@@ -103,11 +106,6 @@ def effect_times(
         ax = theme.prepare(ax, head.raised(layout))
         outer = Sheet(ax)
         head.write(outer, 8.0)
-        if not panels:
-            words = "No times are recorded"
-            outer.write(words, ("left", 0), ("top", -20), color=PALETTE["secondary"], gid="empty")
-            ax.set_axis_off()
-            return ax
         inner = split(ax, len(panels), columns=columns, across=ACROSS, up=GAP + above, below_top=above)
         for panel, axes in zip(panels, inner, strict=True):
             theme.plain(axes)
@@ -174,7 +172,9 @@ def _end(panels: list[_Panel]) -> float:
     for panel in panels:
         for _, curve, _ in panel.lines:
             before = curve[floats(curve, "time") <= BREAK]
-            if len(before) and floats(before, "estimate")[-1] < 1 - VISIBLE:
+            is_left = len(before) and floats(before, "estimate")[-1] < 1 - VISIBLE
+            # A curve that stops before the break has nothing to show beyond it.
+            if is_left and _stop(curve, END) > BREAK:
                 return END
     return BREAK
 

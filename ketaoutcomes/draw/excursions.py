@@ -10,8 +10,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ketaoutcomes.draw import theme
+from ketaoutcomes.draw.bounds import BOUNDS_KEY, draw_bounds, has_bounds, is_bar, upper_bound
 from ketaoutcomes.draw.dots import draw_dots, set_rows, set_share_axis, share_ticks
-from ketaoutcomes.draw.head import head_of
+from ketaoutcomes.draw.forest_series import sizes
 from ketaoutcomes.draw.labels import (
     DASH,
     clean,
@@ -23,9 +24,11 @@ from ketaoutcomes.draw.labels import (
     percent_range,
     shorten,
     text_width,
+    wrap,
 )
-from ketaoutcomes.draw.own_axes import Place, make_room, place_of
+from ketaoutcomes.draw.own_axes import Place, place_of
 from ketaoutcomes.draw.panels import MOST_PER_PANEL, floats, levels, rows_of, split
+from ketaoutcomes.draw.placed import nothing, placed
 from ketaoutcomes.draw.sheet import Sheet
 from ketaoutcomes.draw.theme import BASE, GROUPS, NOTE, PALETTE, TABLE, Layout
 from ketaoutcomes.draw.ticks import x_ticks
@@ -39,6 +42,7 @@ NUMBERS = (30.0, 48.0, 66.0)  # least room of estimate, interval and counts
 NUMBERS_GAP, NUMBERS_SLACK = 7.0, 1.06
 SERIES_WIDTH, NARROWEST = 46.0, 40.0
 SHORT_NAMES, NARROWEST_NAMES, LEAST_PLOT = 100.0, 60.0, 50.0  # in axes of one's own
+WIDTH, PANEL_PX, ACROSS, NOTE_PITCH = 400.0, 84.0, 18.0, 13.0
 UNIT = "% of sessions"
 
 
@@ -59,7 +63,8 @@ def excursions(
     Parameters
     ----------
     table : DataFrame
-        label, estimate, conf_low, conf_high (shares), n_events, n, and perhaps suppressed.
+        label, estimate, conf_low, conf_high (shares), n_events, n, and perhaps estimate_high (upper bound)
+        and suppressed.
     ax : Axes, optional
         From `theme.new_figure` for a page; without it pyplot makes a figure.
     by : str, optional
@@ -77,6 +82,8 @@ def excursions(
     """
     names = list(dict.fromkeys(table["label"]))
     groups = levels(table, by)
+    if not names:
+        return nothing(ax, heading, title=title)
     series = groups if len(groups) <= MOST_PER_PANEL else groups[:1]
     several, grouped = len(groups) > MOST_PER_PANEL, 1 < len(groups) <= MOST_PER_PANEL
     pitch = PITCH if len(names) <= MANY_ROWS else TIGHT_PITCH
@@ -86,23 +93,20 @@ def excursions(
     columns = () if several or grouped else _columns(table, level, place, left)
     right = 14.0 if several else SERIES_WIDTH * len(groups) if grouped else columns[-1].end
     right += 4.0
+    width = max(WIDTH, left + right + len(groups) * (PANEL_PX + ACROSS) - ACROSS) if several else WIDTH
     if place:
         left = min(left, max(place.width - right - LEAST_PLOT, NARROWEST_NAMES))
-    largest = float(np.nanmax(np.r_[floats(table, "estimate"), floats(table, "conf_high"), 0.01]))
+    largest = float(np.nanmax(np.r_[upper_bound(table), floats(table, "conf_high"), 0.01]))
     with theme.context():
-        layout = Layout(TOP + pitch * max(len(names), 1) + BOTTOM, left=left, right=right, top=TOP,
-                        bottom=BOTTOM)  # fmt: skip
-        if place:
-            make_room(ax, place, layout)
-        if grouped or not (floats(table, "n_events") == 0).any():
+        below = _below(table, by, groups, level) if several or grouped else []
+        below += [BOUNDS_KEY] if has_bounds(table).any() else []
+        bottom = BOTTOM + NOTE_PITCH * len(below)
+        layout = Layout(TOP + pitch * max(len(names), 1) + bottom, width, left, right, TOP, bottom)
+        if grouped or not ((floats(table, "n_events") == 0) & ~has_bounds(table)).any():
             words = heading
         else:
             words = f"{heading}; hollow: none recorded" if heading else "Hollow: none recorded"
-        head = head_of(ax, layout, words, title=title)
-        raised = head.raised(layout, line=8.0)
-        if place:
-            make_room(ax, place, raised)
-        ax = theme.prepare(ax, raised)
+        ax, head = placed(ax, layout, words, title=title, line=8.0)
         sheet = Sheet(ax)
         set_rows(sheet, len(names))
         for number, name in enumerate(names):
@@ -118,9 +122,21 @@ def excursions(
                 _group_numbers(sheet, table, by, groups, names)
             else:
                 _numbers(sheet, table, names, columns)
-        head.write(sheet, 36.0)
+        head.write(sheet, 40.0)
+        for number, words in enumerate(below):
+            sheet.write(words, ("left", -left), ("bottom", -49.0 - NOTE_PITCH * number), size=NOTE,
+                        color=PALETTE["secondary"], gid="sizes")  # fmt: skip
         sheet.write(UNIT, ("left", 0), ("bottom", -34), size=BASE, color=PALETTE["secondary"], gid="unit")
         return ax
+
+
+def _below(table: pd.DataFrame, by: str, groups: list[Hashable], level: float) -> list[str]:
+    """What the lines are, and for groups that share a panel how many sessions each has."""
+    lines = [f"Lines: {100 * level:g}% CI"]
+    if len(groups) <= MOST_PER_PANEL:
+        each = [f"{clean(group)} {sizes(rows_of(table, by, group))}" for group in groups]
+        lines += wrap(f"n, sessions: {', '.join(each)}", WIDTH - 10.0, NOTE, max_lines=2)
+    return lines
 
 
 def _draw(sheet: Sheet, rows: pd.DataFrame, names: list, number: int, n_series: int, *, alone: bool) -> None:
@@ -129,6 +145,11 @@ def _draw(sheet: Sheet, rows: pd.DataFrame, names: list, number: int, n_series: 
     at = np.array([place[name] for name in rows["label"]], dtype=float)
     estimate, low, high = (floats(rows, name) for name in ("estimate", "conf_low", "conf_high"))
     up = 7.0 * ((n_series - 1) / 2 - number)
+    wide = is_bar(sheet, rows)
+    if wide.any():
+        ends = estimate[wide], upper_bound(rows)[wide]
+        draw_bounds(sheet, at[wide], ends, (low[wide], high[wide]), GROUPS[number], shift=up)
+        estimate = np.where(wide, np.nan, estimate)
     none = floats(rows, "n_events") == 0 if alone else np.zeros(at.size, dtype=bool)
     style = GROUPS[number]
     draw_dots(sheet, at[~none], estimate[~none], low[~none], high[~none], style, up=up)
@@ -191,7 +212,10 @@ def _texts(cells: dict) -> tuple[str, str, str]:
     limits = percent_range(cells["conf_low"], cells["conf_high"], like=cells["estimate"])
     if not cells["n_events"] and not missing(cells["conf_high"]):
         limits = f"0{DASH}{percent(cells['conf_high'], sign=False)}"
-    return percent(cells["estimate"]), limits, f"{count(cells['n_events'])}/{count(cells['n'])}"
+    share = percent(cells["estimate"])
+    if has_bounds(pd.DataFrame([cells]))[0] and percent(cells["estimate_high"]) != share:
+        share = f"{percent_range(cells['estimate'], cells['estimate_high'])}%"
+    return share, limits, f"{count(cells['n_events'])}/{count(cells['n'])}"
 
 
 def _group_numbers(sheet: Sheet, table: pd.DataFrame, by: str, groups: list[Hashable], names: list) -> None:
@@ -225,13 +249,16 @@ def _panels(
     ax: Axes, table: pd.DataFrame, by: str, groups: list[Hashable], names: list, largest: float
 ) -> None:
     """A panel per group, side by side."""
-    across = 18.0 if len(groups) < 6 else 10.0
+    width = Sheet(ax).size[0]
+    across = ACROSS if width >= len(groups) * (PANEL_PX + ACROSS) - ACROSS - 1.0 else 10.0
     for group, panel_ax in zip(groups, split(ax, len(groups), columns=len(groups), across=across, up=0.0),
                                strict=True):  # fmt: skip
         theme.plain(panel_ax)
         panel = Sheet(panel_ax)
         set_rows(panel, len(names))
         _set_shares(panel, largest)
-        panel.write(shorten(group, panel.size[0] + across - 4.0, TABLE, bold=True), ("left", 0), ("top", 12),
+        panel.write(shorten(group, panel.size[0] + across - 4.0, TABLE, bold=True), ("left", 0), ("top", 21),
                     bold=True, gid="panel")  # fmt: skip
+        n = shorten(f"n {sizes(rows_of(table, by, group))}", panel.size[0] + across - 4.0, NOTE)
+        panel.write(n, ("left", 0), ("top", 8), size=NOTE, color=PALETTE["secondary"], gid="size")
         _draw(panel, rows_of(table, by, group), names, 0, 1, alone=True)

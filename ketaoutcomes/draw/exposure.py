@@ -10,7 +10,6 @@ from matplotlib.axes import Axes
 
 from ketaoutcomes.draw import theme
 from ketaoutcomes.draw.dots import draw_dots, set_rows, set_share_axis
-from ketaoutcomes.draw.head import head_of
 from ketaoutcomes.draw.labels import (
     DASH,
     clean,
@@ -24,6 +23,7 @@ from ketaoutcomes.draw.labels import (
     shorten,
 )
 from ketaoutcomes.draw.panels import floats
+from ketaoutcomes.draw.placed import placed
 from ketaoutcomes.draw.scale import set_value_axis
 from ketaoutcomes.draw.sheet import Sheet
 from ketaoutcomes.draw.theme import BASE, GROUPS, NOTE, PALETTE, TABLE, Layout
@@ -101,8 +101,7 @@ def exposure(
     inner = sum(block.height + AXIS_PX for block in blocks) + HEAD_PX * (len(blocks) - 1) + 14.0 * len(lines)
     with theme.context():
         layout = Layout(TOP + inner + BOTTOM, width=WIDTH, left=LEFT, right=RIGHT, top=TOP, bottom=BOTTOM)
-        head = head_of(ax, layout, heading, title=title)
-        ax = theme.prepare(ax, head.raised(layout, line=12.0))
+        ax, head = placed(ax, layout, heading, title=title, line=12.0)
         ax.set_axis_off()
         whole = Sheet(ax)
         height = whole.size[1]

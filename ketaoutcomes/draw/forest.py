@@ -10,43 +10,25 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ketaoutcomes.draw import theme
+from ketaoutcomes.draw.bounds import BOUNDS_KEY, draw_bounds, has_bounds, is_bar, upper_bound
 from ketaoutcomes.draw.dots import draw_dots, set_rows, set_share_axis
-from ketaoutcomes.draw.head import head_of
-from ketaoutcomes.draw.labels import (
-    DASH,
-    clean,
-    hidden,
-    is_hidden,
-    missing,
-    number_range,
-    percent,
-    percent_range,
-    shorten,
-    text_width,
-)
-from ketaoutcomes.draw.labels import number as amount
-from ketaoutcomes.draw.panels import MOST_PER_PANEL, floats, split
+from ketaoutcomes.draw.forest_series import Series, panels_of, row_texts, size_words, sizes
+from ketaoutcomes.draw.labels import clean, shorten, text_width, wrap
+from ketaoutcomes.draw.own_axes import place_of
+from ketaoutcomes.draw.panels import floats, split
+from ketaoutcomes.draw.placed import nothing, placed
 from ketaoutcomes.draw.scale import set_x_axis
 from ketaoutcomes.draw.sheet import Sheet
-from ketaoutcomes.draw.theme import BASE, GROUPS, NOTE, PALETTE, TABLE, GroupStyle, Layout
+from ketaoutcomes.draw.theme import BASE, NOTE, PALETTE, TABLE, Layout, ModuleFigure
 
 __all__ = ["forest"]
 
 ANY = "any side effect"
-ASCERTAINMENT_STYLES = {"checklist": GROUPS[0], "spontaneous": GROUPS[1]}
-ASCERTAINMENT_ORDER = ("checklist", "spontaneous", "scale")
-LEFT, TOP, BOTTOM = 126.0, 46.0, 42.0
-TEXT_WIDTH = 87.0
+WIDTH, LEFT, WIDEST_NAMES, TOP, BOTTOM = 400.0, 126.0, 172.0, 46.0, 42.0
+TEXT_WIDTH, EDGE = 87.0, 14.0
 WIDE_PITCH, NARROW_PITCH, MANY_ROWS = 23.0, 18.0, 14
-
-
-@dataclass(frozen=True)
-class _Series:
-    """The rows of one ascertainment or one group."""
-
-    name: str
-    rows: pd.DataFrame
-    style: GroupStyle
+PANEL_TOP, PANEL_PX, ACROSS, LEAST_PANEL, MOST_COLUMNS, BETWEEN_ROWS = 62.0, 84.0, 26.0, 44.0, 5, 66.0
+NOTE_PITCH, LEAST_PLOT, LEAST_NAMES = 13.0, 60.0, 70.0
 
 
 def forest(
@@ -66,12 +48,14 @@ def forest(
     Rows keep the table's order; "any side effect" is set off. Ways of asking are never pooled:
     filled is the checklist, open is what was mentioned unasked. Groups are series of a panel, up
     to three; where both ways of asking are split by groups, or groups are more, each gets a panel.
+    Where only bounds are known, a hollow bar runs from the one to the other.
 
     Parameters
     ----------
     table : DataFrame
-        The column `label`, estimate, conf_low, conf_high (shares), and perhaps ascertainment,
-        n_events and suppressed. A hidden row prints "1–10" or a dash, and "not shown".
+        The column `label`, estimate, conf_low, conf_high (shares), and perhaps estimate_high (upper
+        bound), ascertainment, n, n_patients, n_events and suppressed. A hidden row prints "1–10" or a
+        dash, and "not shown".
     ax : Axes, optional
         From `theme.new_figure` for a page; without it pyplot makes a figure.
     by : str, optional
@@ -83,7 +67,8 @@ def forest(
     level : float
         Confidence level of the intervals, for the head of their column.
     heading : str
-        What is drawn, written above; nothing if empty.
+        What is drawn, written above; how many are counted then stands below. Nothing if empty, where
+        a caption says both.
     title : str, optional
         Written in bold above all else; room for it is made.
     is_share : bool
@@ -94,135 +79,208 @@ def forest(
     Axes
     """
     names = list(dict.fromkeys(table[label]))
-    panels = _panels(table, by)
+    if not names:
+        return nothing(ax, heading, title=title)
+    panels = panels_of(table, by)
     if unit_line is None:
         unit_line = "% of sessions" if "n_patients" in table.columns else "%"
-    pitch = WIDE_PITCH if len(names) <= MANY_ROWS else NARROW_PITCH
-    largest = np.nanmax(np.r_[floats(table, "estimate"), floats(table, "conf_high"), 0.01])
     with theme.context():
-        texts_px = _texts_width(panels, by)
-        height = TOP + pitch * max(len(names), 1) + BOTTOM
-        layout = Layout(height, left=LEFT, right=texts_px, top=TOP, bottom=BOTTOM)
-        head_lines = head_of(ax, layout, heading, title=title)
-        ax = theme.prepare(ax, head_lines.raised(layout, line=16.0))
+        is_grouped = by is not None and table[by].nunique() > 1
+        plan = _plan(ax, names, panels, is_grouped, level, is_share)
+        below = _below(table, panels, by, unit_line, level) if heading else []
+        layout = plan.layout(len(below))
+        ax, head_lines = placed(ax, layout, heading, title=title, line=16.0)
         sheet = Sheet(ax)
-        set_rows(sheet, len(names))
-        _name_rows(sheet, names, texts_px)
-        several = len(panels) > 1
-        axes = (
-            split(ax, len(panels), columns=len(panels), across=26.0 if len(panels) < 4 else 16.0, up=0.0)
-            if several
-            else [ax]
-        )
-        for (name, series), panel_ax in zip(panels, axes, strict=True):
-            panel = sheet
-            if several:
-                theme.plain(panel_ax)
-                panel = Sheet(panel_ax)
-                set_rows(panel, len(names))
-                head = shorten(name, panel.size[0] + 10, TABLE, bold=True)
-                panel.write(head, ("left", 0), ("top", 22), bold=True, gid="panel")
-            if is_share:
-                set_share_axis(panel, largest)
-            else:
-                set_x_axis(panel, 0.0, float(largest), grid=True)
-            _draw_series(panel, names, label, series, pitch)
-        series = panels[0][1] if panels else []
-        if several:
-            _write_key(sheet, series)
-        elif _is_grouped(by, series):
-            _write_group_numbers(sheet, names, label, series, is_share)
+        head_lines.write(sheet, layout.top + 3.0)
+        largest = float(np.nanmax(np.r_[upper_bound(table), floats(table, "conf_high"), 0.01]))
+        if len(panels) > 1:
+            _draw_panels(ax, plan, panels, label, largest, is_share, _counted(unit_line))
         else:
-            _name_series(sheet, names, label, series)
-            _write_numbers(sheet, names, label, series, level, is_share)
-        head_lines.write(sheet, 49.0)
+            _draw_one(sheet, plan, panels[0][1], label, largest, level, is_share)
         sheet.write(
             unit_line, ("left", 0), ("bottom", -34), size=BASE, color=PALETTE["secondary"], gid="unit"
         )
+        for number, words in enumerate(below):
+            sheet.write(
+                shorten(words, sheet.size[0] + plan.left + plan.right, NOTE), ("left", -plan.left),
+                ("bottom", -49.0 - NOTE_PITCH * number), size=NOTE, color=PALETTE["secondary"], gid="sizes",
+            )  # fmt: skip
         return ax
 
 
-def _panels(table: pd.DataFrame, by: str | None) -> list[tuple[str, list[_Series]]]:
-    """Panels with their series, none of them with more than three series."""
-    asked = _ascertainments(table)
-    groups = [] if by is None else list(dict.fromkeys(table[by].dropna()))
-    if not groups:
-        return [
-            ("", [_Series(way, rows, _way_style(way, number)) for number, (way, rows) in enumerate(asked)])
-        ]
-    if len(groups) <= MOST_PER_PANEL:
-        return [
-            (way, [_Series(clean(g), rows[rows[by] == g], GROUPS[n]) for n, g in enumerate(groups)])
-            for way, rows in asked
-        ]
-    return [
-        (
-            clean(group),
-            [
-                _Series(way, rows[rows[by] == group], _way_style(way, n))
-                for n, (way, rows) in enumerate(asked)
-            ],
+@dataclass(frozen=True)
+class _Plan:
+    """Names of the rows, and the px that they and all else need."""
+
+    names: list[Hashable]
+    pitch: float
+    left: float
+    right: float
+    columns: int
+    n_panels: int
+    is_grouped: bool
+
+    @property
+    def body(self) -> float:
+        """Height of one row of panels."""
+        return self.pitch * max(len(self.names), 1)
+
+    def layout(self, n_lines: int) -> Layout:
+        """The figure with `n_lines` notes below it."""
+        n_rows = -(-self.n_panels // self.columns)
+        top = PANEL_TOP if self.n_panels > 1 else TOP
+        bottom = BOTTOM + NOTE_PITCH * n_lines
+        inner = n_rows * self.body + (n_rows - 1) * BETWEEN_ROWS if self.names else 0.0
+        wide = self.left + self.columns * (PANEL_PX + ACROSS) - ACROSS + EDGE
+        width = max(wide, WIDTH) if self.columns > 3 else WIDTH
+        return Layout(top + inner + bottom, width, self.left, self.right, top, bottom)
+
+
+def _plan(ax: Axes | None, names, panels, is_grouped: bool, level: float, is_share: bool) -> _Plan:
+    """What fits beside each other in the width there is."""
+    pitch = WIDE_PITCH if len(names) <= MANY_ROWS else NARROW_PITCH
+    widest = max((text_width(_shown(name), TABLE, bold=_is_any(name)) for name in names), default=0.0)
+    left = min(max(1.05 * widest + 10.0, LEFT), WIDEST_NAMES)
+    right = EDGE
+    if len(panels) == 1:
+        right = (
+            sum(_column_widths(panels[0][1], is_share))
+            if is_grouped
+            else _texts_width(panels[0][1], level, is_share)
         )
-        for group in groups
-    ]
+    columns = min(len(panels), MOST_COLUMNS)
+    width = _given_width(ax)
+    if width is not None:
+        least = LEAST_PLOT if len(panels) == 1 else LEAST_PANEL
+        left = min(left, max(width - right - 2.0 * least, LEAST_NAMES))
+        most = int((width - left - right + ACROSS) // (LEAST_PANEL + ACROSS))
+        columns = min(columns, max(most, 1))
+    return _Plan(names, pitch, left, right, columns, len(panels), is_grouped)
 
 
-def _ascertainments(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """The ways of asking, checklist first, each with its rows."""
-    if "ascertainment" not in table.columns:
-        return [("", table)]
-    ways = (
-        table["ascertainment"].astype(object).where(table["ascertainment"].notna(), "not stated").astype(str)
-    )
-    known = [way for way in ASCERTAINMENT_ORDER if (ways == way).any()]
-    others = [way for way in dict.fromkeys(ways) if way not in known]
-    return [(way, table[(ways == way).to_numpy()]) for way in [*known, *others]] or [("", table)]
+def _given_width(ax: Axes | None) -> float | None:
+    """The px that a figure or axes of one's own have; None where the drawing chooses."""
+    place = place_of(ax)
+    if place is not None:
+        return place.width
+    figure = None if ax is None else ax.figure
+    asked = figure.open_lengths if isinstance(figure, ModuleFigure) else None
+    return asked["width"] if asked else None
 
 
-def _way_style(way: str, number: int) -> GroupStyle:
-    return ASCERTAINMENT_STYLES.get(way, GROUPS[0] if number == 0 else GROUPS[2])
+def _below(table: pd.DataFrame, panels, by: str | None, unit_line: str, level: float) -> list[str]:
+    """How many are counted, where panels do not say so, and what a bar is."""
+    lines = [f"Lines: {100 * level:g}% CI"] if len(panels) > 1 else []
+    if len(panels) == 1 and np.isfinite(floats(table, "n")).any():
+        noun = _counted(unit_line)
+        groups = [] if by is None else [clean(group) for group in dict.fromkeys(table[by].dropna())]
+        group = groups[0] if len(groups) == 1 else ""
+        lines = wrap(size_words(panels[0][1], noun, group), WIDTH - 10.0, NOTE, max_lines=3)
+    return [*lines, BOUNDS_KEY] if has_bounds(table).any() else lines
 
 
-def _is_grouped(by: str | None, series: list[_Series]) -> bool:
-    return by is not None and len(series) > 1
+def _counted(unit_line: str) -> str:
+    """What is counted: the patients of a share of patients, else sessions."""
+    return "patients" if unit_line.endswith("patients") else "sessions"
 
 
-def _column_widths(series: list[_Series]) -> list[float]:
+def _draw_one(sheet: Sheet, plan: _Plan, series, label, largest, level, is_share) -> None:
+    """One panel, with its numbers at the right."""
+    set_rows(sheet, len(plan.names))
+    _name_rows(sheet, plan, sheet.size[0] + plan.right)
+    _set_values(sheet, largest, is_share)
+    _draw_series(sheet, plan, label, series)
+    if plan.is_grouped:
+        _write_group_numbers(sheet, plan.names, label, series, is_share)
+    else:
+        _name_series(sheet, plan.names, label, series)
+        _write_numbers(sheet, plan, label, series, level, is_share)
+
+
+def _draw_panels(
+    ax: Axes, plan: _Plan, panels, label: str, largest: float, is_share: bool, noun: str
+) -> None:
+    """Panels side by side, as many in a row as fit; each row has the names at its left."""
+    outer = Sheet(ax)
+    across = ACROSS if plan.columns < 4 or plan.columns * (PANEL_PX + ACROSS) < outer.size[0] + 60 else 16.0
+    axes = split(ax, len(panels), columns=plan.columns, across=across, up=BETWEEN_ROWS)
+    for number, ((name, series), panel_ax) in enumerate(zip(panels, axes, strict=True)):
+        theme.plain(panel_ax)
+        panel = Sheet(panel_ax)
+        set_rows(panel, len(plan.names))
+        if number % plan.columns == 0:
+            _name_rows(panel, plan, outer.size[0] + plan.right)
+            label_at = ("left", -8.0)
+            panel.write(noun, label_at, ("top", 9), size=NOTE, color=PALETTE["secondary"], align="right",
+                        gid="n-label")  # fmt: skip
+        head = shorten(name, panel.size[0] + across - 6.0, TABLE, bold=True)
+        panel.write(head, ("left", 0), ("top", 23), bold=True, gid="panel")
+        _write_sizes(panel, series, panel.size[0] + across - 4.0)
+        _set_values(panel, largest, is_share)
+        _draw_series(panel, plan, label, series)
+    _write_key(outer, plan, panels[0][1])
+
+
+def _set_values(sheet: Sheet, largest: float, is_share: bool) -> None:
+    if is_share:
+        set_share_axis(sheet, largest)
+    else:
+        set_x_axis(sheet, 0.0, largest, grid=True)
+
+
+def _column_widths(series: list[Series], is_share: bool) -> list[float]:
     """Room in px for each group's estimates under its name."""
-    return [min(max(text_width(one.name, NOTE), 28.0), 66.0) + 16.0 for one in series]
+    widths = []
+    for one in series:
+        texts = [row_texts(cells, is_share)[0] for cells in one.rows.to_dict("records")]
+        widest = max((text_width(words, TABLE) for words in texts), default=0.0)
+        widths.append(max(min(max(text_width(one.name, NOTE), 28.0), 66.0) + 16.0, widest + 10.0))
+    return widths
 
 
-def _texts_width(panels, by: str | None) -> float:
-    """Room in px for the numbers at the right."""
-    if len(panels) > 1:
-        return 14.0
-    return sum(_column_widths(panels[0][1])) if _is_grouped(by, panels[0][1]) else TEXT_WIDTH
+def _texts_width(series: list[Series], level: float, is_share: bool) -> float:
+    """Room in px for estimate and interval at the right."""
+    texts = [row_texts(cells, is_share) for cells in series[0].rows.to_dict("records")]
+    numbers = max((text_width(words, TABLE, bold=True) for words, _ in texts), default=0.0)
+    limits = max((text_width(words, TABLE) for _, words in texts), default=0.0)
+    return max(TEXT_WIDTH, 9.0 + 1.05 * (numbers + limits) + 9.0, text_width(_head(series, level), NOTE) - 8)
 
 
-def _name_rows(sheet: Sheet, names: list[Hashable], texts_px: float) -> None:
-    """Names at the left; the sum of all effects in bold with a rule below."""
-    for number, name in enumerate(names):
-        words = clean(name)
-        is_any = words.lower() == ANY
-        words = shorten(words[:1].upper() + words[1:], LEFT - 10, TABLE, bold=is_any)
-        sheet.write(words, ("left", -LEFT), ("data", number), bold=is_any, shift=(0, -3.5), gid="row")
-        if is_any and len(names) > 1:
-            ends = (("left", -LEFT), ("right", texts_px))
+def _shown(name: Hashable) -> str:
+    words = clean(name)
+    return words[:1].upper() + words[1:]
+
+
+def _is_any(name: Hashable) -> bool:
+    return clean(name).lower() == ANY
+
+
+def _name_rows(sheet: Sheet, plan: _Plan, end: float) -> None:
+    """Names at the left; the sum of all effects in bold, with a rule below that ends `end` px across."""
+    for number, name in enumerate(plan.names):
+        is_any = _is_any(name)
+        words = shorten(_shown(name), plan.left - 8, TABLE, bold=is_any)
+        sheet.write(words, ("left", -plan.left), ("data", number), bold=is_any, shift=(0, -3.5), gid="row")
+        if is_any and len(plan.names) > 1:
             below = ("data", number + 0.5)
-            sheet.rule((ends[0], ("left", sheet.size[0] + texts_px)), (below, below), gid="any-rule")
+            sheet.rule((("left", -plan.left), ("left", end)), (below, below), gid="any-rule")
 
 
-def _draw_series(sheet: Sheet, names, label: str, series: list[_Series], pitch: float) -> None:
-    place = {name: number for number, name in enumerate(names)}
-    apart = min(7.0, (pitch - 7.0) / max(len(series) - 1, 1))
+def _draw_series(sheet: Sheet, plan: _Plan, label: str, series: list[Series]) -> None:
+    place = {name: number for number, name in enumerate(plan.names)}
+    apart = min(7.0, (plan.pitch - 7.0) / max(len(series) - 1, 1))
     for number, one in enumerate(series):
         rows = np.array([place[name] for name in one.rows[label]], dtype=float)
-        values = (floats(one.rows, column) for column in ("estimate", "conf_low", "conf_high"))
+        value, low, high = (floats(one.rows, column) for column in ("estimate", "conf_low", "conf_high"))
+        wide = is_bar(sheet, one.rows)
         up = apart * ((len(series) - 1) / 2 - number)
-        draw_dots(sheet, rows, *values, one.style, up=up)
+        draw_dots(sheet, rows, np.where(wide, np.nan, value), low, high, one.style, up=up)
+        if wide.any():
+            ends = value[wide], upper_bound(one.rows)[wide]
+            draw_bounds(sheet, rows[wide], ends, (low[wide], high[wide]), one.style, shift=up)
 
 
-def _name_series(sheet: Sheet, names, label: str, series: list[_Series]) -> None:
+def _name_series(sheet: Sheet, names, label: str, series: list[Series]) -> None:
     """Names of two or three series above the first row, each over its dot and clear of the others."""
     if len(series) < 2 or not names:
         return
@@ -242,19 +300,36 @@ def _name_series(sheet: Sheet, names, label: str, series: list[_Series]) -> None
         sheet.write(name, ("left", x - too_far), ("top", 7), size=NOTE, color=color, gid="series")
 
 
-def _write_key(sheet: Sheet, series: list[_Series]) -> None:
-    """Which marker is which, left of the panels."""
-    for number, one in enumerate(series if len(series) > 1 else []):
-        up = ("top", 22.0 - 13.0 * number)
-        sheet.mark(one.style, ("left", -LEFT + 4), ("top", up[1] + 3.5))
-        name = shorten(one.name, LEFT - 24, NOTE)
-        sheet.write(name, ("left", -LEFT + 14), up, size=NOTE, color=one.style.color, gid="series")
+def _write_key(sheet: Sheet, plan: _Plan, series: list[Series]) -> None:
+    """Which marker is which, above the names and panels."""
+    across = -plan.left + 4.0
+    for one in series if len(series) > 1 else []:
+        up = ("top", 40.0)
+        sheet.mark(one.style, ("left", across), ("top", up[1] + 3.5))
+        name = shorten(one.name, 110.0, NOTE)
+        sheet.write(name, ("left", across + 10), up, size=NOTE, color=one.style.color, gid="series")
+        across += 10 + text_width(name, NOTE) + 18
 
 
-def _write_group_numbers(sheet: Sheet, names, label: str, series: list[_Series], is_share: bool) -> None:
+def _write_sizes(sheet: Sheet, series: list[Series], width: float) -> None:
+    """How many are counted in each series of a panel, beside its marker."""
+    across = 0.0
+    for one in series:
+        if not len(one.rows):
+            continue
+        words = sizes(one.rows)
+        if len(series) > 1:
+            sheet.mark(one.style, ("left", across + 3.0), ("top", 12.5), gid="size-key")
+            across += 9.0
+        words = shorten(words, max(width - across, 0.0), NOTE)
+        sheet.write(words, ("left", across), ("top", 9), size=NOTE, color=one.style.color, gid="size")
+        across += text_width(words, NOTE) + 7.0
+
+
+def _write_group_numbers(sheet: Sheet, names, label: str, series: list[Series], is_share: bool) -> None:
     """The estimates of all groups at the right, each under its name and marker."""
     edge = 0.0
-    for one, width in zip(series, _column_widths(series), strict=True):
+    for one, width in zip(series, _column_widths(series, is_share), strict=True):
         edge += width
         head = shorten(one.name, width - 14, NOTE)
         sheet.write(
@@ -263,49 +338,35 @@ def _write_group_numbers(sheet: Sheet, names, label: str, series: list[_Series],
         sheet.mark(one.style, ("right", edge - text_width(head, NOTE) - 6), ("top", 13.5))
         for place, row in _row_of(one, names, label):
             sheet.write(
-                _texts(row, is_share)[0],
-                ("right", edge),
-                ("data", place),
-                align="right",
-                shift=(0, -3.5),
-                gid="number",
-            )
+                row_texts(row, is_share)[0], ("right", edge), ("data", place), align="right",
+                shift=(0, -3.5), gid="number",
+            )  # fmt: skip
 
 
-def _write_numbers(
-    sheet: Sheet, names, label: str, series: list[_Series], level: float, is_share: bool
-) -> None:
+def _head(series: list[Series], level: float) -> str:
+    first = series[0].name
+    words = f"{first}, {100 * level:g}% CI" if len(series) > 1 and first else f"{100 * level:g}% CI"
+    return words[:1].upper() + words[1:]
+
+
+def _write_numbers(sheet: Sheet, plan: _Plan, label: str, series: list[Series], level, is_share) -> None:
     """Estimate and interval of the first series at the right."""
-    first = series[0]
-    words = f"{first.name}, {100 * level:g}% CI" if len(series) > 1 and first.name else f"{100 * level:g}% CI"
-    head = words[:1].upper() + words[1:]
+    first, edge = series[0], plan.right
     color = first.style.color if len(series) > 1 else PALETTE["secondary"]
-    sheet.write(head, ("right", TEXT_WIDTH), ("top", 30), size=NOTE, color=color, align="right", gid="head")
-    for place, row in _row_of(first, names, label):
-        estimate, interval = _texts(row, is_share)
+    words = _head(series, level)
+    sheet.write(words, ("right", edge), ("top", 30), size=NOTE, color=color, align="right", gid="head")
+    for place, row in _row_of(first, plan.names, label):
+        estimate, interval = row_texts(row, is_share)
         at = ("data", place)
         sheet.write(estimate, ("right", 9), at, bold=True, shift=(0, -3.5), gid="number")
         sheet.write(
-            interval, ("right", TEXT_WIDTH), at, color=PALETTE["secondary"], align="right", shift=(0, -3.5),
+            interval, ("right", edge), at, color=PALETTE["secondary"], align="right", shift=(0, -3.5),
             gid="interval-text",
         )  # fmt: skip
 
 
-def _row_of(series: _Series, names, label: str):
+def _row_of(series: Series, names, label: str):
     """Place and cells of each row of a series."""
     place = {name: number for number, name in enumerate(names)}
     for cells in series.rows.to_dict("records"):
         yield place[cells[label]], cells
-
-
-def _texts(cells: dict, is_share: bool = True) -> tuple[str, str]:
-    """Estimate and interval of a row in words; what stands for them where they are hidden."""
-    estimate = cells["estimate"]
-    if is_hidden(cells):
-        return hidden(cells.get("suppressed", True))
-    if missing(estimate):
-        return DASH, DASH
-    if not is_share:
-        decimals = 2 if abs(estimate) < 1 else 1
-        return amount(estimate, decimals), number_range(cells["conf_low"], cells["conf_high"], decimals)
-    return percent(estimate), percent_range(cells["conf_low"], cells["conf_high"], like=estimate)

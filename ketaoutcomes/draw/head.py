@@ -89,7 +89,7 @@ def head_of(
             unit = PX_PER_INCH / figure.dpi
             before = ax.bbox.x0 * unit
             start = min(start, max(before - MARGIN, 0.0))
-            width = figure.bbox.width * unit - (before - start)
+            width = _right_end(ax) * unit - (before - start)
     # Widths are estimates: fonts that are hinted for a screen run a little wider.
     room = (width - MARGIN) / SLACK
     return Head(
@@ -97,3 +97,12 @@ def head_of(
         tuple(wrap(words, room, BASE, max_lines=MOST_LINES)) if words else (),
         start,
     )
+
+
+def _right_end(ax: Axes) -> float:
+    """Dots from the figure's left edge where lines must end: its right edge, or before a neighbour."""
+    box, figure = ax.bbox, ax.figure
+    others = [other.bbox for other in figure.axes if other is not ax and other not in ax.child_axes]
+    beside = [other.x0 for other in others if other.x0 >= box.x1 and other.y0 < box.y1 and other.y1 > box.y0]
+    # The neighbour's own names reach into the gap, so that the lines end with the axes.
+    return box.x1 if beside else figure.bbox.width

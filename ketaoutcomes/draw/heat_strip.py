@@ -26,6 +26,7 @@ from ketaoutcomes.draw.labels import (
     text_width,
 )
 from ketaoutcomes.draw.panels import floats
+from ketaoutcomes.draw.placed import nothing, placed
 from ketaoutcomes.draw.session_rates import short_count
 from ketaoutcomes.draw.sheet import Sheet
 from ketaoutcomes.draw.theme import BASE, NOTE, PALETTE, TABLE, Layout
@@ -34,6 +35,7 @@ __all__ = ["RAMP", "heat_strip", "patient_strips"]
 
 WIDTH, LEFT, RIGHT, TOP, BOTTOM = 480.0, 150.0, 12.0, 76.0, 26.0
 ROW, GROUP_ROW, BLOCK_GAP, BLOCK_HEAD = 17.0, 19.0, 64.0, 18.0
+WIDEST_NAMES = 180.0
 ANY = "any side effect"
 # One hue from light to dark: order and contrast do not depend on seeing colours.
 RAMP = LinearSegmentedColormap.from_list(
@@ -78,6 +80,8 @@ def heat_strip(
     -------
     Axes
     """
+    if not len(table):
+        return nothing(ax, heading, title=title, width=WIDTH)
     bands = list(dict.fromkeys(table["session_group"]))
     pieces = [(name, rows) for name, rows in table.groupby(list(blocks), sort=False, dropna=False)]
     lines = [_lines(rows, effect_groups or {}) for _, rows in pieces]
@@ -88,28 +92,31 @@ def heat_strip(
     largest = float(np.nanmax(floats(table, "estimate"), initial=0.02))
     ticks = share_ticks(largest, most=4)
     with theme.context():
-        layout = Layout(TOP + max(body, ROW) + BOTTOM, WIDTH, LEFT, RIGHT, TOP, BOTTOM)
-        head = head_of(ax, layout, heading, title=title)
-        ax = theme.prepare(ax, head.raised(layout))
+        left = _names_px(table)
+        layout = Layout(TOP + max(body, ROW) + BOTTOM, WIDTH, left, RIGHT, TOP, BOTTOM)
+        ax, head = placed(ax, layout, heading, title=title)
         ax.set_axis_off()
         sheet = Sheet(ax)
         ax.set_xlim(0, max(len(bands), 1))
-        ax.set_ylim(max(sheet.size[1], 1.0), 0.0)
+        # Lower axes of one's own: all rows shrink alike, so that none runs out of them.
+        ax.set_ylim(max(sheet.size[1], body, 1.0), 0.0)
         head.write(sheet, 60.0)
-        if not pieces:
-            sheet.write(
-                "not recorded", ("left", -LEFT), ("top", -14), color=PALETTE["secondary"], gid="empty"
-            )
-            return ax
-        _write_ramp(sheet, ticks, any_hidden=any(map(is_hidden, table.to_dict("records"))))
+        hidden_cells = any(map(is_hidden, table.to_dict("records")))
+        _write_ramp(sheet, ticks, left, any_hidden=hidden_cells)
         down = BLOCK_HEAD if has_names else 0.0
         for name, (_, rows), own, height in zip(names, pieces, lines, heights, strict=True):
             if has_names:
                 words = name[:1].upper() + name[1:]
-                sheet.write(words, ("left", -LEFT), ("data", down - 18.0), bold=True, gid="block")
-            _draw_block(sheet, rows, own, bands, down, ticks[-1])
+                sheet.write(words, ("left", -left), ("data", down - 18.0), bold=True, gid="block")
+            _draw_block(sheet, rows, own, bands, down, ticks[-1], left)
             down += height + BLOCK_GAP
         return ax
+
+
+def _names_px(table: pd.DataFrame) -> float:
+    """Room in px for the names of the effects."""
+    widest = max((text_width(clean(name), TABLE) for name in set(table["effect"])), default=0.0)
+    return min(max(1.05 * widest + 20.0, LEFT), WIDEST_NAMES)
 
 
 def _lines(rows: pd.DataFrame, effect_groups: Mapping[str, str]) -> list[tuple[str, bool]]:
@@ -132,7 +139,7 @@ def _height(lines: list[tuple[str, bool]]) -> float:
     return sum(GROUP_ROW if is_group else ROW for _, is_group in lines)
 
 
-def _draw_block(sheet: Sheet, rows: pd.DataFrame, lines, bands, down: float, end: float) -> None:
+def _draw_block(sheet: Sheet, rows: pd.DataFrame, lines, bands, down: float, end: float, left: float) -> None:
     """Cells of one way of asking, with the names at the left and the numbers below."""
     cells = {(row["effect"], row["session_group"]): row for row in rows.to_dict("records")}
     cell_width = sheet.size[0] / len(bands)
@@ -140,16 +147,16 @@ def _draw_block(sheet: Sheet, rows: pd.DataFrame, lines, bands, down: float, end
     top = down
     for name, is_group in lines:
         if is_group:
-            words = shorten(clean(name), LEFT - 6, NOTE)
-            sheet.write(words, ("left", -LEFT), ("data", down + 13.5), size=NOTE, color=PALETTE["secondary"],
+            words = shorten(clean(name), left - 6, NOTE)
+            sheet.write(words, ("left", -left), ("data", down + 13.5), size=NOTE, color=PALETTE["secondary"],
                         gid="group")  # fmt: skip
             down += GROUP_ROW
             continue
         is_any = name == ANY
         words = clean(name)
-        words = shorten(words[:1].upper() + words[1:], LEFT - 14, TABLE, bold=is_any)
+        words = shorten(words[:1].upper() + words[1:], left - 14, TABLE, bold=is_any)
         sheet.write(
-            words, ("left", -LEFT + (0 if is_any else 8)), ("data", down + 12.0), bold=is_any, gid="row"
+            words, ("left", -left + (0 if is_any else 8)), ("data", down + 12.0), bold=is_any, gid="row"
         )
         for place, band in enumerate(bands):
             row = cells.get((name, band))
@@ -173,7 +180,7 @@ def _draw_block(sheet: Sheet, rows: pd.DataFrame, lines, bands, down: float, end
         ),
         autolim=False,
     )  # fmt: skip
-    _write_columns(sheet, rows, bands, top, down, cell_width)
+    _write_columns(sheet, rows, bands, top, down, cell_width, left)
 
 
 def _number(value) -> float:
@@ -208,12 +215,12 @@ def _luminance(color) -> float:
     return float(linear @ (0.2126, 0.7152, 0.0722))
 
 
-def _write_columns(sheet: Sheet, rows, bands, top: float, down: float, cell_width: float) -> None:
+def _write_columns(sheet: Sheet, rows, bands, top: float, down: float, cell_width: float, left: float):
     """Session numbers above the block, and below it how many sessions were recorded."""
     most = rows.groupby("session_group", sort=False)["n"].first()
     secondary = {"size": NOTE, "color": PALETTE["secondary"]}
-    sheet.write("Session", ("left", -LEFT + 8), ("data", top - 5.0), gid="session-label", **secondary)
-    sheet.write("Recorded sessions", ("left", -LEFT + 8), ("data", down + 14.0), gid="n-label", **secondary)
+    sheet.write("Session", ("left", -left + 8), ("data", top - 5.0), gid="session-label", **secondary)
+    sheet.write("Recorded sessions", ("left", -left + 8), ("data", down + 14.0), gid="n-label", **secondary)
     for place, band in enumerate(bands):
         sheet.write(clean(band), ("data", place + 0.5), ("data", top - 5.0), align="center",
                     gid="session", **secondary)  # fmt: skip
@@ -221,7 +228,7 @@ def _write_columns(sheet: Sheet, rows, bands, top: float, down: float, cell_widt
         sheet.write(words, ("data", place + 0.5), ("data", down + 14.0), align="center", gid="n", **secondary)
 
 
-def _write_ramp(sheet: Sheet, ticks: np.ndarray, *, any_hidden: bool) -> None:
+def _write_ramp(sheet: Sheet, ticks: np.ndarray, left: float, *, any_hidden: bool) -> None:
     """The ramp with its ends in per cent, and what hatching means."""
     up, height, width = 36.0, 10.0, 120.0
     n_steps = 60
@@ -239,7 +246,7 @@ def _write_ramp(sheet: Sheet, ticks: np.ndarray, *, any_hidden: bool) -> None:
                     color=PALETTE["secondary"], gid="key")  # fmt: skip
     sheet.write("not recorded", ("left", width + 46), ("top", up + 1), size=NOTE, color=PALETTE["secondary"],
                 gid="key")  # fmt: skip
-    sheet.write("Of recorded sessions", ("left", -LEFT + 8), ("top", up + 1), size=NOTE,
+    sheet.write("Of recorded sessions", ("left", -left + 8), ("top", up + 1), size=NOTE,
                 color=PALETTE["secondary"], gid="key")  # fmt: skip
 
 

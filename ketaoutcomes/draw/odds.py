@@ -11,11 +11,10 @@ from matplotlib.axes import Axes
 
 from ketaoutcomes.draw import theme
 from ketaoutcomes.draw.dots import draw_dots, set_rows
-from ketaoutcomes.draw.head import head_of
 from ketaoutcomes.draw.labels import DASH, clean, count, hidden, is_hidden, missing, number, text_width
 from ketaoutcomes.draw.names import name_lines
-from ketaoutcomes.draw.own_axes import make_room, place_of
 from ketaoutcomes.draw.panels import floats, levels, rows_of
+from ketaoutcomes.draw.placed import nothing, placed
 from ketaoutcomes.draw.sheet import Sheet
 from ketaoutcomes.draw.theme import BASE, GROUPS, NOTE, PALETTE, TABLE, Layout
 from ketaoutcomes.draw.ticks import x_ticks
@@ -71,7 +70,9 @@ def odds(
     Axes
     """
     rows = _rows(table, label, by)
-    is_same = not rows or (by is None and len({(row.get("n"), row.get("n_events")) for row in rows}) <= 1)
+    if not rows:
+        return nothing(ax, heading, title=title, reason="no odds ratio: not recorded, or not estimated")
+    is_same = by is None and len({(row.get("n"), row.get("n_events")) for row in rows}) <= 1
     head_words = f"{100 * level:g}% CI"
     with theme.context():
         columns = _widths(rows, is_same)
@@ -82,14 +83,7 @@ def odds(
             left=columns.names + GAP, right=columns.numbers + columns.counts + GAP + EDGE,
             top=TOP, bottom=bottom,
         )  # fmt: skip
-        place = place_of(ax)
-        if place:
-            make_room(ax, place, layout)
-        head = head_of(ax, layout, heading, title=title)
-        raised = head.raised(layout, line=14.0)
-        if place:
-            make_room(ax, place, raised)
-        ax = theme.prepare(ax, raised)
+        ax, head = placed(ax, layout, heading, title=title, line=14.0)
         sheet = Sheet(ax)
         set_rows(sheet, len(rows))
         low, high = _set_axis(sheet, rows)
@@ -224,7 +218,8 @@ def _write_n(sheet: Sheet, row: Mapping, start: float) -> None:
     """Sessions and patients of the one model, on a line of its own below all else."""
     words = f"With the effect: {count(row.get('n_events'))} of {count(row.get('n'))} sessions"
     if not missing(row.get("n_patients")):
-        words += f" ({count(row['n_patients'])} patients)"
+        patients = count(row["n_patients"])
+        words += f" ({patients} patient{'' if patients == '1' else 's'})"
     sheet.write(words, ("left", -start), ("bottom", -50), size=NOTE, color=PALETTE["secondary"], gid="n")
 
 

@@ -10,10 +10,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ketaoutcomes.draw import theme
+from ketaoutcomes.draw.bounds import draw_bounds
 from ketaoutcomes.draw.dots import draw_dots, set_share_axis
-from ketaoutcomes.draw.head import head_of
 from ketaoutcomes.draw.labels import count, missing, percent, percent_range, shorten
+from ketaoutcomes.draw.own_axes import place_of
 from ketaoutcomes.draw.panels import floats
+from ketaoutcomes.draw.placed import nothing, placed
 from ketaoutcomes.draw.published import HERE, THERE
 from ketaoutcomes.draw.sheet import Sheet
 from ketaoutcomes.draw.theme import BASE, NOTE, PALETTE, TABLE, Layout
@@ -66,7 +68,8 @@ def published_effects(
 
     Each group of rows is an effect over one time (session 1, the first weeks, all sessions), alone or as
     the terms that a study combines under its name. The clinic has
-    a row per way of asking; the way stands beside every row. A published range is a bar.
+    a row per way of asking; the way stands beside every row. A published range is a bar, the clinic's
+    bounds a hollow one.
 
     Parameters
     ----------
@@ -91,22 +94,17 @@ def published_effects(
         "Patients with the effect, %: here (filled) and published (hollow), counted over the same time as "
         "far as it is stated"
     )
+    if not groups:
+        return nothing(ax, heading, title=title, width=WIDTH)
     room = _room(ax)
     with theme.context():
         layout = Layout(TOP + max(body, ROW) + BOTTOM, WIDTH, room.left, room.right, TOP, BOTTOM)
-        head = head_of(ax, layout, heading, title=title)
-        ax = theme.prepare(ax, head.raised(layout))
+        ax, head = placed(ax, layout, heading, title=title)
         sheet = Sheet(ax)
         head.write(sheet, 24.0)
         ax.yaxis.set_visible(False)
         ax.set_ylim(max(sheet.size[1], 1.0), 0.0)
-        if not groups:
-            ax.set_axis_off()
-            sheet.write(
-                "not recorded", ("left", -room.left), ("top", -14), color=PALETTE["secondary"], gid="empty"
-            )
-            return ax
-        columns = ("estimate", "conf_high", "published_to", "published_high")
+        columns = ("estimate", "estimate_high", "conf_high", "published_to", "published_high")
         largest = max(float(np.nanmax(floats(table, name), initial=0.02)) for name in columns)
         set_share_axis(sheet, largest)
         _write_column_heads(sheet, room, level)
@@ -129,7 +127,9 @@ def published_effects(
 def _room(ax: Axes | None) -> _Room:
     """Less words where the figure is as narrow as a report's module."""
     asked = ax.figure.open_lengths if ax is not None and isinstance(ax.figure, theme.ModuleFigure) else None
-    is_narrow = asked is not None and (asked["width"] or WIDTH) < NARROW_BELOW
+    place = place_of(ax)
+    width = place.width if place else (asked or {}).get("width") or WIDTH
+    is_narrow = width < NARROW_BELOW
     return NARROW if is_narrow else _Room()
 
 
@@ -141,7 +141,7 @@ def _head(effect: str, counting: str, combines: str = "") -> str:
 def _lines(rows: pd.DataFrame) -> list[_Line]:
     """The clinic's rows, one per way of asking, then the published ones."""
     lines = [
-        _Line("Here", row["asked_here"], True, row["estimate"], row["estimate"], row["conf_low"],
+        _Line("Here", row["asked_here"], True, row["estimate"], _upper(row), row["conf_low"],
               row["conf_high"], row["n_events"], row["n"])
         for row in rows.drop_duplicates("asked_here").to_dict("records")
     ]  # fmt: skip
@@ -151,6 +151,12 @@ def _lines(rows: pd.DataFrame) -> list[_Line]:
                   row["published_low"], row["published_high"], row["published_n_events"], row["published_n"])
         )  # fmt: skip
     return lines
+
+
+def _upper(row: Mapping) -> float:
+    """The upper bound of the clinic's share; the share where there is but one."""
+    high = row.get("estimate_high")
+    return row["estimate"] if missing(high) else high
 
 
 def _study(row: Mapping) -> str:
@@ -200,6 +206,11 @@ def _draw_group(sheet: Sheet, room: _Room, words: str, lines: list[_Line], down:
             for name in ("value", "low", "high")
         )
         draw_dots(sheet, places[own], np.where(is_range, np.nan, values), low, high, style)
+        if here and is_range.any():
+            ends = values, np.array([line.last for line in chosen])
+            bars = [tuple(one[is_range] for one in pair) for pair in (ends, (low, high))]
+            draw_bounds(sheet, places[own][is_range], *bars, style)
+            continue
         for place, line in zip(places[own], chosen, strict=True):
             if line.last > line.value:
                 sheet.ax.plot(

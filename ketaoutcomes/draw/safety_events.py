@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
 from ketaoutcomes.draw import theme
+from ketaoutcomes.draw.bounds import draw_bounds
 from ketaoutcomes.draw.dots import draw_dots, set_rows
-from ketaoutcomes.draw.head import head_of
 from ketaoutcomes.draw.labels import (
     DASH,
     clean,
@@ -22,8 +22,10 @@ from ketaoutcomes.draw.labels import (
     percent,
     percent_range,
     shorten,
+    text_width,
 )
 from ketaoutcomes.draw.panels import floats
+from ketaoutcomes.draw.placed import nothing, placed
 from ketaoutcomes.draw.sheet import Sheet
 from ketaoutcomes.draw.theme import BASE, GROUPS, NOTE, PALETTE, TABLE, Layout
 from ketaoutcomes.draw.ticks import x_ticks
@@ -31,11 +33,11 @@ from ketaoutcomes.draw.ticks import x_ticks
 __all__ = ["safety_events"]
 
 WIDTH, LEFT, RIGHT, TOP, BOTTOM = 520.0, 178.0, 158.0, 22.0, 62.0
-PITCH, COUNT_PX, TEXT_PX = 19.0, 62.0, 150.0
-TICKS = (0.0, 0.001, 0.005, 0.01, 0.02, 0.05, 0.10, 0.20, 0.50, 1.0)
+PITCH, COUNT_PX, TEXT_PX, TEXT_GAP = 19.0, 62.0, 150.0, 12.0
+TICKS = (0.0, 0.001, 0.005, 0.01, 0.02, 0.05, 0.10, 0.20, 0.30, 0.50, 0.75, 1.0)
 PX_PER_TICK = 30.0
 LIMIT_PX = 4.0
-LINE_PX, BOUNDS_WIDTH = 14.0, 3.4
+LINE_PX = 14.0
 NAMES = {"session": "Per session", "patient": "Per patient"}
 
 
@@ -61,7 +63,7 @@ def safety_events(
     """Shares of sessions and of patients, one row per event, with n of N and the numbers at the right.
 
     With no event a line runs from 0 to the upper limit, that of sessions with patients as n; the tick on
-    it is the limit if sessions were independent. Where records do not tell, a thick line runs from the
+    it is the limit if sessions were independent. Where records do not tell, a hollow bar runs from the
     lower to the upper bound. What is not recorded says so. Groups are rows below their event.
 
     Parameters
@@ -86,26 +88,29 @@ def safety_events(
     Axes
     """
     rows = _rows(table, by)
+    if not rows:
+        return nothing(ax, heading, title=title, width=WIDTH)
     shares = [(place, row.cells) for place, row in enumerate(rows) if row.cells is not None]
     key = _key(shares, level)
     with theme.context():
         bottom = BOTTOM + LINE_PX * max(len(key) - 2, 0)
         height = TOP + PITCH * max(len(rows), 1) + bottom
-        layout = Layout(height, width=WIDTH, left=LEFT, right=RIGHT, top=TOP, bottom=bottom)
-        head = head_of(ax, layout, heading, title=title)
-        ax = theme.prepare(ax, head.raised(layout, line=16.0))
+        texts = max([TEXT_PX, *(COUNT_PX + TEXT_GAP + _text_px(cells) for _, cells in shares)])
+        right = texts + RIGHT - TEXT_PX
+        layout = Layout(height, width=WIDTH, left=LEFT, right=right, top=TOP, bottom=bottom)
+        ax, head = placed(ax, layout, heading, title=title, line=16.0)
         sheet = Sheet(ax)
         set_rows(sheet, len(rows))
         shown = table[floats(table, "n") > 0] if len(table) else table
         _set_axis(sheet, np.nanmax(np.r_[floats(shown, "estimate"), floats(shown, "conf_high"), 0.01]))
         for place, row in enumerate(rows):
-            _name(sheet, place, row)
+            _name(sheet, place, row, texts)
             if row.cells is not None:
-                _write_numbers(sheet, place, row.cells)
+                _write_numbers(sheet, place, row.cells, texts)
         _draw(sheet, shares)
         words = f"n of N; % ({100 * level:g}% CI)"
         sheet.write(
-            words, ("right", TEXT_PX), ("top", 8), size=NOTE, color=PALETTE["secondary"], align="right",
+            words, ("right", texts), ("top", 8), size=NOTE, color=PALETTE["secondary"], align="right",
             gid="head",
         )  # fmt: skip
         head.write(sheet, 24.0)
@@ -138,7 +143,7 @@ def _rows(table: pd.DataFrame, by: str | None) -> list[_Row]:
 
 def _set_axis(sheet: Sheet, largest: float) -> None:
     """Per cent along the x axis, whose lengths are the square roots of shares."""
-    last = float(np.sqrt(min(largest, 1.0)))
+    last = float(np.sqrt(min(tick for tick in TICKS if tick >= min(largest, 1.0))))
     sheet.ax.set_xlim(0.0, last)
     width, _ = sheet.size
     kept: list[float] = []
@@ -155,33 +160,43 @@ def _set_axis(sheet: Sheet, largest: float) -> None:
     x_ticks(sheet, np.sqrt(ticks), names, grid=True)
 
 
-def _name(sheet: Sheet, place: int, row: _Row) -> None:
+def _name(sheet: Sheet, place: int, row: _Row, texts: float) -> None:
     at = ("data", place)
     words = shorten(row.words, LEFT - 10 - row.indent, TABLE, bold=row.is_head)
     sheet.write(words, ("left", -LEFT + row.indent), at, bold=row.is_head, shift=(0, -3.5), gid="row")
     if row.is_head and place:
         above = ("data", place - 0.5)
-        sheet.rule((("left", -LEFT), ("left", sheet.size[0] + TEXT_PX)), (above, above), gid="section")
+        sheet.rule((("left", -LEFT), ("left", sheet.size[0] + texts)), (above, above), gid="section")
 
 
-def _write_numbers(sheet: Sheet, place: int, cells: dict) -> None:
-    """n of N, and the share with its interval; with no event what it is at most."""
+def _write_numbers(sheet: Sheet, place: int, cells: dict, texts: float) -> None:
+    """n of N, and the share with its interval."""
     at, shift = ("data", place), (0, -3.5)
-    grey = PALETTE["secondary"]
-    if is_hidden(cells):
-        counted, words = hidden(cells.get("suppressed", True))
-    elif _is_absent(cells):
-        counted, words = "", "not recorded"
-    elif _is_zero(cells):
-        counted, words = f"0 of {count(cells['n'])}", _at_most(cells)
-    else:
-        counted = f"{count(cells['n_events'])} of {count(cells['n'])}"
-        low, high = _bounds(cells)
-        interval = percent_range(cells["conf_low"], cells["conf_high"], like=low)
-        share = percent(low) if low == high else f"{percent_range(low, high)}%"
-        words = share + ("" if interval == DASH else f" ({interval})")
+    counted, words = _texts(cells)
     sheet.write(counted, ("right", COUNT_PX), at, align="right", shift=shift, gid="count")
-    sheet.write(words, ("right", TEXT_PX), at, color=grey, align="right", shift=shift, gid="interval-text")
+    sheet.write(
+        words, ("right", texts), at, color=PALETTE["secondary"], align="right", shift=shift,
+        gid="interval-text",
+    )  # fmt: skip
+
+
+def _text_px(cells: dict) -> float:
+    return 1.05 * text_width(_texts(cells)[1], TABLE)
+
+
+def _texts(cells: dict) -> tuple[str, str]:
+    """n of N, and the share with its interval; with no event what it is at most."""
+    if is_hidden(cells):
+        return hidden(cells.get("suppressed", True))
+    if _is_absent(cells):
+        return "", "not recorded"
+    if _is_zero(cells):
+        return f"0 of {count(cells['n'])}", _at_most(cells)
+    counted = f"{count(cells['n_events'])} of {count(cells['n'])}"
+    low, high = _bounds(cells)
+    interval = percent_range(cells["conf_low"], cells["conf_high"], like=low)
+    share = percent(low) if low == high else f"{percent_range(low, high)}%"
+    return counted, share + ("" if interval == DASH else f" ({interval})")
 
 
 def _at_most(cells: dict) -> str:
@@ -227,30 +242,23 @@ def _draw(sheet: Sheet, shares: list[tuple[int, dict]]) -> None:
     estimate, low, high = (
         np.sqrt(floats(cells, name).clip(0.0)) for name in ("estimate", "conf_low", "conf_high")
     )
-    draw_dots(sheet, place[~is_zero], *(values[~is_zero] for values in (estimate, low, high)), style)
-    _draw_bounds(sheet, shares, style.color)
+    has_bar = np.array([_has_bounds(one) for _, one in shares])
+    dots = ~is_zero & ~has_bar
+    draw_dots(sheet, place[dots], *(values[dots] for values in (estimate, low, high)), style)
+    ends = np.sqrt([_bounds(one) for _, one in shares])
+    for rows, look in ((has_bar & ~is_zero, style), (has_bar & is_zero, hollow)):
+        draw_bounds(sheet, place[rows], tuple(ends[rows].T), (low[rows], high[rows]), look)
     zero = np.zeros(int(is_zero.sum()))
     draw_dots(sheet, place[is_zero], zero, zero, high[is_zero], hollow)
-    ends = np.concatenate([high[is_zero], np.sqrt(floats(cells, "conf_high_sessions"))[is_zero]])
+    limits = np.concatenate([high[is_zero], np.sqrt(floats(cells, "conf_high_sessions"))[is_zero]])
     at = np.tile(place[is_zero], 2)
-    known = np.isfinite(ends)
+    known = np.isfinite(limits)
     # Ticks of a fixed height in px, whatever the pitch of the rows.
     half = LIMIT_PX / PITCH
-    lines = np.stack([np.column_stack([ends, at - half]), np.column_stack([ends, at + half])], axis=1)
+    lines = np.stack([np.column_stack([limits, at - half]), np.column_stack([limits, at + half])], axis=1)
     sheet.ax.add_artist(
         LineCollection(
             lines[known], colors=hollow.color, linewidths=1.2, clip_on=False, zorder=3, gid="limit"
-        )
-    )
-
-
-def _draw_bounds(sheet: Sheet, shares: list[tuple[int, dict]], color: str) -> None:
-    """Thick lines from the lower to the upper bound."""
-    wide = [(place, _bounds(cells)) for place, cells in shares if _has_bounds(cells)]
-    lines = [[(np.sqrt(end), place) for end in ends] for place, ends in wide]
-    sheet.ax.add_artist(
-        LineCollection(
-            lines, colors=color, linewidths=BOUNDS_WIDTH, alpha=0.45, clip_on=False, zorder=3.2, gid="bounds"
         )
     )
 
@@ -259,7 +267,7 @@ def _key(shares: list[tuple[int, dict]], level: float) -> list[str]:
     """What the axis and the lines are."""
     lines = ["% of sessions, or of patients, with that record (square-root axis)"]
     if any(_has_bounds(cells) for _, cells in shares):
-        lines.append("Thick line and two numbers: bounds, if none or all of those not known had the event")
+        lines.append("Hollow bar and two numbers: bounds, if none or all of those not known had the event")
     if any(_is_zero(cells) for _, cells in shares):
         lines.append(
             f"No event: upper limit ({100 * level:g}% CI); per session, if sessions were independent and "

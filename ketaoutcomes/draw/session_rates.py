@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
 from ketaoutcomes.draw import theme
+from ketaoutcomes.draw.bounds import BOUNDS_KEY, draw_bounds, has_bounds, is_bar, upper_bound
 from ketaoutcomes.draw.dots import share_ticks
 from ketaoutcomes.draw.head import head_of
 from ketaoutcomes.draw.labels import (
@@ -76,6 +77,8 @@ def session_rates(
     n_rows = -(-len(panels) // columns)
     below = BELOW + LINE * (len(names) + 1)
     words = f"{heading}. Bars: {100 * level:g}% CI" if heading else f"Bars: {100 * level:g}% CI"
+    if has_bounds(table).any():
+        words += f". {BOUNDS_KEY}"
     with theme.context():
         plot = PLOT if columns > 1 else SINGLE_PLOT
         body = n_rows * (ABOVE_PANEL + plot) + max(n_rows - 1, 0) * below
@@ -98,7 +101,7 @@ def session_rates(
         )
         for place, name in zip(places, panels, strict=True):
             rows = table[table[panel] == name]
-            _draw_panel(place, name, rows, bands, series, names, styles, most)
+            _draw_panel(place, name, rows, bands, panel, series, names, styles, most)
         return ax
 
 
@@ -113,7 +116,7 @@ def _styles(names: Sequence[Hashable]) -> dict[Hashable, GroupStyle]:
 
 def _top(table: pd.DataFrame) -> float:
     """What the axes must hold: the estimates, and their limits up to twice as high."""
-    highest = float(np.nanmax(floats(table, "estimate"), initial=0.0))
+    highest = float(np.nanmax(upper_bound(table), initial=0.0))
     limits = float(np.nanmax(floats(table, "conf_high"), initial=0.0))
     return min(max(highest, min(limits, 2.0 * highest), 0.02), 1.0)
 
@@ -132,7 +135,7 @@ def _write_key(sheet: Sheet, names: Sequence[Hashable], styles: dict[Hashable, G
         across += 9 + text_width(words, NOTE) + 18
 
 
-def _draw_panel(place: Axes, name, rows, bands, series: str, names, styles, top: float) -> None:
+def _draw_panel(place: Axes, name, rows, bands, panel: str, series: str, names, styles, top) -> None:
     """One picture with its axes, series and numbers."""
     theme.plain(place)
     sheet = Sheet(place)
@@ -143,7 +146,9 @@ def _draw_panel(place: Axes, name, rows, bands, series: str, names, styles, top:
     place.set_xlim(-0.5, len(bands) - 0.5)
     x_ticks(sheet, np.arange(len(bands)), [clean(band) for band in bands])
     words = clean(name)
-    words = shorten(words[:1].upper() + words[1:], sheet.size[0] + LEFT, TABLE, bold=True)
+    # Names of groups stand as they are recorded.
+    words = words[:1].upper() + words[1:] if panel == "effect" else words
+    words = shorten(words, sheet.size[0] + LEFT, TABLE, bold=True)
     sheet.write(words, ("left", -LEFT + 8), ("top", 10), bold=True, gid="panel")
     where = {band: number for number, band in enumerate(bands)}
     present = [one for one in names if (rows[series] == one).any()]
@@ -165,6 +170,7 @@ def _draw_panel(place: Axes, name, rows, bands, series: str, names, styles, top:
 
 def _draw_series(sheet: Sheet, x: np.ndarray, rows: pd.DataFrame, style: GroupStyle, shift: float) -> None:
     values, low, high = (floats(rows, name) for name in ("estimate", "conf_low", "conf_high"))
+    upper, is_wide = upper_bound(rows), is_bar(sheet, rows, upright=True)
     transform = sheet.shifted(shift)
     end = sheet.ax.get_ylim()[1]
     has_line = np.isfinite(values) & np.isfinite(low) & np.isfinite(high)
@@ -180,10 +186,16 @@ def _draw_series(sheet: Sheet, x: np.ndarray, rows: pd.DataFrame, style: GroupSt
         x[is_cut], np.full(int(is_cut.sum()), end), linestyle="none", marker="^", markersize=3.4,
         color=style.color, transform=transform, clip_on=False, zorder=4, gid="beyond",
     )  # fmt: skip
+    if is_wide.any():
+        none = np.full(int(is_wide.sum()), np.nan)
+        draw_bounds(
+            sheet, x[is_wide], (values[is_wide], np.minimum(upper[is_wide], end)), (none, none), style,
+            shift=shift, upright=True,
+        )  # fmt: skip
     sheet.ax.plot(
-        x, values, color=style.color, linewidth=0.9, linestyle=style.line, marker=style.marker,
-        markersize=4.4, markerfacecolor=style.fill, markeredgewidth=1.1, transform=transform,
-        clip_on=False, zorder=5, gid="estimate",
+        x, np.where(is_wide, np.nan, values), color=style.color, linewidth=0.9, linestyle=style.line,
+        marker=style.marker, markersize=4.4, markerfacecolor=style.fill, markeredgewidth=1.1,
+        transform=transform, clip_on=False, zorder=5, gid="estimate",
     )  # fmt: skip
 
 
@@ -193,7 +205,9 @@ def _write_numbers(sheet: Sheet, rows, where, style: GroupStyle, n_series: int, 
     up = ("bottom", -BELOW - 6.0 - LINE * number)
     color = style.color if n_series > 1 else PALETTE["secondary"]
     sheet.write("n", ("left", -LEFT + 8), up, size=NOTE, color=color, gid="n-label")
-    for cells in rows.to_dict("records"):
+    bands_there = set(rows["session_group"])
+    absent = [{"session_group": band, "n": float("nan")} for band in where if band not in bands_there]
+    for cells in [*rows.to_dict("records"), *absent]:
         words = short_count(cells["n"], width)
         if is_hidden(cells):
             words = hidden(cells.get("suppressed", True))[0]

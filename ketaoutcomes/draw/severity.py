@@ -12,9 +12,9 @@ from matplotlib.patches import Rectangle
 
 from ketaoutcomes.draw import theme
 from ketaoutcomes.draw.dots import set_rows
-from ketaoutcomes.draw.head import head_of
 from ketaoutcomes.draw.labels import clean, count, percent, shorten, text_width
 from ketaoutcomes.draw.panels import floats, levels, split
+from ketaoutcomes.draw.placed import nothing, placed
 from ketaoutcomes.draw.sheet import Sheet
 from ketaoutcomes.draw.theme import NOTE, PALETTE, TABLE, Layout
 from ketaoutcomes.draw.ticks import x_ticks
@@ -30,7 +30,7 @@ FILLS = {
     "not stated": PALETTE["paper"],
 }
 INKS = {"severe": PALETTE["paper"]}
-LEFT, RIGHT, TOP, BOTTOM = 126.0, 44.0, 34.0, 24.0
+LEFT, WIDEST_NAMES, RIGHT, TOP, BOTTOM = 126.0, 172.0, 44.0, 34.0, 24.0
 PITCH, NARROW_PITCH, MANY_ROWS = 22.0, 17.0, 14
 BAR = 0.72
 KEY, INDENT = 10.0, 10.0
@@ -85,22 +85,19 @@ def severity(
     several = len(groups) == MOST_PANELS
     table, lines, more = _lines(table, column, groups, more)
     heading = "; ".join(part for part in (heading, *more) if part)
+    if not lines:
+        return nothing(ax, heading, title=title, reason="No severity is recorded")
     pitch = PITCH if len(lines) <= MANY_ROWS else NARROW_PITCH
     top = TOP + (14.0 if several else 0.0)
     with theme.context():
         height = top + pitch * max(len(lines), 1) + BOTTOM
-        layout = Layout(height, left=LEFT, right=RIGHT, top=top, bottom=BOTTOM)
-        head = head_of(ax, layout, heading, title=title)
-        ax = theme.prepare(ax, head.raised(layout, line=14.0))
+        left = _names_px(lines)
+        layout = Layout(height, left=left, right=RIGHT, top=top, bottom=BOTTOM)
+        ax, head = placed(ax, layout, heading, title=title, line=14.0)
         sheet = Sheet(ax)
         set_rows(sheet, len(lines))
         head.write(sheet, top - 8.0)
-        if not lines:
-            words = "No severity is recorded"
-            sheet.write(words, ("left", 0), ("top", -20), color=PALETTE["secondary"], gid="empty")
-            ax.set_axis_off()
-            return ax
-        _name_rows(sheet, lines)
+        _name_rows(sheet, lines, left)
         axes = split(ax, len(groups), columns=len(groups), across=46.0, up=0.0) if several else [ax]
         place = {line.row: number for number, line in enumerate(lines) if line.row is not None}
         for group, panel_ax in zip(groups if several else [None], axes, strict=True):
@@ -112,7 +109,7 @@ def severity(
                 words = shorten(group, panel.size[0] + 24, TABLE, bold=True)
                 panel.write(words, ("left", 0), ("top", 8), bold=True, gid="panel")
             _draw_bars(panel, rows, place)
-        _write_key(sheet, table, 8.0 + (16.0 if several else 0.0))
+        _write_key(sheet, table, left, 8.0 + (16.0 if several else 0.0))
         return ax
 
 
@@ -151,11 +148,18 @@ def _capital(name: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def _name_rows(sheet: Sheet, lines: list[_Line]) -> None:
+def _names_px(lines: list[_Line]) -> float:
+    """Room in px for the names of the rows; headings may run on over the bars' place."""
+    own = [line for line in lines if line.row is not None]
+    widest = max((text_width(one.name, TABLE, bold=one.is_bold) + one.indent for one in own), default=0.0)
+    return min(max(1.05 * widest + 10.0, LEFT), WIDEST_NAMES)
+
+
+def _name_rows(sheet: Sheet, lines: list[_Line], left: float) -> None:
     for place, line in enumerate(lines):
-        room = LEFT - 10 - line.indent + (0.0 if line.row is not None else sheet.size[0])
+        room = left - 8 - line.indent + (0.0 if line.row is not None else sheet.size[0])
         words = shorten(line.name, room, TABLE, bold=line.is_bold)
-        at = ("left", line.indent - LEFT)
+        at = ("left", line.indent - left)
         sheet.write(words, at, ("data", place), bold=line.is_bold, shift=(0, -3.5), gid="row")
 
 
@@ -197,17 +201,18 @@ def _write_sizes(sheet: Sheet, rows: pd.DataFrame, place: dict) -> None:
     sheet.write(
         "n", ("right", edge), ("top", 8), size=NOTE, color=PALETTE["secondary"], align="right", gid="head"
     )
-    first = rows.drop_duplicates("row")
-    for row, n in zip(first["row"], first["n"], strict=True):
+    first = rows.drop_duplicates("row").set_index("row")["n"].to_dict()
+    for row in place:
+        n = first.get(row, float("nan"))
         sheet.write(
             count(n), ("right", edge), ("data", place[row]), size=NOTE, align="right", shift=(0, -3.3),
             gid="number",
         )  # fmt: skip
 
 
-def _write_key(sheet: Sheet, table: pd.DataFrame, up: float) -> None:
+def _write_key(sheet: Sheet, table: pd.DataFrame, left: float, up: float) -> None:
     """Which fill is which severity, for those that occur."""
-    across = 0.0
+    across = -left
     for name, fill in FILLS.items():
         if not (floats(table[table["severity"] == name], "estimate") > 0).any():
             continue

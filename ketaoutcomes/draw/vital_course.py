@@ -20,6 +20,7 @@ from ketaoutcomes.draw.means import (
 )
 from ketaoutcomes.draw.notes import place_note
 from ketaoutcomes.draw.panels import MOST_PER_PANEL, floats, levels, rows_of
+from ketaoutcomes.draw.placed import nothing
 from ketaoutcomes.draw.room import Room
 from ketaoutcomes.draw.scale import set_y_axis
 from ketaoutcomes.draw.sheet import Sheet
@@ -81,6 +82,7 @@ def vital_peaks(
     name: str = "Vital sign",
     unit: str = "",
     level: float = 0.95,
+    extreme: str = "highest",
     title: str | None = None,
 ) -> Axes:
     """Mean change to the peak by the number of readings of the session, with intervals; n below.
@@ -91,12 +93,15 @@ def vital_peaks(
         readings, estimate, conf_low, conf_high, n.
     ax, by, name, unit, level, title
         As in `vital_course`.
+    extreme : {"highest", "lowest"}
+        What a peak of this vital sign is.
 
     Returns
     -------
     Axes
     """
-    words = f"{clean(name)}, mean change from baseline to the peak{_in(unit)}, {100 * level:g}% CI"
+    farthest = "the peak" if extreme == "highest" else "the lowest reading"
+    words = f"{clean(name)}, mean change from baseline to {farthest}{_in(unit)}, {100 * level:g}% CI"
     return _picture(
         table, ax, x="readings", by=by, words=words, line="Readings after baseline in the session",
         title=title, bands=False,
@@ -112,6 +117,8 @@ def _picture(
     bands: bool,
 ) -> Axes:  # fmt: skip
     table = table[np.isfinite(floats(table, "estimate"))]
+    if not len(table):
+        return nothing(ax, words, title=title)
     groups = levels(table, by)
     places = sorted(set(floats(table, x)))
     span = _span(table, small=len(groups) > MOST_PER_PANEL)

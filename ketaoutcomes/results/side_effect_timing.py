@@ -26,13 +26,14 @@ class SideEffectTiming(Result):
     start of the session), "median_resolution" (minutes on the clock), "gone_by_discharge" and "gone_by"
     (share, by `time` minutes on the clock). Where checks do not tell more than that a number lies between
     two others, `low` and `high` are these, and `estimate` is the middle of a median's and the lower
-    of a share's; where they do, all three are one. A median not reached is inf, as is a limit to which
-    too few were followed. `n` effects were found, `n_events` have a known time, of `n_patients`;
-    `n_unresolved` of them were still there when last seen; `n_unknown` are left out. `n_followed` were
-    followed to the minute (of a median, to it): not found gone, and not last seen, before. Where these are
-    fewer than five and one was last seen before, `estimate` is missing; of a median `low` then is the last
-    minute to which there were five. `bound_low`, `bound_high` are the share of all found, had none of those
-    not known, or last seen before the minute, gone by it, or all.
+    of a share's; where they do, all three are one. A limit to which too few were followed is inf.
+    `n` effects were found, `n_events` have a known time, of `n_patients`; `n_unresolved` of them were still
+    there when last seen; `n_unknown` are left out. `n_followed` were followed to the minute (of a median, to
+    it): not found gone, and not last seen, before. Where these are fewer than five and one was last seen
+    before, `estimate` is missing, as is a median that the curve does not reach; a median then lies after
+    `low`, the last minute to which there were five. `bound_low`, `bound_high` are the
+    share of all found, had none of those not known, or last seen before the minute, gone by it, or all, with
+    onset and end anywhere between their checks.
 
     Attributes
     ----------
@@ -140,7 +141,7 @@ def _cell(row: dict) -> str:
         if missing(row["conf_low"]):
             return value
         return f"{value} ({percent_range(row['conf_low'], row['conf_high'], like=row['estimate'])})"
-    value = _minutes(row["low"] if np.isfinite(row["estimate"]) else np.inf, row["high"])
+    value = _minutes(row["low"], row["high"])
     return value if missing(row["conf_low"]) else f"{value} ({_minutes(row['conf_low'], row['conf_high'])})"
 
 

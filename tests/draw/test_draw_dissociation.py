@@ -106,7 +106,7 @@ def test_a_group_without_scores_says_so(table, artists):
 
 def test_an_empty_table_says_not_recorded(table, artists, collisions):
     ax = drawn(peaks_by_session, table.iloc[:0])
-    assert artists(ax).texts("empty") == ["Not recorded"]
+    assert artists(ax).texts("empty") == ["not recorded"]
     assert collisions(ax) == ([], [])
 
 
@@ -124,7 +124,7 @@ def test_doses_stand_under_their_route_with_their_numbers(by_dose, artists, coll
 
 
 def test_without_doses_the_picture_says_so(by_dose, artists):
-    assert artists(drawn(peaks_by_dose, by_dose.iloc[:0])).texts("empty") == ["No dose recorded"]
+    assert artists(drawn(peaks_by_dose, by_dose.iloc[:0])).texts("empty") == ["No score with a dose recorded"]
 
 
 def test_the_course_by_session_number_is_in_small_pictures(course, artists, collisions):
@@ -145,5 +145,7 @@ def test_the_course_by_group_is_of_all_sessions(course, artists, collisions):
 
 def test_without_a_course_the_picture_says_why(course, artists, collisions):
     ax = drawn(scores_by_minute, course.iloc[:0])
-    assert artists(ax).texts("empty") == ["One time of assessment only: no course over minutes"]
+    assert artists(ax).texts("empty") == [
+        "No course over minutes: not recorded, or at one time of assessment only"
+    ]
     assert collisions(ax) == ([], [])

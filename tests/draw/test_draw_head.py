@@ -69,3 +69,17 @@ def test_flow_has_a_heading_and_a_title(artists):
     height, highest, _ = tops(ax)
     assert highest <= height
     plt.close("all")
+
+
+def test_lines_end_before_the_axes_at_their_right():
+    figure, (ax, neighbour) = plt.subplots(1, 2, figsize=(12, 5))
+    rates(
+        pd.DataFrame(
+            {"denominator": ["starters"], "n_events": [3], "n": [9], "estimate": [0.3], "conf_low": [0.1],
+             "conf_high": [0.6]}
+        ), ax, heading=LONG, title=f"{TITLE}, and how slowly the others, of whom there were more",
+    )  # fmt: skip
+    renderer = figure.canvas.get_renderer()
+    heads = [text for text in ax.texts if text.get_gid() in ("unit", "title")]
+    assert max(text.get_window_extent(renderer).x1 for text in heads) < neighbour.bbox.x0
+    plt.close(figure)

@@ -76,16 +76,17 @@ def test_groups_stand_below_their_event_and_one_that_does_not_ask_in_this_way_is
     assert found.texts("interval-text")[-1] == "not recorded"
 
 
-def test_bounds_are_a_thick_line_and_two_numbers_and_the_key_says_so(artists):
+def test_bounds_are_a_hollow_bar_and_two_numbers_and_the_key_says_so(artists):
     data = table([ROWS[1], ROWS[0]]).assign(estimate_low=[0.01, 0.0], estimate_high=[0.0225, 0.04])
     found = artists(drawn(data))
-    ends = found.segments("bounds")[:, :, 0]
-    np.testing.assert_allclose(ends[np.argsort(ends[:, 0])], [[0.0, 0.2], [0.1, 0.15]])
+    ends = sorted((bar.get_x(), bar.get_x() + bar.get_width()) for bar in found.named("bounds"))
+    np.testing.assert_allclose(ends, [[0.0, 0.2], [0.1, 0.15]])
+    assert len(found.points("estimate")) == 1  # the hollow dot of none recorded; bounds have no dot
     assert found.texts("interval-text") == ["1.0–2.2% (0.2–4.0)", "at most 0.5–5.4%"]
-    assert [words[:10] for words in found.texts("unit")] == ["% of sessi", "Thick line", "No event: "]
+    assert [words[:10] for words in found.texts("unit")] == ["% of sessi", "Hollow bar", "No event: "]
     alike = artists(drawn(table([ROWS[1]]).assign(estimate_low=0.01, estimate_high=0.01)))
-    assert len(alike.segments("bounds")) == 0
-    assert not any("Thick" in words for words in alike.texts("unit"))
+    assert alike.named("bounds") == []
+    assert not any("Hollow" in words for words in alike.texts("unit"))
 
 
 def test_hidden_rows_say_so_and_have_no_dot(artists):
@@ -111,3 +112,14 @@ def test_ticks_do_not_crowd_and_end_within_the_axis(artists):
         assert places[-1] <= ax.get_xlim()[1] + 1e-12
         width = ax.bbox.width * theme.PX_PER_INCH / ax.figure.dpi
         assert np.diff(places).min() / ax.get_xlim()[1] * width >= 29.9
+
+
+def test_numbers_of_rare_events_never_touch_and_the_last_tick_holds_the_data(artists, collisions):
+    rows = [("severe side effect", "spontaneous", "session", 2, 1184, 0.024, 0.004, 0.22, np.nan)]
+    data = table(rows).assign(estimate_low=0.024, estimate_high=0.036)
+    ax = drawn(data, heading="Rare events, % of sessions and of patients with a record")
+    assert artists(ax).texts("interval-text") == ["2.4–3.6% (0.4–22.0)"]
+    assert collisions(ax) == ([], [])
+    # 22% lies below the tick at 30%, whose place on the axis is its square root.
+    assert ax.get_xticks()[-1] == pytest.approx(np.sqrt(0.3))
+    assert ax.get_xlim()[1] == pytest.approx(np.sqrt(0.3))

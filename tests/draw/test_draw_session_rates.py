@@ -199,3 +199,15 @@ def test_nothing_recorded_is_said(draw, artists):
     _, ax = theme.new_figure()
     patient_strips(np.full((1, 1), np.nan), ax)
     assert artists(ax).texts("empty") == ["not recorded"]
+
+
+def test_names_of_groups_stand_as_recorded_and_bounds_are_bars(artists):
+    table = rows(["nausea"], ["1", "2"]).assign(
+        clinic_id="clinic-1", estimate=[0.1, 0.2], estimate_high=[0.3, 0.2], conf_low=0.05, conf_high=0.4
+    )
+    ax = session_rates(table, theme.new_figure()[1], panel="clinic_id")
+    panel = artists(ax.child_axes[0])
+    assert panel.texts("panel") == ["clinic-1"]
+    bars = [(bar.get_y(), bar.get_y() + bar.get_height()) for bar in panel.named("bounds")]
+    np.testing.assert_allclose(bars, [(0.1, 0.3)])
+    assert any("Hollow bar" in words for words in artists(ax).texts("unit"))

@@ -198,3 +198,33 @@ def test_no_words_overlap_or_are_cut(picture, collisions):
     pairs, cut = collisions(picture())
     assert not pairs
     assert not cut
+
+
+def test_bounds_of_an_excursion_are_a_hollow_bar_and_two_numbers(artists):
+    table = shares(n_rules=2).assign(
+        estimate=[0.1, 0.2],
+        estimate_high=[0.3, 0.2],
+        conf_low=[0.05, 0.15],
+        conf_high=[0.4, 0.3],
+        n_events=[5, 9],
+    )
+    read = artists(on_page(excursions, table))
+    assert [(bar.get_x(), bar.get_x() + bar.get_width()) for bar in read.named("bounds")] == [
+        (0.1, pytest.approx(0.3))
+    ]
+    assert read.texts("number") == ["10–30%", "20%"]
+    assert len(read.segments("interval")) == 2
+
+
+@pytest.mark.parametrize("draw", [vital_course, vital_peaks, excursions])
+def test_without_readings_there_is_no_scale(draw, artists):
+    table = shares(n_rules=1) if draw is excursions else course()
+    ax = on_page(draw, table.iloc[:0])
+    assert artists(ax).texts("empty") == ["not recorded"]
+    assert not ax.axison
+
+
+def test_the_peak_of_a_sign_that_falls_is_named_the_lowest_reading(artists):
+    table = course().rename(columns={"minute": "readings"})
+    lowest = artists(on_page(vital_peaks, table, name="Oxygen saturation", extreme="lowest"))
+    assert "to the lowest reading" in " ".join(reversed(lowest.texts("unit")))

@@ -63,7 +63,8 @@ def rare_events(scope: Scope) -> Extra:
         "with patients as n, and, if sessions were independent, with sessions as n.",
     )
     title = "Serious events, early stops, rescue medication"
-    return Extra(tables=[Table(title, columns, tuple(rows), notes)], released=[given], results=[result])
+    made = Table(title, columns, tuple(rows), notes, is_wide=True)
+    return Extra(tables=[made], released=[given], results=[result])
 
 
 def _events(scope: Scope) -> SafetyEvents:

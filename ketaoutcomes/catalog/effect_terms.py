@@ -58,14 +58,28 @@ class EffectTerms:
         """Whether the word is in the table."""
         return plain(word) in self.preferred
 
-    def is_joined(self, word: str) -> bool:
-        """Whether a word that is in no table names several effects that are: "nausea and vomiting"."""
-        parts = [part for part in _JOINTS.split(str(word).lower()) if plain(part)]
-        return not self.knows(word) and len(parts) > 1 and any(self.knows(part) for part in parts)
+    def names(self, word: str) -> tuple[str, ...]:
+        """Preferred names of the effects that a word stands for: two of "nausea and vomiting"."""
+        base = self.name(word)
+        parts = _parts(base)
+        if len(parts) < 2 or not all(self.knows(part) for part in parts):
+            return (base,)
+        return tuple(dict.fromkeys(self.name(part) for part in parts))
+
+    def is_unsplit(self, word: str) -> bool:
+        """Whether a word names an effect that is in the table beside others that are not."""
+        parts = _parts(self.name(word))
+        return not self.knows(word) and len(self.names(word)) == 1 and any(self.knows(part) for part in parts)
 
     def group_of(self, name: str) -> str:
         """Group of a preferred name; "other" where it is not in the table."""
         return self.group.get(name, _OTHER)
+
+
+def _parts(word: str) -> list[str]:
+    """What stands between the joints of a word, if it has any."""
+    parts = [part for part in _JOINTS.split(word) if plain(part)]
+    return parts if len(parts) > 1 else []
 
 
 def plain(word: str) -> str:
@@ -155,7 +169,11 @@ def _pairs(given: object, already: Mapping[str, str] | None = None) -> dict[str,
 def _check_direction(word: object, name: str) -> None:
     """Refuse {preferred name: "word"}, which reads as {word: preferred name}."""
     own = _own().preferred
-    if isinstance(word, str) and own.get(plain(word)) == plain(word) and plain(name) not in own:
+    if (
+        isinstance(word, str)
+        and own.get(plain(word)) == plain(word)
+        and plain(own.get(plain(name), "")) != plain(name)
+    ):
         raise DataError(
             "synonyms: a text is the preferred name of its key; to bring words under a name, give them as a "
             'list: {"nausea": ["queasy feeling"]}'

@@ -11,7 +11,7 @@ from ketaoutcomes.catalog.effect_terms import EffectTerms
 from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.derive.arrays import session_rows
 from ketaoutcomes.derive.effect_checks import Checks
-from ketaoutcomes.derive.side_effects import NONE, NOT_STATED, Recorded, effect_names
+from ketaoutcomes.derive.side_effects import NONE, NOT_STATED, Recorded, effect_rows
 
 __all__ = ["ENDED", "OPEN", "STILL_THERE", "EffectTimes", "Told", "effect_times", "gone_by_discharge"]
 
@@ -105,10 +105,11 @@ def effect_times(
     found : Recorded
         From `recorded_side_effects`, with the same `terms`.
     """
-    table = cohort.side_effects
-    kept = effect_names(cohort, terms) != NONE
+    row, names = effect_rows(cohort, terms)
+    table = cohort.side_effects.iloc[row]
+    kept = names != NONE
     session = session_rows(cohort.sessions, table, len(cohort.patients))[kept]
-    pair = _pairs(found, session, _ways(table)[kept], effect_names(cohort, terms)[kept])
+    pair = _pairs(found, session, _ways(table)[kept], names[kept])
     onset, length, resolved = _columns(table[kept])
     rows = _rows(session, onset, length, resolved, checks)
     counted = _counts(session, onset, length, resolved, checks, rows)

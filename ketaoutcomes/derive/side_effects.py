@@ -19,7 +19,7 @@ __all__ = [
     "NOT_STATED",
     "SEVERITIES",
     "Recorded",
-    "effect_names",
+    "effect_rows",
     "recorded_side_effects",
     "recorded_words",
     "terms_of",
@@ -54,7 +54,7 @@ class Recorded:
         Whether any of the pair's rows says that it was serious, and whether any says if it was.
     n_words, n_words_unknown, n_words_joined : int
         Different words recorded for effects, those of them in no table of synonyms, and those of these that
-        name several effects at once.
+        name an effect beside others that are in no table.
     n_own_unused : int
         The clinic's own synonyms that no row has.
     n_assumed : int
@@ -91,18 +91,29 @@ def terms_of(cohort: Cohort, synonyms: Mapping | str | PathLike | bool | None = 
     return terms if synonyms is None or synonyms is True else effect_terms(synonyms, base=terms)
 
 
-def effect_names(cohort: Cohort, terms: EffectTerms | None = None) -> np.ndarray:
-    """Preferred name of the effect of each row of `cohort.side_effects`, "none" kept; (n,) object.
+def effect_rows(cohort: Cohort, terms: EffectTerms | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of `cohort.side_effects` with the preferred names of their effects, "none" kept.
 
     Parameters
     ----------
     terms : EffectTerms, optional
         From `terms_of`; without `synonyms` if not given.
+
+    Returns
+    -------
+    row : (e,) int array
+        In order; a row whose word names several effects stands once for each.
+    name : (e,) object array
     """
     terms = terms_of(cohort) if terms is None else terms
     code, words = pd.factorize(cohort.side_effects["effect"].astype("str").str.strip().str.lower())
-    names = [NONE if word == NONE else terms.name(word) for word in words]
-    return np.array([*names, ""], dtype=object)[code]
+    names = [(NONE,) if word == NONE else terms.names(word) for word in words]
+    size = np.array([len(each) for each in names], dtype=np.int64)[code]
+    row = np.repeat(np.arange(code.size), size)
+    first = np.concatenate([[0], np.cumsum([len(each) for each in names])[:-1]]).astype(np.int64)
+    within = np.arange(row.size) - np.repeat(np.cumsum(size) - size, size)
+    flat = np.array([name for each in names for name in each] or [""], dtype=object)
+    return row, flat[np.repeat(first[code], size) + within] if row.size else flat[:0]
 
 
 def recorded_words(cohort: Cohort, terms: EffectTerms) -> pd.DataFrame:
@@ -110,9 +121,15 @@ def recorded_words(cohort: Cohort, terms: EffectTerms) -> pd.DataFrame:
     words = cohort.side_effects["effect"].astype("str").str.strip().str.lower()
     counts = words[words != NONE].value_counts(sort=False)
     table = pd.DataFrame({"word": counts.index.astype("str"), "n": counts.to_numpy(dtype=np.int64)})
-    table.insert(1, "effect", pd.Series([terms.name(word) for word in table["word"]], dtype="str"))
-    table.insert(2, "in_table", pd.Series([terms.knows(word) for word in table["word"]], dtype=bool))
+    table.insert(
+        1, "effect", pd.Series([", ".join(terms.names(word)) for word in table["word"]], dtype="str")
+    )
+    table.insert(2, "in_table", pd.Series([_is_in_table(terms, word) for word in table["word"]], dtype=bool))
     return table.sort_values(["effect", "word"], ignore_index=True)
+
+
+def _is_in_table(terms: EffectTerms, word: str) -> bool:
+    return terms.knows(word) or len(terms.names(word)) > 1
 
 
 def recorded_side_effects(cohort: Cohort, terms: EffectTerms | None = None) -> Recorded:
@@ -136,9 +153,9 @@ def recorded_side_effects(cohort: Cohort, terms: EffectTerms | None = None) -> R
         From `terms_of`; without `synonyms` if not given.
     """
     terms = terms_of(cohort) if terms is None else terms
-    table = cohort.side_effects
+    row, names = effect_rows(cohort, terms)
+    table = cohort.side_effects.iloc[row]
     rows = session_rows(cohort.sessions, table, len(cohort.patients))
-    names = effect_names(cohort, terms)
     way_names = _ways(table)
     ways = tuple(sorted(set(way_names), key=lambda word: (word == NOT_STATED, word)))
     if NOT_STATED not in ways:
@@ -179,8 +196,8 @@ def recorded_side_effects(cohort: Cohort, terms: EffectTerms | None = None) -> R
         serious=serious,
         serious_stated=serious_stated,
         n_words=len(words),
-        n_words_unknown=sum(not terms.knows(word) for word in words),
-        n_words_joined=sum(terms.is_joined(word) for word in words),
+        n_words_unknown=sum(not _is_in_table(terms, word) for word in words),
+        n_words_joined=sum(terms.is_unsplit(word) for word in words),
         n_own_unused=len(terms.clinic - {plain(word) for word in words}),
         n_assumed=int((way_of_silent != number[NOT_STATED]).sum()),
         n_not_stated=int((way == number[NOT_STATED]).sum()),

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from ketaoutcomes.analysis.side_effect_rates import side_effect_rates
+from ketaoutcomes.analysis.side_effect_timing import side_effect_timing
 from ketaoutcomes.cohort.read import assemble
 from ketaoutcomes.errors import DataError
 
@@ -342,11 +343,28 @@ def test_words_are_listed_with_the_effect_under_which_they_stand():
     }
 
 
-def test_words_that_join_effects_and_own_words_that_nobody_wrote_are_counted_in_a_note():
-    rows = [("A", 1, "nausea and vomiting", None), ("B", 1, "N/V", None), ("C", 1, "cuts and bruises", None)]
-    cohort = clinic(rows, {"A": 1, "B": 1, "C": 1})
+def test_a_word_that_joins_effects_counts_as_each_of_them_in_one_session():
+    rows = [
+        ("A", 1, "Nausea & vomiting", "severe"), ("B", 1, "N/V", None), ("C", 1, "nausea", "mild"),
+        ("C", 2, "none", None),
+    ]  # fmt: skip
+    cohort = clinic(rows, {"A": 1, "B": 1, "C": 2})
+    result = side_effect_rates(cohort)
+    assert row_of(result.table, "nausea")[["n_events", "n"]].tolist() == [3, 4]
+    assert row_of(result.table, "vomiting")[["n_events", "n"]].tolist() == [2, 4]
+    assert row_of(result.table, "any side effect")["n_events"] == 3
+    severe = side_effect_rates(cohort, severity="severe").table
+    assert row_of(severe, "vomiting")[["n_events", "n_unknown"]].tolist() == [1, 1]
+    assert result.words.query("word == 'n/v'")["effect"].tolist() == ["nausea, vomiting"]
+    timing = side_effect_timing(cohort, "vomiting", checks=None, n_replicates=40).table
+    assert (timing.loc[timing["effect"] == "vomiting", "n"] == 2).all()
+
+
+def test_words_beside_unknown_ones_and_own_words_that_nobody_wrote_are_counted_in_a_note():
+    rows = [("A", 1, "nausea and spots", None), ("B", 1, "cuts and bruises", None)]
+    cohort = clinic(rows, {"A": 1, "B": 1})
     notes = " ".join(side_effect_rates(cohort, synonyms={"nausea": ["barfing"]}).notes)
-    assert "1 of these words name several effects at once" in notes
+    assert "1 of these words name an effect beside others that are in no table" in notes
     assert "1 of the clinic's own synonyms are in no row" in notes
     assert "no preferred name" not in " ".join(side_effect_rates(cohort, synonyms=False).notes)
 

@@ -119,10 +119,26 @@ def test_a_name_with_one_word_in_place_of_a_list_is_refused():
         effect_terms({"nausea": "N/V"})
 
 
-def test_words_that_name_several_effects_are_told_from_others():
+@pytest.mark.parametrize(
+    ("word", "names"),
+    [
+        ("Nausea & vomiting", ("nausea", "vomiting")),
+        ("N/V", ("nausea", "vomiting")),
+        ("drowsy, dizzy and nauseous", ("somnolence", "dizziness", "nausea")),
+        ("depersonalisation/derealisation", ("depersonalisation/derealisation",)),
+        ("hallucination, visual", ("hallucination, visual",)),
+        ("pins and needles", ("paraesthesia",)),
+        ("nausea and spots", ("nausea and spots",)),
+        ("cuts and bruises", ("cuts and bruises",)),
+    ],
+)
+def test_a_word_that_joins_known_effects_stands_for_each(word, names):
+    assert effect_terms().names(word) == names
+    assert effect_terms(False).names(word) == (" ".join(word.lower().split()),)
+
+
+def test_a_known_effect_beside_an_unknown_one_is_told():
     terms = effect_terms()
-    assert terms.is_joined("Nausea & vomiting")
-    assert terms.is_joined("nausea/dizzy")
-    assert not terms.is_joined("depersonalisation/derealisation")
-    assert not terms.is_joined("pins and needles")
-    assert not terms.is_joined("cuts and bruises")
+    assert terms.is_unsplit("nausea and spots")
+    assert not terms.is_unsplit("nausea and vomiting")
+    assert not terms.is_unsplit("cuts and bruises")

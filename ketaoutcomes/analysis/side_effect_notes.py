@@ -160,8 +160,8 @@ def word_notes(found: Recorded, *, as_recorded: bool = False) -> list[str]:
     if found.n_words_joined:
         notes.append(
             f"{found.n_words_joined:,} of these words name an effect beside others that are in no table: "
-            "each stands as an effect of its own, and the rate of the one that is known leaves it out and is too "
-            "low. Write each effect in a row of its own, or bring the others under a name."
+            "each stands as an effect of its own, and the rate of the one that is known leaves it out and is "
+            "too low. Write each effect in a row of its own, or bring the others under a name."
         )
     if found.n_own_unused:
         notes.append(

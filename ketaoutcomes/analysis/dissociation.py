@@ -20,7 +20,7 @@ from ketaoutcomes.analysis.dissociation_tables import (
     of_session,
     stayers,
 )
-from ketaoutcomes.analysis.notes import split_words
+from ketaoutcomes.analysis.notes import split_words, told_synonyms
 from ketaoutcomes.catalog.effect_terms import EffectTerms
 from ketaoutcomes.catalog.instruments import Instrument, find_instrument
 from ketaoutcomes.cohort.cohort import Cohort
@@ -117,7 +117,7 @@ def dissociation(
     terms = terms_of(cohort, synonyms)
     arguments = {
         "instrument": known.name, "by": by, "threshold": threshold, "window_minutes": window,
-        "synonyms": "own words" if isinstance(synonyms, Mapping | str | PathLike) else synonyms,
+        "synonyms": told_synonyms(synonyms),
         "level": level, "n_replicates": n_replicates, "seed": seed,
     }  # fmt: skip
     found = session_peaks(cohort, known.name, window=window)

@@ -20,6 +20,7 @@ __all__ = [
     "same_time_note",
     "selection_notes",
     "split_words",
+    "told_synonyms",
 ]
 
 
@@ -95,3 +96,8 @@ def same_time_note(cohort: Cohort) -> str:
 def selection_notes(cohort: Cohort) -> list[str]:
     """What the cohort was narrowed to."""
     return [f"Selection: {words}." for words in cohort.selection]
+
+
+def told_synonyms(synonyms: object) -> object:
+    """What a result's provenance says of `synonyms`: a clinic's own words may be anything, so not they."""
+    return synonyms if synonyms is None or isinstance(synonyms, bool) else "the clinic's own"

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from ketaoutcomes.analysis.notes import split_words
+from ketaoutcomes.analysis.notes import split_words, told_synonyms
 from ketaoutcomes.analysis.safety_event_notes import definitions, safety_notes
 from ketaoutcomes.analysis.safety_published import against_published
 from ketaoutcomes.analysis.side_effect_question import WAYS
@@ -124,9 +124,7 @@ def safety_events(
             {
                 "by": by,
                 "ascertainment": ascertainment,
-                "synonyms": synonyms
-                if synonyms is None or isinstance(synonyms, bool)
-                else "the clinic's own",
+                "synonyms": told_synonyms(synonyms),
                 "level": level,
                 "published": published,
             },

@@ -8,6 +8,7 @@ from os import PathLike
 import numpy as np
 import pandas as pd
 
+from ketaoutcomes.analysis.notes import told_synonyms
 from ketaoutcomes.analysis.side_effect_design import DOSE, ROUTE, Design, checked_factors, design_of
 from ketaoutcomes.analysis.side_effect_dose import BAND_COLUMNS, CURVE_COLUMNS, dose_tables
 from ketaoutcomes.analysis.side_effect_factor_notes import factor_definitions, factor_notes
@@ -134,7 +135,7 @@ def side_effect_factors(
     arguments = {
         "effect": effect if effect is None or isinstance(effect, str) else tuple(effect), "factors": named,
         "route": route, "ascertainment": ascertainment, "severity": severity,
-        "synonyms": "own words" if isinstance(synonyms, Mapping | str | PathLike) else synonyms,
+        "synonyms": told_synonyms(synonyms),
         "dose_split": dose_split, "model": model, "correlation": correlation, "level": level,
     }  # fmt: skip
     several = wanted is None or len(wanted) > 1

@@ -12,8 +12,9 @@ from ketaoutcomes.derive.side_effects import SEVERITIES, Recorded
 from ketaoutcomes.results.base import UNCONTROLLED
 from ketaoutcomes.results.text import patients
 
-FEWEST_FOR_MODEL = 20
 __all__ = ["denominator_notes", "rate_definitions", "rate_notes", "word_notes"]
+
+FEWEST_FOR_MODEL = 20
 
 _RATIO = (
     "the interval allows for several sessions per patient (ratio estimator with the CR2 variance, never "

@@ -14,7 +14,7 @@ from ketaoutcomes.derive.arguments import check_choice, check_count, check_flag,
 from ketaoutcomes.derive.arrays import patient_codes
 from ketaoutcomes.derive.effect_counts import EffectCounts, count_effects, pairs_of_severity
 from ketaoutcomes.derive.exposure import time_at_risk_hours
-from ketaoutcomes.derive.groups import groups, session_groups
+from ketaoutcomes.derive.groups import Groups, groups, session_groups
 from ketaoutcomes.derive.side_effects import ANY, NOT_STATED, SEVERITIES, Recorded, recorded_side_effects
 from ketaoutcomes.errors import DataError
 
@@ -66,6 +66,8 @@ class Question:
     level_of : (r,) int array
         Group of each record, -1 where it is missing.
     levels, by : tuple, str or None
+    grouping : Groups
+        What `levels` and `by` are of.
     columns : (k,) int array
         Columns of the counts to give: 0 is any effect.
     named : tuple of str
@@ -83,7 +85,7 @@ class Question:
     level_of: np.ndarray
     levels: tuple
     by: str | None
-    grouping: object
+    grouping: Groups
     columns: np.ndarray
     named: tuple[str, ...]
     session_in: np.ndarray
@@ -153,10 +155,6 @@ class Question:
             return self.found.serious if self.serious else None
         chosen = pairs_of_severity(self.found, rule.lowest, rule.highest)
         return chosen & self.found.serious if self.serious else chosen
-
-    def level_column(self, number: int, n_rows: int) -> list:
-        """The group's level, once per row."""
-        return [self.levels[number]] * n_rows
 
     @property
     def which(self) -> str:

@@ -8,7 +8,7 @@ from os import PathLike
 import numpy as np
 import pandas as pd
 
-from ketaoutcomes.analysis.notes import split_words
+from ketaoutcomes.analysis.notes import split_words, told_synonyms
 from ketaoutcomes.analysis.side_effect_comparisons import comparisons
 from ketaoutcomes.analysis.side_effect_estimates import MODELS, check_model, estimates
 from ketaoutcomes.analysis.side_effect_notes import rate_definitions, rate_notes
@@ -123,8 +123,8 @@ def side_effect_rates(
     arguments = {
         "per": per, "by": by, "effects": None if effects is None else asked.named, "severity": severity,
         "serious": serious, "ascertainment": ascertainment, "first_sessions": first_sessions,
-        "reference": reference, "model": model, "synonyms": _told(synonyms), "at_risk_days": at_risk_days,
-        "level": level,
+        "reference": reference, "model": model, "synonyms": told_synonyms(synonyms),
+        "at_risk_days": at_risk_days, "level": level,
     }  # fmt: skip
     table = _table(asked)
     return SideEffectRates(
@@ -143,11 +143,6 @@ def side_effect_rates(
     )
 
 
-def _told(synonyms: object) -> object:
-    """What the provenance says of the words used; a clinic's own words may be anything, so not they."""
-    return synonyms if synonyms is None or isinstance(synonyms, bool) else "the clinic's own"
-
-
 def _table(asked: Question) -> pd.DataFrame:
     """Rows in order: groups and ways within an effect; any effect first, then by number of events."""
     names = np.array([ANY, *asked.found.effects], dtype=object)[asked.columns]
@@ -160,7 +155,7 @@ def _table(asked: Question) -> pd.DataFrame:
                 part.insert(1, "severity", rule.name)
             part.insert(part.columns.get_loc("n_events"), "ascertainment", asked.found.ways[way])
             if asked.by is not None:
-                part.insert(part.columns.get_loc("n_events"), asked.by, asked.level_column(number, len(part)))
+                part.insert(part.columns.get_loc("n_events"), asked.by, [asked.levels[number]] * len(part))
             parts.append(part.assign(order=asked.columns, way=way, level=number, rank=rank))
     if not parts:
         return _empty(asked)

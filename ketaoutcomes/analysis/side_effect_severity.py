@@ -8,7 +8,7 @@ from os import PathLike
 import numpy as np
 import pandas as pd
 
-from ketaoutcomes.analysis.notes import selection_notes, split_words
+from ketaoutcomes.analysis.notes import selection_notes, split_words, told_synonyms
 from ketaoutcomes.analysis.severity_model import FEWEST_FOR_P, MODEL, severity_model
 from ketaoutcomes.analysis.side_effect_notes import denominator_notes, word_notes
 from ketaoutcomes.analysis.side_effect_question import WAYS, chosen_effects
@@ -124,7 +124,7 @@ def side_effect_severity(
             cohort.fingerprint,
             {
                 "effects": named, "by": by, "ascertainment": ascertainment,
-                "synonyms": synonyms if isinstance(synonyms, bool | None) else "the clinic's own",
+                "synonyms": told_synonyms(synonyms),
                 "level": level,
             },
         ),

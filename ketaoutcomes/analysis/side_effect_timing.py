@@ -7,7 +7,7 @@ from os import PathLike
 
 import numpy as np
 
-from ketaoutcomes.analysis.notes import split_words
+from ketaoutcomes.analysis.notes import split_words, told_synonyms
 from ketaoutcomes.analysis.side_effect_question import WAYS
 from ketaoutcomes.analysis.side_effect_severity import side_effect_severity
 from ketaoutcomes.analysis.side_effect_timing_notes import timing_definitions, timing_notes
@@ -128,7 +128,7 @@ def side_effect_timing(
                 "effects": units.named, "clock": clock,
                 "checks": checks if checks is None or isinstance(checks, str) else tuple(map(float, checks)),
                 "by": by, "horizons": tuple(marks.tolist()), "ascertainment": ascertainment,
-                "synonyms": synonyms if isinstance(synonyms, bool | None) else "the clinic's own",
+                "synonyms": told_synonyms(synonyms),
                 "level": level, "n_replicates": n_replicates, "seed": seed,
             },
         ),

@@ -11,7 +11,7 @@ import pandas as pd
 
 from ketaoutcomes.analysis.response import response_rates
 from ketaoutcomes.cohort.cohort import Cohort
-from ketaoutcomes.derive.arrays import patient_codes
+from ketaoutcomes.derive.arrays import patient_codes, session_rows
 from ketaoutcomes.derive.baseline import VALID, baseline
 from ketaoutcomes.derive.sessions import session_table
 from ketaoutcomes.derive.side_effects import NONE, recorded_side_effects
@@ -213,7 +213,7 @@ def _blood_pressure(cohort: Cohort) -> tuple[np.ndarray, np.ndarray]:
     missing = pd.Series(np.nan, index=vitals.index)
     systolic = vitals.get("sbp", missing).to_numpy(float)
     diastolic = vitals.get("dbp", missing).to_numpy(float)
-    row = _session_rows(cohort, vitals)
+    row = session_rows(cohort.sessions, vitals, len(cohort.patients))
     reached, known = np.zeros(len(cohort.sessions), bool), np.zeros(len(cohort.sessions), bool)
     known[row[np.isfinite(systolic) | np.isfinite(diastolic)]] = True
     reached[row[(systolic >= SYSTOLIC) | (diastolic >= DIASTOLIC)]] = True
@@ -227,7 +227,7 @@ def _serious(cohort: Cohort) -> tuple[np.ndarray, np.ndarray]:
     bound. A clinic that states it of no effect does not record it, so then nothing is known.
     """
     table = cohort.side_effects
-    row = _session_rows(cohort, table)
+    row = session_rows(cohort.sessions, table, len(cohort.patients))
     serious = np.zeros(len(cohort.sessions), bool)
     serious[row[table["serious"].fillna(False).to_numpy(bool)]] = True
     is_effect = (table["effect"].astype("str").str.strip().str.lower() != NONE).to_numpy(bool)
@@ -240,13 +240,6 @@ def _recorded(cohort: Cohort) -> np.ndarray:
     recorded = np.zeros(len(cohort.sessions), bool)
     recorded[recorded_side_effects(cohort).session_row] = True
     return recorded
-
-
-def _session_rows(cohort: Cohort, table: pd.DataFrame) -> np.ndarray:
-    """Row of `cohort.sessions` of each row of `table`; sessions are numbered 1, 2, … per patient."""
-    owner = patient_codes(cohort.sessions)
-    first = np.searchsorted(owner, np.arange(len(cohort.patients)))
-    return first[patient_codes(table)] + table["session"].to_numpy(dtype=np.int64) - 1
 
 
 def _per_session(

@@ -39,7 +39,7 @@ def _with_patients(frame: pd.DataFrame, also: Sequence[str]) -> pd.Series:
     return reason
 
 
-def _hidden(frame: pd.DataFrame, reason: pd.Series, *, sizes: Sequence[str] = ("n",)) -> pd.DataFrame:
+def _hidden(frame: pd.DataFrame, reason: pd.Series) -> pd.DataFrame:
     """`frame` without what the reasons hide; numbers of patients go in all rows."""
     frame["suppressed"] = reason
     rows = (reason != "").to_numpy()
@@ -47,8 +47,7 @@ def _hidden(frame: pd.DataFrame, reason: pd.Series, *, sizes: Sequence[str] = ("
     if "method" in frame:
         # Which method was used tells how many patients had the effect.
         frame["method"] = frame["method"].mask(rows, "")
-    for column in sizes:
-        frame = blank(frame, small(frame[column]), [column])
+    frame = blank(frame, small(frame["n"]), ["n"])
     return frame.drop(columns=[name for name in PATIENTS if name in frame])
 
 

@@ -8,7 +8,7 @@ from os import PathLike
 import numpy as np
 import pandas as pd
 
-from ketaoutcomes.analysis.notes import selection_notes
+from ketaoutcomes.analysis.notes import selection_notes, told_synonyms
 from ketaoutcomes.analysis.published_effect_rates import COUNTINGS, RULE, WINDOWS, EffectRates
 from ketaoutcomes.analysis.published_limits import (
     METHODS,
@@ -120,7 +120,8 @@ def published_side_effects(
     table = _ordered(rows, rates)
     arguments = {
         "effects": effects if effects is None or isinstance(effects, str) else tuple(effects),
-        "ascertainment": ascertainment, "placebo": placebo, "level": level,
+        "ascertainment": ascertainment, "placebo": placebo, "synonyms": told_synonyms(synonyms),
+        "level": level,
     }  # fmt: skip
     prediction = prediction_of(table, level=level)
     countings = [counting for counting in COUNTINGS.values() if counting.name in set(table["counting"])]

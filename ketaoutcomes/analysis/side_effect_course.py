@@ -8,7 +8,7 @@ from os import PathLike
 import numpy as np
 import pandas as pd
 
-from ketaoutcomes.analysis.notes import group_notes, selection_notes, split_words
+from ketaoutcomes.analysis.notes import group_notes, selection_notes, split_words, told_synonyms
 from ketaoutcomes.analysis.side_effect_course_tables import CourseRows, by_number, first_against_later
 from ketaoutcomes.analysis.side_effect_habituation import MODELS_SOURCE, habituation
 from ketaoutcomes.analysis.side_effect_question import WAYS, chosen_effects
@@ -112,7 +112,7 @@ def side_effect_course(
     arguments = {
         "effects": effects if effects is None or isinstance(effects, str) else tuple(effects),
         "groups": tuple(band.label for band in bands), "by": by, "ascertainment": ascertainment,
-        "severity": severity, "stayed": stayed, "level": level,
+        "severity": severity, "stayed": stayed, "synonyms": told_synonyms(synonyms), "level": level,
     }  # fmt: skip
     held = habituation(rows, stayed)
     which = (

@@ -6,6 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ketaoutcomes.analysis.safety_events import safety_events
+from ketaoutcomes.analysis.side_effect_course import side_effect_course
+from ketaoutcomes.analysis.side_effect_factors import side_effect_factors
 from ketaoutcomes.analysis.side_effect_rates import side_effect_rates
 from ketaoutcomes.analysis.side_effect_timing import side_effect_timing
 from ketaoutcomes.cohort.read import assemble
@@ -383,3 +386,12 @@ def test_the_clinic_s_settings_bring_its_words_everywhere():
     own = side_effect_rates(cohort, synonyms={"feeling odd": ["spacey"]}).table
     assert row_of(own, "feeling odd")["n_events"] == 1
     assert cohort.fingerprint != assemble(frames).fingerprint
+
+
+def test_provenance_says_that_own_words_were_used_and_not_which():
+    cohort = clinic(FOUND, SESSIONS)
+    own = {"sedation": ["drowsy"]}
+    for function in (side_effect_rates, side_effect_course, side_effect_factors, safety_events):
+        for synonyms, told in ((own, "the clinic's own"), (None, None), (False, False)):
+            found = function(cohort, synonyms=synonyms).provenance["arguments"]["synonyms"]
+            assert found == told

@@ -16,13 +16,17 @@ __version__ = "0.1.0"
 # Public name -> the module that defines it. The layer test reads this table as imports.
 _WHERE = {
     "DataError": "ketaoutcomes.errors",
-    "KetaError": "ketaoutcomes.errors",
     "INSTRUMENTS": "ketaoutcomes.catalog.instruments",
     "benchmarks": "ketaoutcomes.catalog.benchmarks",
     "Cohort": "ketaoutcomes.cohort.cohort",
     "check": "ketaoutcomes.cohort.check",
+    "deidentify": "ketaoutcomes.cohort.deidentify",
     "load_cohort": "ketaoutcomes.cohort.read",
     "simulate_cohort": "ketaoutcomes.cohort.simulate",
+    "read_fhir": "ketaoutcomes.readers.fhir",
+    "read_redcap": "ketaoutcomes.readers.redcap",
+    "read_sdtm": "ketaoutcomes.readers.sdtm",
+    "read_spreadsheet": "ketaoutcomes.readers.spreadsheet",
     "change_from_baseline": "ketaoutcomes.derive.change",
     "episodes": "ketaoutcomes.derive.episodes",
     "response_events": "ketaoutcomes.derive.events",
@@ -44,11 +48,9 @@ _WHERE = {
     "recurrence": "ketaoutcomes.analysis.recurrence",
     "wearing_off": "ketaoutcomes.analysis.wearing_off",
     "maintenance_intervals": "ketaoutcomes.analysis.maintenance",
-    "assessment_pattern": "ketaoutcomes.analysis.assessment_pattern",
     "published_comparison": "ketaoutcomes.analysis.published",
     "interval_survival": "ketaoutcomes.analysis.any_frame",
     "interval_logrank": "ketaoutcomes.analysis.any_frame",
-    "interval_aft": "ketaoutcomes.analysis.aft",
     "cumulative_incidence": "ketaoutcomes.analysis.incidence",
     "lmm": "ketaoutcomes.analysis.mixed",
     "marginal_means": "ketaoutcomes.analysis.margins",
@@ -59,10 +61,19 @@ _WHERE = {
     "monthly_report": "ketaoutcomes.report.monthly",
 }
 
+# What stood here once, and is rarely needed: where it is.
+_MOVED = {
+    "KetaError": "ketaoutcomes.errors",
+    "assessment_pattern": "ketaoutcomes.analysis.assessment_pattern",
+    "interval_aft": "ketaoutcomes.analysis.aft",
+}
+
 __all__ = [*sorted(_WHERE), "__version__"]
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MOVED:
+        raise AttributeError(f"{name} is found by `from {_MOVED[name]} import {name}`")
     if name not in _WHERE:
         raise AttributeError(f"module 'ketaoutcomes' has no attribute {name!r}")
     value = getattr(import_module(_WHERE[name]), name)

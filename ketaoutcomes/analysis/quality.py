@@ -80,6 +80,8 @@ def data_quality(
         losses=losses,
         recording=recording(cohort, name),
         instrument=name,
+        sources=cohort.sources.reset_index(drop=True),
+        unmapped=cohort.unmapped.reset_index(drop=True),
     )
 
 
@@ -89,6 +91,13 @@ def _notes(cohort: Cohort, counts: pd.DataFrame) -> list[str]:
     cells = int(cohort.blanked["n_cells"].sum()) if len(cohort.blanked) else 0
     if cells:
         notes.append(f"{cells:,} implausible cells were set to missing; their rows are kept.")
+    if len(cohort.sources):
+        parts = ("n_read", "n_kept", "n_quarantined", "n_unmapped")
+        n_read, n_kept, n_aside, n_unmapped = (int(cohort.sources[part].sum()) for part in parts)
+        notes.append(
+            f"The tables were made from an export: {n_read:,} rows read = {n_kept:,} kept in part or whole + "
+            f"{n_aside:,} set aside by a rule + {n_unmapped:,} not mapped."
+        )
     absent = sorted(set(cohort.tables) - set(cohort.present))
     if absent:
         notes.append(f"Tables not supplied: {', '.join(absent)}. What they would hold is not known.")

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ketaoutcomes.cohort.clock import each_once
 from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.cohort.columns import prepare, scanned
 from ketaoutcomes.cohort.csv_text import RawTable
 from ketaoutcomes.cohort.draft import Draft
 from ketaoutcomes.cohort.events import place_disposition, place_vitals
-from ketaoutcomes.cohort.fingerprint import fingerprint, set_aside_digest
+from ketaoutcomes.cohort.fingerprint import fingerprint
 from ketaoutcomes.cohort.follow_up import hours_to_data_cut
+from ketaoutcomes.cohort.memory import release
 from ketaoutcomes.cohort.rules import RULES
 from ketaoutcomes.cohort.schema import TABLES
 from ketaoutcomes.cohort.scores import place_scores
@@ -41,6 +43,12 @@ class Build:
     counts, quarantine, blanked : DataFrame
         As in `Cohort`; of the tables that could be read.
     settings : Settings
+    row_rules : mapping of str to (n,) int8 array
+        Of each table's rows, as they came, the place in `draft.RULE_NAMES` of the rule that sets it
+        aside; 0 for those kept.
+    origin : (n_patients,) float array or None
+        When each patient's first session started, in hours since 1970 (UTC), in the order of
+        `cohort.patients`; missing without a session. None unless the sessions are dated.
     """
 
     cohort: Cohort | None
@@ -50,10 +58,12 @@ class Build:
     quarantine: pd.DataFrame
     blanked: pd.DataFrame
     settings: Settings
+    row_rules: Mapping[str, np.ndarray]
+    origin: np.ndarray | None = None
 
 
 def build(
-    raws: Mapping[str, RawTable],
+    raws: dict[str, RawTable],
     settings: Settings,
     *,
     source: str,
@@ -62,17 +72,21 @@ def build(
     notes: Iterable[Problem] = (),
     present: frozenset[str] | None = None,
 ) -> Build:
-    """Check tables one by one and against each other, and make a cohort if nothing forbids it."""
+    """Check tables one by one and against each other, and make a cohort if nothing forbids it.
+
+    `raws` is emptied on the way, so that no table's cells are kept longer than they are needed.
+    """
     drafts = {
-        name: prepare(TABLES[name], raws[name], settings, covariates) for name in TABLES if name in raws
+        name: prepare(TABLES[name], raws.pop(name), settings, covariates) for name in TABLES if name in raws
     }
     _days_beside_offsets(drafts, settings)
     problems = list(problems)
     tables: dict[str, pd.DataFrame] = {}
+    origin = None
     linked = not problems and not any(draft.problems for draft in drafts.values())
     # Tables are held against each other only if each is sound by itself: else every row would be an orphan.
     if linked:
-        tables = _linked(drafts, settings)
+        tables, origin = _linked(drafts, settings)
     problems += [problem for draft in drafts.values() for problem in draft.problems]
     notes = [*notes, *(note for draft in drafts.values() for note in draft.notes)]
     counts, quarantine, blanked = _tallies(drafts)
@@ -85,6 +99,9 @@ def build(
         made_of = [f"deidentification {settings.deidentification}", f"same_time {settings.same_time}"]
         if settings.side_effect_names is not None:
             made_of.append(f"side_effect_names {settings.side_effect_names}")
+        if settings.dates_shifted:
+            made_of.append("dates_shifted")
+        aside = sorted(line for draft in drafts.values() for line in draft.aside)
         cohort = Cohort(
             tables=tables,
             present=frozenset(drafts) if present is None else present,
@@ -92,11 +109,13 @@ def build(
             counts=counts,
             quarantine=quarantine,
             blanked=blanked,
-            fingerprint=fingerprint(tables, [*made_of, *_set_aside(drafts)]),
+            fingerprint=fingerprint(tables, [*made_of, *aside]),
             source=source,
             notes=tuple(str(note) for note in notes),
         )
-    return Build(cohort, tuple(problems), tuple(notes), counts, quarantine, blanked, settings)
+    row_rules = {name: draft.rule for name, draft in drafts.items()}
+    told = (tuple(problems), tuple(notes))
+    return Build(cohort, *told, counts, quarantine, blanked, settings, row_rules, origin)
 
 
 def _days_beside_offsets(drafts: dict[str, Draft], settings: Settings) -> None:
@@ -109,21 +128,27 @@ def _days_beside_offsets(drafts: dict[str, Draft], settings: Settings) -> None:
             drafts[name].fail("days_and_offsets", drafts[name].table.date, rows=one.days)
 
 
-def _linked(drafts: dict[str, Draft], settings: Settings) -> dict[str, pd.DataFrame]:
-    """Return all tables, each row on its patient's clock; none if there are no patients.
+def _linked(
+    drafts: dict[str, Draft], settings: Settings
+) -> tuple[dict[str, pd.DataFrame], np.ndarray | None]:
+    """Return all tables, each row on its patient's clock, and when dated clocks start; none without patients.
 
     Drafts may gain problems on the way.
     """
     patients = drafts["patients"]
     ids, patient_rows = place_patients(patients, settings)
     if ids.empty:
-        return {}
+        return {}, None
     kind = pd.CategoricalDtype(ids)
     linked = {name: link_patients(draft, ids) for name, draft in drafts.items() if name != "patients"}
     for name, codes in linked.items():
         # Ids that are not among the patients were not looked at there.
         if (codes == -1).any():
             drafts[name].problems += scanned(drafts[name], ["patient_id"], settings)
+        elif not (codes < 0).any():
+            # From here on a patient's place says as much as the id, in a quarter of the room.
+            drafts[name].frame["patient_id"] = _ids(codes, kind)
+    release()
     session_rows, clock = place_sessions(drafts["sessions"], linked["sessions"], ids, settings)
     tables = {name: _empty(name, kind) for name in TABLES}
     with_effects = unsure = None
@@ -143,16 +168,15 @@ def _linked(drafts: dict[str, Draft], settings: Settings) -> dict[str, pd.DataFr
         rows, placed = place_disposition(draft, codes, clock, settings)
         lead = {"patient_id": _ids(codes[rows], kind), **_clocked(placed, rows)}
         tables["disposition"] = _frame(draft, rows, lead)
+    told = recorded(drafts["sessions"], session_rows, with_effects, unsure)
     tables["sessions"] = _sessions(drafts["sessions"], session_rows, linked["sessions"], clock, kind)
-    tables["sessions"]["side_effects_recorded"] = recorded(
-        drafts["sessions"], session_rows, with_effects, unsure
-    )
+    tables["sessions"]["side_effects_recorded"] = told
     hours = hours_to_data_cut(drafts, clock, settings)
     if hours is not None:
         patients.numbers["hours_to_data_cut"] = np.full(patients.n, np.nan)
         patients.numbers["hours_to_data_cut"][patient_rows] = hours
     tables["patients"] = _frame(patients, patient_rows, {"patient_id": pd.Series(ids, name=None)})
-    return tables
+    return tables, clock.origin if clock.dated else None
 
 
 def _sessions(draft: Draft, rows, codes, clock: Clock, kind) -> pd.DataFrame:
@@ -160,9 +184,7 @@ def _sessions(draft: Draft, rows, codes, clock: Clock, kind) -> pd.DataFrame:
     lead = {
         "patient_id": _ids(owner, kind),
         "session": pd.Series(np.arange(rows.size) - clock.starts[owner] + 1, dtype="int64"),
-        "hour": pd.Series(clock.hour, copy=False),
-        "hour_low": pd.Series(clock.low, copy=False),
-        "hour_high": pd.Series(clock.high, copy=False),
+        **_hours(clock.hour, clock.low, clock.high),
         "clock_known": pd.Series(clock.exact, copy=False),
     }
     draft.numbers.setdefault("dose_mg_per_kg", np.full(draft.n, np.nan))
@@ -175,17 +197,23 @@ def _scores(draft: Draft, codes, clock: Clock, kind, settings: Settings) -> pd.D
     found = draft.words["instrument"].take(rows)
     names = pd.CategoricalDtype(pd.Index(found.levels, dtype="str"))
     lead = {
-        "patient_id": _ids(codes[rows], kind),
+        "patient_id": _ids(codes[draft.places(rows)], kind),
         "instrument": pd.Series(pd.Categorical.from_codes(found.codes, dtype=names)),
-        **_clocked(placed, rows),
+        **_clocked(placed, draft.places(rows)),
     }
     return _frame(draft, rows, lead)
 
 
 def _of_sessions(draft: Draft, rows, codes, session, clock: Clock, kind) -> pd.DataFrame:
-    """Return a table whose rows belong to sessions, under the cohort's own session numbers."""
-    number = session[rows] - clock.starts[codes[rows]] + 1
-    lead = {"patient_id": _ids(codes[rows], kind), "session": pd.Series(number, dtype="int64")}
+    """Return a table whose rows belong to sessions, under the cohort's own session numbers.
+
+    `session` is used up: the numbers may take its place.
+    """
+    at = draft.places(rows)
+    number = session[at]
+    number -= clock.starts[codes[at]]
+    number += 1
+    lead = {"patient_id": _ids(codes[at], kind), "session": pd.Series(number, dtype="int64", copy=False)}
     frame = _frame(draft, rows, lead)
     if "severity" in frame.columns:
         frame["severity"] = frame["severity"].astype(pd.CategoricalDtype(list(SEVERITIES), ordered=True))
@@ -196,9 +224,15 @@ def _ids(codes: np.ndarray, kind: pd.CategoricalDtype) -> pd.Series:
     return pd.Series(pd.Categorical.from_codes(codes, dtype=kind), copy=False)
 
 
-def _clocked(placed, rows: np.ndarray) -> dict[str, pd.Series]:
-    names = {"hour": placed.hour, "hour_low": placed.low, "hour_high": placed.high}
-    return {name: pd.Series(values[rows], copy=False) for name, values in names.items()}
+def _clocked(placed, rows: np.ndarray | slice) -> dict[str, pd.Series]:
+    return _hours(*each_once(lambda hour: hour[rows], placed.hour, placed.low, placed.high))
+
+
+def _hours(*columns: np.ndarray) -> dict[str, pd.Series]:
+    """Return time and bounds; where they are one array they stay one, until somebody changes one of them."""
+    names = ("hour", "hour_low", "hour_high")
+    made = each_once(lambda hour: pd.Series(hour, copy=False), *columns)
+    return dict(zip(names, made, strict=True))
 
 
 def _frame(draft: Draft, rows: np.ndarray, lead: dict[str, pd.Series]) -> pd.DataFrame:
@@ -269,19 +303,3 @@ def _nothing_left(quarantine: pd.DataFrame, name: str) -> str:
         f"{n:,} rows: {reason}" for n, reason in zip(rules["n_rows"], rules["reason"], strict=True)
     )
     return f"no row is left after rows that break a rule were set aside: {why}"
-
-
-def _set_aside(drafts: dict[str, Draft]) -> list[str]:
-    """Return digests of what was set aside, so that a change there changes the fingerprint too."""
-    out = []
-    for name, draft in drafts.items():
-        rows = np.flatnonzero(~draft.kept)
-        if rows.size:
-            out.append(f"set aside {name} {set_aside_digest(draft.frame.iloc[rows])}")
-        for column, positions in sorted(draft.blanked_positions(), key=lambda entry: entry[0]):
-            if column in draft.frame.columns:
-                out.append(
-                    f"blanked {name} {column} {set_aside_digest(draft.frame[[column]].iloc[positions])}"
-                )
-        out += [f"unplaced {name} {rule} {rows.size}" for rule, rows in draft.unplaced]
-    return sorted(out)

@@ -8,6 +8,7 @@ are differences of instants: a day on which clocks change has 23 or 25.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,7 +18,16 @@ from ketaoutcomes.cohort.date_hints import HAS_CLOCK, written_dates, written_wit
 from ketaoutcomes.cohort.settings import Settings
 from ketaoutcomes.cohort.values import MISSING, Numbers, Words, text
 
-__all__ = ["Times", "day_starts", "holds_dates", "read_dates", "read_days", "read_hours", "to_seconds"]
+__all__ = [
+    "Times",
+    "day_starts",
+    "each_once",
+    "holds_dates",
+    "read_dates",
+    "read_days",
+    "read_hours",
+    "to_seconds",
+]
 
 HOURS_PER_DAY = 24.0
 SECONDS_PER_HOUR = 3600.0
@@ -39,6 +49,7 @@ DATED = (
 )
 # Clock times that may follow a declared date.
 CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+FIRST_YEAR, LAST_YEAR = 1900, 2199
 # Spreadsheets count days from 1900 or 1904: these are the years 1954 to 2064.
 SERIAL_LOW, SERIAL_HIGH = 20_000.0, 60_000.0
 
@@ -83,6 +94,13 @@ class Times:
 def to_seconds(hour: np.ndarray) -> np.ndarray:
     """Return hours rounded to the nearest second, so that 4.3 days and 103.2 hours are one time."""
     return np.round(hour * SECONDS_PER_HOUR) / SECONDS_PER_HOUR + 0.0
+
+
+def each_once(function: Callable, *columns: np.ndarray) -> list:
+    """Return the function's value for each column; columns that are one array have one value."""
+    made = {id(column): column for column in columns}
+    made = {key: function(column) for key, column in made.items()}
+    return [made[id(column)] for column in columns]
 
 
 def read_hours(found: Numbers) -> Times:
@@ -213,6 +231,20 @@ def _refusals(
     return failures, hints
 
 
+def _within_centuries(read: _Read) -> tuple[_Read, np.ndarray]:
+    """Return the dates without those of centuries in which nobody was treated, such as 9999-12-31, and those.
+
+    The tables of time zones end within a day of the last year of the calendar.
+    """
+    far = np.zeros(len(read.naive), dtype=bool)
+    for moment in (read.naive, read.zoned):
+        far |= (moment.notna() & ~moment.dt.year.between(FIRST_YEAR, LAST_YEAR)).to_numpy(bool)
+    if far.any():
+        naive, zoned, written = (moment.mask(far) for moment in (read.naive, read.zoned, read.written))
+        read = _Read(naive, zoned, written, read.day_only & ~far)
+    return read, far
+
+
 def _has_clock(date_format: str) -> bool:
     return any(code in date_format for code in ("%H", "%I", "%X", "%c"))
 
@@ -256,6 +288,8 @@ def _declared(cells: pd.Series, date_format: str) -> _Read:
 
 def _combine(read: _Read, settings: Settings, bad: dict[str, np.ndarray]) -> Times:
     """Put local times and times with offsets together as hours since 1970, UTC."""
+    read, far = _within_centuries(read)
+    bad["not_a_time"] = bad.get("not_a_time", np.zeros_like(far)) | far
     naive = read.naive
     has_local = naive.notna().to_numpy()
     day_only = read.day_only
@@ -284,6 +318,8 @@ def _combine(read: _Read, settings: Settings, bad: dict[str, np.ndarray]) -> Tim
     if settings.data_cut:
         bad["after_data_cut"] = (local.dt.normalize() > pd.Timestamp(settings.data_cut)).to_numpy()
     offset = bool(read.zoned.notna().any())
+    if not day_only.any():
+        low = high = hour
     return Times(hour, low, high, True, _months(local), bad, days=day_only, offset=offset)
 
 

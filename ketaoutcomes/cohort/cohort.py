@@ -13,6 +13,7 @@ import pandas as pd
 
 from ketaoutcomes.catalog.instruments import INSTRUMENTS, find_instrument
 from ketaoutcomes.cohort.fingerprint import fingerprint
+from ketaoutcomes.cohort.import_record import SOURCES, UNMAPPED, nothing
 from ketaoutcomes.cohort.settings import Settings
 from ketaoutcomes.errors import DataError, Problem
 
@@ -58,6 +59,11 @@ class Cohort:
         What `select` was asked for, in words.
     notes : tuple of str
         What else was found when reading.
+    sources : DataFrame
+        source, n_read, n_kept, n_quarantined, n_unmapped: rows of the export that
+        the tables were made from, if they were; n_read is always the sum of the rest.
+    unmapped : DataFrame
+        source, column, n_filled: the export's columns that went nowhere.
     """
 
     tables: Mapping[str, pd.DataFrame]
@@ -70,6 +76,8 @@ class Cohort:
     source: str = "frames"
     selection: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    sources: pd.DataFrame = field(default_factory=lambda: nothing(SOURCES))
+    unmapped: pd.DataFrame = field(default_factory=lambda: nothing(UNMAPPED))
 
     def __post_init__(self):
         object.__setattr__(self, "tables", MappingProxyType(dict(self.tables)))
@@ -245,6 +253,12 @@ class Cohort:
         facts.append(
             ("set aside", f"{aside:,} of {read:,} rows read; {cells:,} implausible cells set to missing")
         )
+        if len(self.sources):
+            kept, n_read = int(self.sources["n_kept"].sum()), int(self.sources["n_read"].sum())
+            unmapped = int(self.sources["n_unmapped"].sum())
+            facts.append(
+                ("export", f"{n_read:,} rows read; {kept:,} kept in part or whole, {unmapped:,} not mapped")
+            )
         level = self.settings.deidentification.replace("-", " ")
         facts.append(("privacy", f"{level}{', synthetic' if self.settings.synthetic else ''}"))
         facts += [("selected", words) for words in self.selection]

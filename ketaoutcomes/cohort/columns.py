@@ -15,14 +15,16 @@ from ketaoutcomes.cohort.draft import Draft
 from ketaoutcomes.cohort.header_hints import meant, normal_name
 from ketaoutcomes.cohort.needed import hold_to_needed
 from ketaoutcomes.cohort.privacy import scan_columns, scan_values
+from ketaoutcomes.cohort.reviewed_text import reviewed_problems
 from ketaoutcomes.cohort.rules import RULES
 from ketaoutcomes.cohort.schema import ITEM, Column, Table
 from ketaoutcomes.cohort.settings import Settings
 from ketaoutcomes.cohort.spellings import tell_spellings
+from ketaoutcomes.cohort.time_bounds import BOUNDS, hold_to_bounds
 from ketaoutcomes.cohort.values import Numbers, flags, numbers, typed, words
 from ketaoutcomes.errors import Problem
 
-__all__ = ["prepare", "scanned", "wants"]
+__all__ = ["lost_ids", "prepare", "scanned", "wants"]
 
 NUMERIC = frozenset({"number", "integer", "hour", "day"})
 # Words that get their usual names when all tables are there.
@@ -55,7 +57,7 @@ def prepare(table: Table, raw: RawTable, settings: Settings, covariates: Collect
     headers = [str(name) for name in raw.frame.columns]
     frame, problems, notes = _named(table, raw, headers, covariates)
     draft = Draft(table, frame, raw.row_numbers, raw.unplaced)
-    draft.lost_ids = _lost_ids(raw, headers)
+    draft.lost_ids = lost_ids(raw, headers)
     draft.problems += problems
     draft.notes += notes
     told = _header_problems(table, [*headers, *raw.unread], settings)
@@ -64,9 +66,12 @@ def prepare(table: Table, raw: RawTable, settings: Settings, covariates: Collect
     for column in table.columns:
         if column.name in frame.columns:
             _read(draft, column, settings, raw.separator)
+            draft.set_down(column.name)
+    hold_to_bounds(draft, settings, raw.separator)
     for name in frame.columns:
         if name not in table.names:
             _read_further(draft, name, settings, raw.separator)
+            draft.set_down(name)
     # A column that has to go for its name is told once, and nothing else of it matters.
     named = {problem.column for problem in told if problem.column}
     draft.problems += [one for one in _value_problems(draft, settings) if one.column not in named]
@@ -130,6 +135,8 @@ def _header_problems(table: Table, headers: list[str], settings: Settings) -> li
         replace(one, column=normal_name(one.column)) if one.column else one
         for one in scan_columns(table.name, shown, level=settings.deidentification, allowed=known)
     ]
+    reviewed = settings.reviewed_columns(table.name)
+    problems = [one for one in problems if one.rule != "identifier:free_text" or one.column not in reviewed]
     if not settings.dates_allowed and "month" in shown and "month" in table.names:
         message = (
             "is a part of a date, which safe-harbor does not allow; remove it, "
@@ -139,7 +146,7 @@ def _header_problems(table: Table, headers: list[str], settings: Settings) -> li
     return problems
 
 
-def _lost_ids(raw: RawTable, headers: list[str]) -> list[str]:
+def lost_ids(raw: RawTable, headers: list[str]) -> list[str]:
     """Return whose rows could not be put into columns, as far as the cell in the place of the id tells."""
     names = [normal_name(name) for name in headers]
     if "patient_id" not in names or not raw.lost:
@@ -152,11 +159,12 @@ def _lost_ids(raw: RawTable, headers: list[str]) -> list[str]:
 def _read(draft: Draft, column: Column, settings: Settings, separator: str | None) -> None:
     """Type one column of the data dictionary and hold its cells against their own rules."""
     cells = draft.frame[column.name]
-    if column.name == "patient_id":
+    if column.name == "patient_id" or column.name in BOUNDS:
         return
     if column.kind == "date":
         if settings.dates_allowed:
-            _place(draft, column, read_dates(cells, settings))
+            times = read_dates(cells, settings)
+            _place(draft, column, times if settings.months_kept else replace(times, month=None))
     elif column.kind in NUMERIC:
         found = _numbers(draft, column.name, settings, separator)
         if column.kind == "hour":
@@ -176,8 +184,11 @@ def _read(draft: Draft, column: Column, settings: Settings, separator: str | Non
             draft.unread.add(column.name)
     elif column.kind == "month":
         # A month that comes with a date is the date's own.
-        if settings.dates_allowed and "month" not in draft.words:
+        if settings.months_kept and "month" not in draft.words:
             _read_month(draft, column)
+        elif settings.dates_shifted:
+            why = "dates are shifted, so that no month is the true one; the column is not read"
+            draft.note("reserved_column", column.name, message=why)
     elif column.kind == "any":
         draft.further[column.name] = _typed(draft, column.name)
     else:
@@ -235,7 +246,7 @@ def _place(draft: Draft, column: Column, times: Times) -> None:
 
 def _set_aside(draft: Draft, column: Column, rows: np.ndarray, rule: str) -> None:
     """Set aside the rows if the column is needed, the cells otherwise."""
-    if column.required or column.name == "score":
+    if column.required or column.name in ("score", "minute"):
         draft.quarantine(rows, rule)
     else:
         draft.blank(column.name, rows, rule)
@@ -340,9 +351,18 @@ def scanned(draft: Draft, names: list[str], settings: Settings) -> list[Problem]
         age = numbers(draft.frame["age"], decimal=settings.decimal).values
         cells["age"] = draft.frame["age"].mask((age < 0) | (age > MOST_YEARS))
     frame = pd.DataFrame(cells, index=draft.frame.index, copy=False)
-    return scan_values(
-        draft.name, frame, level=settings.deidentification, allowed=known, row_numbers=draft.row_numbers
-    )
+    level, reviewed = settings.deidentification, settings.reviewed_columns(draft.name)
+    text = [name for name in names if name in reviewed]
+    return [
+        *scan_values(
+            draft.name,
+            frame.drop(columns=text),
+            level=level,
+            allowed=known,
+            row_numbers=draft.row_numbers,
+        ),
+        *reviewed_problems(draft.name, frame, text, level, draft.row_numbers),
+    ]
 
 
 def _levels(draft: Draft, name: str) -> pd.Series:

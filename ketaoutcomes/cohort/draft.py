@@ -7,15 +7,20 @@ import pandas as pd
 
 from ketaoutcomes.catalog.instruments import Instrument
 from ketaoutcomes.cohort.clock import Times
+from ketaoutcomes.cohort.fingerprint import set_aside_digest
+from ketaoutcomes.cohort.memory import release
+from ketaoutcomes.cohort.number_columns import NumberColumns
 from ketaoutcomes.cohort.rules import RULES
 from ketaoutcomes.cohort.schema import Table
-from ketaoutcomes.cohort.values import Words
+from ketaoutcomes.cohort.values import Words, numbers
 from ketaoutcomes.errors import Problem
 
-__all__ = ["Draft"]
+__all__ = ["RULE_NAMES", "Draft"]
 
 _NUMBERS = {name: number for number, name in enumerate(RULES, start=1)}
 _NAMES = {number: name for name, number in _NUMBERS.items()}
+# The rules in the order of their numbers; a row that is kept has number 0.
+RULE_NAMES = ("", *_NUMBERS)
 
 
 class Draft:
@@ -33,7 +38,7 @@ class Draft:
 
     Attributes
     ----------
-    numbers : dict of str to (n,) float array
+    numbers : NumberColumns of (n,) float arrays
     words : dict of str to Words
     flags : dict of str to (n,) int8 array, 1 yes, 0 no, -1 missing
     further : dict of str to Series
@@ -44,6 +49,11 @@ class Draft:
         Patients some of whose rows could not be put into columns.
     unread : set of str
         Columns in which some cells are not what the column holds: numbers, yes or no, fixed words.
+    aside : list of str
+        Digests of what was set aside, once `finish` has let go of the cells.
+    latest : float
+        The last moment that a kept row may record, in hours since 1970; known once `finish` was called,
+        and minus infinity without dates.
     """
 
     def __init__(self, table: Table, frame: pd.DataFrame, row_numbers=None, unplaced=()):
@@ -51,13 +61,15 @@ class Draft:
         self.n = len(frame)
         self.row_numbers, self.unplaced = row_numbers, list(unplaced)
         self.rule = np.zeros(self.n, dtype=np.int8)
-        self.numbers: dict[str, np.ndarray] = {}
+        self.numbers = NumberColumns()
         self.words: dict[str, Words] = {}
         self.flags: dict[str, np.ndarray] = {}
         self.further: dict[str, pd.Series] = {}
         self.times: Times | None = None
         self.unread: set[str] = set()
         self.lost_ids: list[str] = []
+        self.aside: list[str] = []
+        self.latest = -np.inf
         self.instruments: dict[str, Instrument | None] = {}
         self.problems: list[Problem] = []
         self.notes: list[Problem] = []
@@ -148,13 +160,9 @@ class Draft:
                 out.append((column, rule, positions.size, self.row_number(int(positions[0]))))
         return out
 
-    def blanked_positions(self) -> list[tuple[str, np.ndarray]]:
-        """Return column and rows of the cells set to missing, for the fingerprint."""
-        return [(column, positions) for column, _, positions in self._blanked]
-
     def rows(self, positions: np.ndarray) -> pd.DataFrame:
         """Return some rows as one frame, the times included; to compare rows with each other."""
-        parts = {f"number {name}": values[positions] for name, values in self.numbers.items()}
+        parts = {f"number {name}": self.numbers.peek(name, positions) for name in self.numbers}
         parts |= {f"word {name}": found.codes[positions] for name, found in self.words.items()}
         parts |= {f"flag {name}": values[positions] for name, values in self.flags.items()}
         for name, column in self.further.items():
@@ -163,26 +171,66 @@ class Draft:
             parts |= {"time": self.times.hour[positions], "time low": self.times.low[positions]}
         return pd.DataFrame(parts, index=range(len(positions)))
 
-    def finish(self, positions: np.ndarray, leave: tuple[str, ...] = ()) -> dict[str, pd.Series]:
-        """Return the typed columns at the given rows, in the dictionary's order, further ones last."""
+    def set_down(self, name: str) -> None:
+        """Let go of a column of numbers that its cells give again: they are numbers, and none was blanked."""
+        if name not in self.numbers or any(name == column for column, _, _ in self._blanked):
+            return
+        cells = self.frame[name]
+        if isinstance(cells.dtype, np.dtype) and cells.dtype.kind in "iuf":
+            self.numbers.set_down(name, lambda: numbers(cells, decimal=None).values)
+
+    def finish(self, positions: np.ndarray | slice, leave: tuple[str, ...] = ()) -> dict[str, pd.Series]:
+        """Return the typed columns at the given rows, in the dictionary's order, further ones last.
+
+        The draft lets go of its cells, and of each column as it is taken: the rows
+        of many patients are not kept twice. From then on it knows what was set
+        aside by `aside`, and the end of its times by `latest`.
+        """
+        self.aside, self.frame = self._digests(), pd.DataFrame(columns=self.frame.columns)
+        if self.times is not None and self.times.dated:
+            high = self.times.high[self.kept]
+            self.latest = float(np.max(high[~np.isnan(high)], initial=-np.inf))
+        self.times = None
         names = [name for name in self.table.names if name not in leave]
         names += [
             name
             for name in (*self.numbers, *self.words, *self.flags, *self.further)
             if name not in self.table.names and name not in leave
         ]
-        out = {}
+        out, at = {}, self.places(positions)
         for name in names:
             if name in self.numbers:
-                out[name] = pd.Series(self.numbers[name][positions], copy=False)
+                out[name] = pd.Series(self.numbers.pop(name)[at], copy=False)
             elif name in self.words:
-                out[name] = self.words[name].take(positions).series()
+                out[name] = self.words.pop(name).take(at).series()
             elif name in self.flags:
-                codes = self.flags[name][positions]
+                codes = self.flags.pop(name)[at]
                 out[name] = pd.Series(pd.arrays.BooleanArray(codes == 1, codes < 0), copy=False)
             elif name in self.further:
-                out[name] = self.further[name].iloc[positions].reset_index(drop=True)
+                out[name] = self.further.pop(name).iloc[at].reset_index(drop=True)
+        for rest in (self.numbers, self.words, self.flags, self.further):
+            rest.clear()
+        release()
         return out
+
+    def places(self, positions: np.ndarray | slice) -> np.ndarray | slice:
+        """Return rows as they are, or as a slice, which copies nothing, if they are all rows in order."""
+        if isinstance(positions, slice):
+            return positions
+        in_order = positions.size == self.n and bool((positions[1:] > positions[:-1]).all())
+        return slice(None) if in_order else positions
+
+    def _digests(self) -> list[str]:
+        """Return digests of what was set aside, so that a change there changes the fingerprint too."""
+        out = []
+        rows = np.flatnonzero(~self.kept)
+        if rows.size:
+            out.append(f"set aside {self.name} {set_aside_digest(self.frame.iloc[rows])}")
+        for column, _, positions in self._blanked:
+            if column in self.frame.columns:
+                digest = set_aside_digest(self.frame[[column]].iloc[positions])
+                out.append(f"blanked {self.name} {column} {digest}")
+        return [*out, *(f"unplaced {self.name} {rule} {rows.size}" for rule, rows in self.unplaced)]
 
     def set_aside_by(self, rule: str) -> np.ndarray:
         """Mark the rows that one rule set aside; bool."""

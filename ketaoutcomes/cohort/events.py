@@ -15,8 +15,8 @@ from ketaoutcomes.cohort.settings import Settings
 __all__ = ["place_disposition", "place_vitals"]
 
 
-def place_vitals(draft: Draft, codes: np.ndarray, clock: Clock) -> tuple[np.ndarray, np.ndarray]:
-    """Return the kept readings' rows by session and minute, and each row's session.
+def place_vitals(draft: Draft, codes: np.ndarray, clock: Clock) -> tuple[np.ndarray | slice, np.ndarray]:
+    """Return the kept readings' rows by session and minute (see `Draft.places`), and each row's session.
 
     Several readings may share a minute: a high blood pressure is measured again
     at once, and both readings count.
@@ -27,17 +27,24 @@ def place_vitals(draft: Draft, codes: np.ndarray, clock: Clock) -> tuple[np.ndar
             crossed = numbers["dbp"] >= numbers["sbp"]
         draft.blank("sbp", crossed, "pressure_order")
         draft.blank("dbp", crossed, "pressure_order")
+        for name in ("sbp", "dbp"):
+            draft.set_down(name)
     session = session_rows(draft, codes, clock)
     rows = np.flatnonzero(draft.kept)
-    order = time_order(session[rows], numbers["minute"][rows])
+    at = draft.places(rows)
+    # A reading without its minute is known by its session alone, and comes after the others.
+    minute = numbers.setdefault("minute", np.full(draft.n, np.nan))
+    if np.isnan(minute).any():
+        minute = np.nan_to_num(minute, nan=np.inf)
+    order = time_order(session[at], minute[at])
     rows = rows if order is None else rows[order]
-    keys = [session, numbers["minute"]]
+    keys = [session, minute]
     shared = neighbours(rows, *keys)
     if shared.size:
         set_aside_copies(draft, shared, keys)
         rows = rows[draft.kept[rows]]
         rows = _by_content(draft, rows, neighbours(rows, *keys), keys)
-    return rows, session
+    return draft.places(rows), session
 
 
 def place_disposition(

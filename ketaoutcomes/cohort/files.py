@@ -9,12 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-
 from ketaoutcomes.cohort.csv_text import RawTable, read_csv
+from ketaoutcomes.cohort.import_record import RECORD
+from ketaoutcomes.cohort.parquet_cells import read_parquet
 from ketaoutcomes.cohort.privacy import scan_name
 from ketaoutcomes.cohort.rules import RULES
 from ketaoutcomes.cohort.schema import TABLES
@@ -27,8 +24,10 @@ ENDINGS = (".csv", ".tsv", ".parquet")
 UNSAFE = (".pkl", ".pickle", ".joblib", ".npy", ".npz", ".rds", ".rdata")
 SPREADSHEETS = (".xlsx", ".xls", ".xlsm", ".ods")
 # Files that may stand beside the tables and are nothing to wonder about.
-BESIDE = (FILE_NAME, "readme", "readme.md", "readme.txt", "licence", "license", "truth.json")
-MOST_ROWS = 500_000_000
+BESIDE = (
+    *(FILE_NAME, RECORD, "deidentification.json", "uniqueness.csv", "truth.json"),
+    *("readme", "readme.md", "readme.txt", "licence", "license"),
+)
 
 
 @dataclass(frozen=True)
@@ -122,69 +121,13 @@ def read_table(path: Path, table: str, settings: Settings, *, columns=None) -> R
             raise DataError(_problem("not_regular_file", table))
         try:
             if path.suffix.lower() == ".parquet":
-                return _parquet(file, table, columns)
+                return read_parquet(file, table, columns)
             data = file.read()
         except OSError:
             raise DataError(_problem("unreadable", table)) from None
     if not data.strip():
         raise DataError(_problem("empty_file", table))
     return read_csv(data, settings, table=table)
-
-
-def _parquet(file, table: str, columns) -> RawTable:
-    """Return the cells of a Parquet file; integers that may be codes become text without loss."""
-    try:
-        source = pq.ParquetFile(file)
-        if source.metadata.num_rows > MOST_ROWS:
-            raise DataError(_problem("too_large", table))
-        names = [name for name in source.schema_arrow.names if not name.startswith("__index_level_")]
-        if len(set(names)) < len(names):
-            raise DataError(_problem("duplicate_header", table))
-        wanted = [name for name in names if columns is None or columns(name)]
-        found = source.read(columns=wanted)
-    except (pa.ArrowException, OSError, ValueError, OverflowError):
-        raise DataError(_problem("bad_parquet", table)) from None
-    wrong = [
-        name for name, kind in zip(found.column_names, found.schema.types, strict=True) if _not_plain(kind)
-    ]
-    if wrong:
-        raise DataError([_problem("column_type", table, column=name) for name in wrong])
-    series = {place: _series(found.column(place)) for place in range(found.num_columns)}
-    frame = pd.DataFrame(series, copy=False).set_axis(found.column_names, axis=1)
-    return RawTable(frame, unread=tuple(name for name in names if name not in wanted))
-
-
-def _not_plain(kind: pa.DataType) -> bool:
-    if pa.types.is_dictionary(kind):
-        return _not_plain(kind.value_type)
-    return (
-        pa.types.is_nested(kind)
-        or pa.types.is_binary(kind)
-        or pa.types.is_large_binary(kind)
-        or pa.types.is_fixed_size_binary(kind)
-    )
-
-
-def _series(column: pa.ChunkedArray) -> pd.Series:
-    """Return an Arrow column as a series; times of day, lengths of time and decimals become text."""
-    kind = column.type
-    if pa.types.is_dictionary(kind):
-        column = column.unify_dictionaries()
-        return column.to_pandas() if column.num_chunks else pd.Series([], dtype="str")
-    if pa.types.is_null(kind):
-        return pd.Series(pd.array([None] * len(column), dtype="str"))
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        return pd.Series(pd.array(column, dtype="str"), copy=False)
-    if pa.types.is_date(kind):
-        return pd.Series(pd.array(pc.strftime(column, format="%Y-%m-%d"), dtype="str"))
-    if pa.types.is_timestamp(kind):
-        return column.cast(pa.timestamp("us", tz=kind.tz), safe=False).to_pandas()
-    if pa.types.is_integer(kind) and column.null_count:
-        # As floats, whole numbers above 2**53 would change; as text none does.
-        return pd.Series(pd.array(column.cast(pa.large_string()), dtype="str"))
-    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
-        return column.to_pandas(types_mapper={pa.bool_(): pd.BooleanDtype()}.get)
-    return pd.Series(pd.array(column.cast(pa.large_string()), dtype="str"))
 
 
 def _about_others(others: list[Path]) -> tuple[Problem, ...]:

@@ -16,7 +16,7 @@ __all__ = ["hours_to_data_cut"]
 
 
 def hours_to_data_cut(drafts: Mapping[str, Draft], clock: Clock, settings: Settings) -> np.ndarray | None:
-    """Return the hours from each patient's first session to the end of the data.
+    """Return the hours from each patient's first session to the end of the data, of finished drafts.
 
     The data end with the day of `data_cut`, in the cohort's time zone (UTC
     without one), or else with the last moment that any kept row records; a time
@@ -25,15 +25,13 @@ def hours_to_data_cut(drafts: Mapping[str, Draft], clock: Clock, settings: Setti
     Returns
     -------
     (n_patients,) float array or None
-        Missing without a first session. None if the cohort has no dates.
+        Missing without a first session. None if the cohort has no dates, or none that are true.
     """
-    if not (settings.dates_allowed and clock.dated):
+    if not (settings.months_kept and clock.dated):
         return None
     if settings.data_cut is not None:
         day_after = pd.Series([pd.Timestamp(settings.data_cut) + pd.Timedelta(days=1)])
         end = day_starts(day_after, settings.timezone or "UTC")[0]
     else:
-        dated = [draft for draft in drafts.values() if draft.times is not None and draft.times.dated]
-        moments = np.concatenate([draft.times.high[draft.kept] for draft in dated])
-        end = np.max(moments[~np.isnan(moments)], initial=-np.inf)
+        end = max(draft.latest for draft in drafts.values())
     return to_seconds(end - clock.origin) if np.isfinite(end) else None

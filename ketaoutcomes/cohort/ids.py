@@ -11,6 +11,8 @@ from ketaoutcomes.cohort.values import text
 
 __all__ = ["id_text", "look_up", "repeated", "time_order"]
 
+# Rows that are looked at together; more take more room and no less time.
+BLOCK = 1_000_000
 # Most digits of an id that are read as one number without overflow.
 MOST_DIGITS = 15
 
@@ -59,19 +61,23 @@ def time_order(groups: np.ndarray, hours: np.ndarray, *ties: np.ndarray) -> np.n
     Group, hour and row number are packed into 64 bits when they fit, so that one
     sort of plain integers does it; see Knuth (1998), vol. 3, 5.2, on key packing.
     """
-    n = groups.size
-    if n < 2:
+    if _ascending(groups, hours):
         return None
-    step, same_hour = np.diff(groups), hours[1:] == hours[:-1]
-    tied = bool((same_hour & (step == 0)).any())
-    ascending = (step > 0) | ((step == 0) & (hours[1:] >= hours[:-1]))
-    if ascending.all() and not tied:
-        return None
-    if not tied:
+    if not ((hours[1:] == hours[:-1]) & (groups[1:] == groups[:-1])).any():
         packed = _packed_order(groups, hours)
         if packed is not None and not _has_ties(groups, hours, packed):
             return packed
     return np.lexsort((*reversed(ties), hours, groups))
+
+
+def _ascending(groups: np.ndarray, hours: np.ndarray) -> bool:
+    """Whether the rows are in the order of group and hour, and no two share both."""
+    for start in range(0, groups.size - 1, BLOCK):
+        group, hour = groups[start : start + BLOCK + 1], hours[start : start + BLOCK + 1]
+        later = (group[1:] == group[:-1]) & (hour[1:] > hour[:-1])
+        if not (later | (group[1:] > group[:-1])).all():
+            return False
+    return True
 
 
 def repeated(*keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from ketaoutcomes.cohort.clock import MOST_HOURS, to_seconds
+from ketaoutcomes.cohort.clock import MOST_HOURS, each_once, to_seconds
 from ketaoutcomes.cohort.draft import Draft
 from ketaoutcomes.cohort.sessions import Clock
 
 __all__ = ["Placed", "before_or_after", "place_times", "session_rows"]
 
-# A lookup table of this many entries costs less than searching for each session.
-MOST_PLACES = 40_000_000
+# Rows that are looked at together; more take more room and no less time.
+BLOCK = 1_000_000
 
 
 class Placed:
-    """Times on the patients' clocks: `hour`, `low` and `high`, (n,) float arrays of hours."""
+    """Times on the patients' clocks: `hour`, `low` and `high`, (n,) float arrays of hours.
+
+    They are one and the same array if all times are exact.
+    """
 
     def __init__(self, hour: np.ndarray, low: np.ndarray, high: np.ndarray):
         self.hour, self.low, self.high = hour, low, high
@@ -34,11 +37,11 @@ def place_times(draft: Draft, codes: np.ndarray, clock: Clock) -> Placed:
     for rule in ("no_session", "no_origin", "origin_unknown"):
         draft.quarantine(timed & (clock.why == rule)[codes], rule)
     if not times.dated:
-        return Placed(times.hour.copy(), times.low.copy(), times.high.copy())
+        return Placed(*each_once(np.copy, times.hour, times.low, times.high))
     if not clock.dated:
         draft.fail("mixed_clocks", draft.table.date)
     origin = np.where(codes >= 0, clock.origin[codes] if clock.origin.size else np.nan, np.nan)
-    placed = Placed(*(to_seconds(column - origin) for column in (times.hour, times.low, times.high)))
+    placed = Placed(*each_once(lambda hour: to_seconds(hour - origin), times.hour, times.low, times.high))
     with np.errstate(invalid="ignore"):
         draft.quarantine(timed & (np.abs(placed.hour) > MOST_HOURS), "time_range")
     return placed
@@ -100,24 +103,18 @@ def session_rows(draft: Draft, codes: np.ndarray, clock: Clock) -> np.ndarray:
     """
     number = draft.numbers["session"]
     draft.quarantine((codes >= 0) & clock.unsure[codes], "session_number_unsure")
-    usable = ~np.isnan(number) & (codes >= 0) & ~draft.set_aside_by("session_number_unsure")
+    usable = (number >= 1) & (codes >= 0) & ~draft.set_aside_by("session_number_unsure")
     out = np.full(draft.n, -1, dtype=np.int64)
     numbered = np.flatnonzero(~np.isnan(clock.given))
     if numbered.size and usable.any():
         step = int(max(clock.given[numbered].max(), number[usable].max())) + 1
         owner = np.repeat(np.arange(clock.starts.size - 1), np.diff(clock.starts))[numbered]
         known = owner * step + clock.given[numbered].astype(np.int64)
-        wanted = codes[usable].astype(np.int64) * step + number[usable].astype(np.int64)
-        out[usable] = _look_up(known, numbered, wanted, (clock.starts.size - 1) * step)
+        for start in range(0, draft.n, BLOCK):
+            rows = start + np.flatnonzero(usable[start : start + BLOCK])
+            wanted = codes[rows].astype(np.int64) * step + number[rows].astype(np.int64)
+            at = np.minimum(np.searchsorted(known, wanted), known.size - 1)
+            out[rows] = np.where(known[at] == wanted, numbered[at], -1)
     draft.quarantine(usable & (out < 0), "orphan_session")
+    draft.set_down("session")
     return out
-
-
-def _look_up(known: np.ndarray, rows: np.ndarray, wanted: np.ndarray, n_places: int) -> np.ndarray:
-    """Return the row that goes with each wanted key, -1 for none. Known keys ascend."""
-    if n_places <= MOST_PLACES:
-        place = np.full(n_places, -1, dtype=np.int64)
-        place[known] = rows
-        return place[wanted]
-    at = np.minimum(np.searchsorted(known, wanted), known.size - 1)
-    return np.where(known[at] == wanted, rows[at], -1)

@@ -121,7 +121,7 @@ def scan_values(
             if level == "safe-harbor":
                 rows = frame.iloc[:, position].notna().to_numpy()
                 message = f"holds dates; {load_rules().by_letter['C'].advice}"
-                problems += _found(table, str(name), "C", message, rows, row_numbers)
+                problems += _found(table, position, str(name), "C", message, rows, row_numbers, allowed)
             continue
         unclaimed = np.ones(len(cells.texts), dtype=bool)
         of_persons = ids_of_persons(cells) if name == "patient_id" else ()
@@ -131,7 +131,7 @@ def scan_values(
             unclaimed &= ~found
             if found.any():
                 rows = np.append(found, False)[cells.codes]
-                problems += _found(table, cells.name, letter, message, rows, row_numbers)
+                problems += _found(table, position, cells.name, letter, message, rows, row_numbers, allowed)
     return problems
 
 
@@ -172,12 +172,17 @@ def _words(letter: str) -> str:
     return load_rules().by_letter[letter].words
 
 
-def _found(table, column, letter, message, rows: np.ndarray, row_numbers: np.ndarray) -> list[Problem]:
-    """Return the problem of the rows marked, if any is."""
+def _found(
+    table, position: int, name: str, letter, message, rows: np.ndarray, row_numbers: np.ndarray, allowed
+) -> list[Problem]:
+    """Return the problem of the rows marked, if any is; a name that looks like a cell is told by position."""
     if not rows.any():
         return []
     first = int(row_numbers[rows.argmax()])
-    return [Problem(message, table, column, f"identifier:{letter}", int(rows.sum()), first)]
+    shown: str | None = name
+    if name not in allowed and class_of_name(name, "safe-harbor"):
+        shown, message = None, f"column number {position + 1} {message}"
+    return [Problem(message, table, shown, f"identifier:{letter}", int(rows.sum()), first)]
 
 
 def _problem(table: str, column: str | None, letter: str, what: str, *, advice: str | None = None) -> Problem:

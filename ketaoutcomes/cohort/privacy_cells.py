@@ -2,135 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from datetime import date
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ketaoutcomes.cohort.privacy_columns import Cells, counts, distinct_cells, matcher, matches
 from ketaoutcomes.cohort.privacy_patterns import (
     LETTERS,
     compiled,
     load_rules,
+    luhn,
     nanp_phone,
     passes,
     social_security,
 )
 
-__all__ = ["ID_COLUMNS", "Cells", "class_of_name", "distinct_cells", "findings"]
+__all__ = ["ID_COLUMNS", "Cells", "class_of_name", "classes_of_texts", "distinct_cells", "findings"]
 
 ID_COLUMNS = frozenset({"patient_id", "clinic_id"})
 LABEL_COLUMNS = frozenset({"diagnosis", "instrument"})  # official labels are long and repeat
 MANY_DISTINCT = 12  # as many different cells, one per row or per patient, are a code rather than a category
 MOSTLY = 0.8
-FEW, SHORT = 500, 200
 
-NUMBER = (
-    r"^[-+]?(?:[0-9]+(?:[.,][0-9]*)?|[.,][0-9]+|[0-9]{1,3}(?:[,'][0-9]{3})+(?:\.[0-9]+)?"
-    r"|[0-9]{1,3}(?:\.[0-9]{3}){1,2}(?:,[0-9]+)?)(?:[eE][-+]?[0-9]+)?$"
-)
 PLAIN_CODE = r"^(?:[A-Za-z]?[-_]?[0-9]{1,7}|[A-Za-z]{2,4}[-_]?[0-9]{3,6})$"
 LABELLED_CODE = (
     r"(?i)^(?:mrn|ssn|dob|tel|nhs|vin|dea|npi|emr|ehr|acct|card|cell|call|lic|ph|udi|imei|iban|fax)"
 )
-INVISIBLE = r"[\x{00ad}\x{200b}-\x{200f}\x{2060}\x{feff}]"
-DASHES = r"[\x{2010}-\x{2015}\x{2212}]"
-MISSING = r"(?i)^(?:|\.|-+|na|n/a|nan|null|none|<na>|nat)$"
 SENTENCE = f"[{LETTERS}]{{2,}}[.!?;][ \\t]+[{LETTERS}]"
 YEAR, MONTH, DAY = r"(?:19|20)[0-9]{2}", r"(?:0[1-9]|1[0-2])", r"(?:0[1-9]|[12][0-9]|3[01])"
 BIRTH_CODE = (
     rf"(?i)^[a-z]{{1,4}}[-_ ]?(?:{YEAR}[-_]?{MONTH}[-_]?{DAY}|{DAY}[-_]?{DAY}[-_]?(?:{YEAR}|[0-9]{{2}}))$"
 )
 DAY_NUMBER = f"^(?:{YEAR}{MONTH}{DAY}|{DAY}{MONTH}{YEAR}|{MONTH}{DAY}{YEAR})$"
+# Concepts of SNOMED CT have as many digits, and are written as 370143000 |Major depressive disorder|.
+LONG_NUMBER = r"(?:^|[^0-9A-Za-z.,|_-])([0-9]{9,19})(?:[^0-9A-Za-z.,| -]|[.,](?:[^0-9]|$)| (?:[^|]|$)|$)"
+DATE_SIGNS = r"^(?:[0-9TZtz:./+-]+|[0-9]{1,4}[./-][A-Za-z]{3,9}[./-][0-9]{1,4})$"
 FULL_NAME = f"^[{LETTERS}'’-]{{2,}}[ ,._]+(?:[{LETTERS}'’.-]+[ ,._]+)?[{LETTERS}'’-]{{2,}}[0-9]{{0,4}}$"
-
-
-@dataclass(frozen=True)
-class Cells:
-    """One column: its distinct cells as text, and which of them stands in each row (-1 for none)."""
-
-    name: str
-    texts: pa.Array
-    codes: np.ndarray
-    is_number: np.ndarray
-
-    @property
-    def n_rows(self) -> np.ndarray:
-        """Number of rows of each distinct cell."""
-        return np.bincount(self.codes[self.codes >= 0], minlength=len(self.texts))
-
-    def matches(self, pattern: str) -> np.ndarray:
-        """Whether each distinct cell holds the pattern."""
-        return _matches(self.texts, pattern)
-
-    def share(self, found: np.ndarray) -> float:
-        """Share of the filled rows whose cell is among those found."""
-        filled = (self.codes >= 0).sum()
-        return self.n_rows[found].sum() / filled if filled else 0.0
-
-
-def distinct_cells(name: str, column: pd.Series) -> Cells | None:
-    """Return a column's distinct cells as text, or None for a column of dates."""
-    if pd.api.types.is_datetime64_any_dtype(column) or isinstance(column.dtype, pd.PeriodDtype):
-        return None
-    if pd.api.types.is_bool_dtype(column):
-        texts, codes = pa.array([], pa.large_string()), np.full(len(column), -1)
-    elif isinstance(column.dtype, pd.CategoricalDtype):
-        texts = pa.array(column.cat.categories.astype("str"), type=pa.large_string(), from_pandas=True)
-        codes = column.cat.codes.to_numpy()
-    elif pd.api.types.is_numeric_dtype(column):
-        codes, values = pd.factorize(column)
-        texts = pa.array(_digits(np.asarray(values)), pa.large_string())
-    else:
-        coded = pa.array(column.astype("str"), type=pa.large_string(), from_pandas=True).dictionary_encode()
-        coded = coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
-        texts = coded.dictionary
-        codes = pc.fill_null(coded.indices, -1).to_numpy(zero_copy_only=False)
-    if not pc.all(pc.string_is_ascii(texts)).as_py():
-        # Full-width signs, hard spaces and typographic dashes must not hide anything.
-        texts = pc.utf8_normalize(pc.replace_substring_regex(texts, INVISIBLE, ""), form="NFKC")
-        texts = pc.replace_substring_regex(texts, DASHES, "-")
-    texts = pc.utf8_trim_whitespace(texts)
-    missing = _matches(texts, MISSING)
-    if missing.any():
-        codes = np.where(np.append(missing, False)[codes], -1, codes)
-    return Cells(name, texts, codes, _matches(texts, NUMBER))
-
-
-def _digits(values: np.ndarray) -> list[str]:
-    """Return numbers as text, whole ones with all their digits."""
-    if values.dtype.kind in "iu":
-        return values.astype(str).tolist()
-    whole = (values == np.rint(values)) & (np.abs(values) < 1e19)
-    return [
-        f"{value:.0f}" if one else f"{value:.10g}"
-        for value, one in zip(values.tolist(), whole.tolist(), strict=True)
-    ]
-
-
-def _matches(texts: pa.Array, pattern: str) -> np.ndarray:
-    """Whether each text holds the pattern, which means the same to RE2 and to `re`.
-
-    RE2 is faster on many texts, and safe on long ones, but compiles the pattern anew each time.
-    """
-    if _few_and_short(texts):
-        search = compiled(pattern).search
-        return np.array([search(text) is not None for text in texts.to_pylist()], dtype=bool)
-    return pc.match_substring_regex(texts, pattern).to_numpy(zero_copy_only=False).astype(bool)
-
-
-def _few_and_short(texts: pa.Array) -> bool:
-    return len(texts) <= FEW and (pc.max(pc.utf8_length(texts)).as_py() or 0) <= SHORT
-
-
-def _counts(texts: pa.Array, pattern: str) -> np.ndarray:
-    """Return how often each text holds the pattern."""
-    if _few_and_short(texts):
-        return np.array([len(compiled(pattern).findall(text)) for text in texts.to_pylist()], dtype=np.int64)
-    return pc.count_substring_regex(texts, pattern).to_numpy(zero_copy_only=False)
 
 
 def findings(
@@ -156,15 +68,20 @@ def findings(
         yield from _codes_of_patients(cells)
     elif not known:
         yield from _bare_numbers(cells, level, rules.serial_header(cells.name))
-    yield from _text_patterns(cells, level, is_id)
+    prose = not is_id and cells.name not in LABEL_COLUMNS
+    yield from _text_patterns(cells, level, is_id, prose=prose)
     yield from _names(cells, known)
+    if prose:
+        yield from _numbers_in_text(cells)
     if not is_id:
         yield from _free_text(cells, known)
         if not known:
-            yield from _unique_codes(cells, patients)
+            yield from _unique_codes(cells, patients, level)
 
 
-def _text_patterns(cells: Cells, level: str, is_id: bool) -> Iterator[tuple[str, str, np.ndarray]]:
+def _text_patterns(
+    cells: Cells, level: str, is_id: bool, *, prose: bool
+) -> Iterator[tuple[str, str, np.ndarray]]:
     """Yield the distinct cells that hold one of the patterns of `privacy_rules.toml`."""
     # Nearly all codes are plain, and there may be a million of them: only the others meet every pattern.
     plain = cells.is_number | (cells.matches(PLAIN_CODE) & ~cells.matches(LABELLED_CODE))
@@ -172,18 +89,38 @@ def _text_patterns(cells: Cells, level: str, is_id: bool) -> Iterator[tuple[str,
     if not len(places):
         return
     texts = cells.texts.take(pa.array(places))
+    of_words = np.flatnonzero(cells.of_words[places]) if prose else np.array([], dtype=int)
+    word_texts = texts.take(pa.array(of_words))
+    held_by = {False: matcher(texts), True: matcher(word_texts)}
     for one in load_rules().classes:
         if one.letter == "C" and level == "limited-data-set" and not is_id:
             continue
         found = np.zeros(len(cells.texts), dtype=bool)
         for pattern in one.patterns:
-            if is_id and not pattern.ids:
+            if (is_id and not pattern.ids) or (pattern.prose and not len(of_words)):
                 continue
-            hits = np.flatnonzero(_matches(texts, pattern.text))
-            if pattern.fits:
-                hits = hits[[passes(pattern, texts[int(hit)].as_py()) for hit in hits]] if len(hits) else hits
-            found[places[hits]] = True
+            held = word_texts if pattern.prose else texts
+            hits = np.flatnonzero(held_by[pattern.prose](pattern.text))
+            if pattern.fits and len(hits):
+                hits = hits[[passes(pattern, held[int(hit)].as_py()) for hit in hits]]
+            found[places[of_words[hits] if pattern.prose else hits]] = True
         yield one.letter, f"holds what looks like {one.words}; {one.advice}", found
+
+
+def _numbers_in_text(cells: Cells) -> Iterator[tuple[str, str, np.ndarray]]:
+    """Yield cells of several words with a number among them that is too long to be a measurement."""
+    rules = load_rules().by_letter
+    kinds = {letter: np.zeros(len(cells.texts), dtype=bool) for letter in "GDJR"}
+    places = np.flatnonzero(cells.of_words)
+    for place in places[matches(cells.texts.take(pa.array(places)), LONG_NUMBER)]:
+        for number in compiled(LONG_NUMBER).findall(cells.texts[int(place)].as_py()):
+            if social_security(number):
+                letter = "G"
+            else:
+                letter = "D" if nanp_phone(number) else "J" if luhn(number) else "R"
+            kinds[letter][place] = True
+    for letter, found in kinds.items():
+        yield letter, f"holds what looks like {rules[letter].words}; {rules[letter].advice}", found
 
 
 def _codes_of_patients(cells: Cells) -> Iterator[tuple[str, str, np.ndarray]]:
@@ -238,10 +175,12 @@ def _bare_numbers(cells: Cells, level: str, time_header: bool) -> Iterator[tuple
 def _names(cells: Cells, known: bool) -> Iterator[tuple[str, str, np.ndarray]]:
     """Yield cells that name a person: two or three words with a common given name, or such names alone."""
     given = load_rules().given_names
-    rule = load_rules().by_letter["A"]
+    rule, other = load_rules().by_letter["A"], compiled(load_rules().not_names)
     found = np.zeros(len(cells.texts), dtype=bool)
     for place in np.flatnonzero(cells.matches(FULL_NAME)):
         text = cells.texts[int(place)].as_py().lower()
+        if other.match(text):
+            continue
         words = text.replace(",", " ").replace(".", " ").replace("_", " ").rstrip("0123456789").split()
         named = words[0] in given or ("," in text and words[1] in given)
         # "Charles Bonnet syndrome" is a side effect: three words name people only where content is unknown.
@@ -265,16 +204,16 @@ def _free_text(cells: Cells, known: bool) -> Iterator[tuple[str, str, np.ndarray
     if len(spaced):
         texts = cells.texts.take(pa.array(spaced))
         n_words, n_small = (
-            _counts(texts, f"[{LETTERS}][{LETTERS}'’-]*"),
-            _counts(texts, load_rules().prose_words),
+            counts(texts, f"[{LETTERS}][{LETTERS}'’-]*"),
+            counts(texts, load_rules().prose_words),
         )
         signs = n_signs[spaced]
-        sentence = _matches(texts, SENTENCE) & (n_words >= 4) & (signs > 25)
+        sentence = matches(texts, SENTENCE) & (n_words >= 4) & (signs > 25)
         spoken = (n_small >= 2) & (n_words >= 5) & (signs > 25)
         seldom = (
             (cells.n_rows[spaced] < 3) & (signs > 40) & (n_words >= 6) & (cells.name not in LABEL_COLUMNS)
         )
-        found[spaced] = sentence | spoken | seldom | (signs > 200) | _matches(texts, r"[\r\n]")
+        found[spaced] = sentence | spoken | seldom | (signs > 200) | matches(texts, r"[\r\n]")
         phrases = n_words >= 3
         various = phrases.sum() > max(20, 0.5 * cells.n_rows[spaced[phrases]].sum())
         if not known and various and cells.share(_scatter(found, spaced[phrases])) > 0.5:
@@ -282,12 +221,14 @@ def _free_text(cells: Cells, known: bool) -> Iterator[tuple[str, str, np.ndarray
     yield rule.letter, f"holds {rule.words}; {rule.advice}", found
 
 
-def _unique_codes(cells: Cells, patients: Cells | None) -> Iterator[tuple[str, str, np.ndarray]]:
+def _unique_codes(cells: Cells, patients: Cells | None, level: str) -> Iterator[tuple[str, str, np.ndarray]]:
     """Yield codes with digits of which every row, or every patient, has its own."""
     rule = load_rules().by_letter["R"]
     measured = cells.matches(r"^[-+<>=~]?[0-9]+(?:(?:[.,:/][0-9]+)*|-[0-9]+)(?:[^\d\s]{1,3})?$")
     code = cells.matches(r"^[^\s]*[0-9][^\s]*$") & ~cells.is_number & ~measured
     code |= cells.matches("^[0-9]{7,}$")
+    if level == "limited-data-set" and code.sum() >= MANY_DISTINCT:
+        code[code] = ~_dates(cells.texts.filter(pa.array(code)))
     n_codes = int(code.sum())
     if n_codes < MANY_DISTINCT or cells.share(code) < MOSTLY:
         return
@@ -300,6 +241,14 @@ def _unique_codes(cells: Cells, patients: Cells | None) -> Iterator[tuple[str, s
         own_patient = len(pairs) == n_codes == len(np.unique(patients.codes[both]))
     if own_row or own_patient:
         yield "R", f"holds what looks like {rule.words}; {rule.advice}", code
+
+
+def _dates(texts: pa.Array) -> np.ndarray:
+    """Whether each text is a date and nothing else."""
+    found = np.zeros(len(texts), dtype=bool)
+    for pattern in load_rules().by_letter["C"].patterns:
+        found |= False if pattern.prose else matches(texts, pattern.text)
+    return found & matches(texts, DATE_SIGNS)
 
 
 def _checked(cells: Cells, candidates: np.ndarray, check) -> np.ndarray:
@@ -324,10 +273,31 @@ def _scatter(like: np.ndarray, places: np.ndarray) -> np.ndarray:
     return mask
 
 
+def classes_of_texts(texts: Sequence[str], level: str) -> list[str | None]:
+    """Return the class that each text looks like, or None; free text and codes of one's own are not told.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        Names of columns, files and sheets, lines of prose, literals of code.
+    level : {"safe-harbor", "limited-data-set"}
+    """
+    cells = distinct_cells("text", pd.Series(list(texts), dtype="str"))
+    letters = np.full(len(cells.texts) + 1, None, dtype=object)
+    untold = np.ones(len(cells.texts), dtype=bool)
+    found_in = (
+        *_bare_numbers(cells, level, False),
+        *_text_patterns(cells, level, False, prose=True),
+        *_names(cells, False),
+        *_numbers_in_text(cells),
+    )
+    for letter, _, found in found_in:
+        letters[:-1][found & untold] = letter
+        untold &= ~found
+    return letters[cells.codes].tolist()
+
+
+@lru_cache(maxsize=4096)
 def class_of_name(name: str, level: str) -> str | None:
     """Return the class of a name that looks like a cell, or None."""
-    cells = distinct_cells("name", pd.Series([name], dtype="str"))
-    for letter, _, found in (*_text_patterns(cells, level, False), *_names(cells, False)):
-        if found.any():
-            return letter
-    return None
+    return classes_of_texts([name], level)[0]

@@ -19,6 +19,7 @@ __all__ = [
     "Rules",
     "compiled",
     "load_rules",
+    "luhn",
     "nanp_phone",
     "normalise",
     "passes",
@@ -52,11 +53,14 @@ class Pattern:
         Name of the check in `CHECKS` that a match must pass.
     ids : bool
         Whether the pattern is also used on patient_id and clinic_id.
+    prose : bool
+        Whether the pattern is only for cells of several words.
     """
 
     text: str
     fits: str | None = None
     ids: bool = True
+    prose: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,8 @@ class Rules:
     small_zip3: frozenset[str]
     prose_words: str
     given_names: frozenset[str]
+    not_names: str
+    public_hosts: tuple[str, ...]
 
     @property
     def by_letter(self) -> Mapping[str, IdentifierClass]:
@@ -134,6 +140,8 @@ def load_rules() -> Rules:
         small_zip3=frozenset(content["zip3"]["small"]),
         prose_words=rf"(?i)(?:^|[^{LETTERS}])(?:{'|'.join(content['prose']['words'])})(?:[^{LETTERS}]|$)",
         given_names=frozenset(content["names"]["given"].split()),
+        not_names=content["names"]["not_names"],
+        public_hosts=tuple(content["public_hosts"]["hosts"]),
     )
 
 
@@ -148,6 +156,9 @@ def _identifier_class(entry: Mapping, months: str) -> IdentifierClass:
         words = "|".join(label.replace(" ", "[ _-]?") for label in entry["labels"])
         number = r"[ _-]?(?:no|nr|num|number|id)?\.?[ :#=_-]*[a-z]{0,3}[ -]?[0-9][0-9a-z-]{3,}"
         patterns.append(Pattern(f"(?i)(?:^|[^a-z])(?:{words}){number}"))
+    patterns += [
+        Pattern(one["pattern"], one.get("fits"), ids=False, prose=True) for one in entry.get("prose", ())
+    ]
     return IdentifierClass(
         letter=entry["letter"],
         words=entry["words"],
@@ -177,7 +188,7 @@ def _header_test(parts, whole=(), unless=()) -> Callable[[str], bool]:
     return test
 
 
-def _luhn(text: str) -> bool:
+def luhn(text: str) -> bool:
     """Whether the digits end in their Luhn check digit, as those of payment cards do."""
     digits = [int(sign) for sign in re.sub(r"\D", "", text)]
     if not 13 <= len(digits) <= 19 or len(set(digits)) == 1:
@@ -201,15 +212,22 @@ def nanp_phone(text: str) -> bool:
 
 def _iban(text: str) -> bool:
     """Whether the letters and digits pass the modulo 97 check of ISO 13616."""
-    text = text.replace(" ", "")
-    return len(text) >= 15 and int("".join(str(int(sign, 36)) for sign in text[4:] + text[:4])) % 97 == 1
+    words = re.sub("[^A-Z0-9 ]", " ", text).split()
+    # The word behind it may be in capitals too.
+    for n_words in (len(words), len(words) - 1):
+        code = "".join(words[:n_words])
+        if len(code) >= 15 and int("".join(str(int(sign, 36)) for sign in code[4:] + code[:4])) % 97 == 1:
+            return True
+    return False
 
 
 def _address(text: str, version: int) -> bool:
     """Whether the text is an Internet address of this version."""
     text = text.strip().split("/")[0]
-    if version == 4:
-        text = re.sub(r"^[^0-9]|[^0-9]$", "", text)
+    text = re.sub(r"^[^0-9]+|[^0-9]+$", "", text) if version == 4 else text.strip(" ,.;()[]")
+    # "::" is an address by the letter, and of nobody.
+    if version == 6 and len(re.sub("[^0-9a-f]", "", text.lower())) < 3:
+        return False
     try:
         return ipaddress.ip_address(text).version == version
     except ValueError:
@@ -224,7 +242,7 @@ def _vin(text: str) -> bool:
 
 def _dea(text: str) -> bool:
     """Whether the seventh digit is the check digit of a DEA registration."""
-    digits = [int(sign) for sign in text[-7:]]
+    digits = [int(sign) for sign in re.sub(r"\D", "", text)[-7:]]
     return (digits[0] + digits[2] + digits[4] + 2 * (digits[1] + digits[3] + digits[5])) % 10 == digits[6]
 
 
@@ -241,7 +259,7 @@ def _n_digits(text: str) -> int:
 
 CHECKS: Mapping[str, Callable[[str], bool]] = MappingProxyType(
     {
-        "luhn": _luhn,
+        "luhn": luhn,
         "ssn": social_security,
         "iban": _iban,
         "ipv4": lambda text: _address(text, 4),
@@ -261,5 +279,11 @@ def passes(pattern: Pattern, text: str) -> bool:
     if pattern.fits is None:
         return True
     # Long texts are refused as free text, and `re` may take quadratic time on them.
-    match = compiled(pattern.text).search(text[:LONGEST])
-    return match is not None and CHECKS[pattern.fits](match.group())
+    text, search = text[:LONGEST], compiled(pattern.text).search
+    match = search(text)
+    while match is not None:
+        if CHECKS[pattern.fits](match.group()):
+            return True
+        # The sign that ends one match may begin the next.
+        match = search(text, max(match.start() + 1, match.end() - 1))
+    return False

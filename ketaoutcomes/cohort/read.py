@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.cohort.columns import wants
 from ketaoutcomes.cohort.csv_text import RawTable
 from ketaoutcomes.cohort.files import find_tables, folder_path, read_table
+from ketaoutcomes.cohort.import_record import read_record
 from ketaoutcomes.cohort.privacy import scan_name
 from ketaoutcomes.cohort.schema import TABLES
 from ketaoutcomes.cohort.settings import Settings, make_settings, read_settings
@@ -111,7 +113,7 @@ def examine(folder: Path, columns: Collection[str] | None = None) -> Build:
     found = frozenset(contents.paths)
     source = folder.resolve().name
     source = "folder" if scan_name("folder", source) else source
-    return build(
+    made = build(
         raws,
         settings,
         source=source,
@@ -120,6 +122,10 @@ def examine(folder: Path, columns: Collection[str] | None = None) -> Build:
         notes=contents.notes,
         present=found,
     )
+    if made.cohort is None:
+        return made
+    sources, unmapped = read_record(folder)
+    return replace(made, cohort=replace(made.cohort, sources=sources, unmapped=unmapped))
 
 
 def raise_problems(made: Build) -> None:

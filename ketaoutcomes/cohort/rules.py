@@ -148,6 +148,12 @@ _ALL = (
     ),
     Rule("time_twice", ROW, "this local time happened twice: clocks went back; give the offset from UTC"),
     Rule("time_range", ROW, "the time is more than 50 years from the first session"),
+    Rule(
+        "time_bounds",
+        ("row", "file"),
+        "hour does not lie between hour_low and hour_high, or these are more than 48 hours apart, or one of "
+        "them is missing or no number; leave both blank where the hour is exact",
+    ),
     Rule("after_data_cut", ROW, "the date is after 'data_cut'"),
     Rule(
         "orphan_patient",

@@ -109,6 +109,11 @@ MONTH = Column(
     "month", "month", "calendar month, YYYY-MM; only in a limited data set, where it is derived from the date"
 )
 
+IN_BOUNDS = (
+    "the hour is not exact and lies from hour_low to hour_high, 48 hours apart at most; blank if exact"
+)
+BOUNDS = (Column("hour_low", "number", IN_BOUNDS, "hours"), Column("hour_high", "number", IN_BOUNDS, "hours"))
+
 
 def _hour(what: str) -> Column:
     return Column(
@@ -175,6 +180,7 @@ SESSIONS = Table(
     columns=(
         PATIENT,
         _hour("start of the session"),
+        *BOUNDS,
         _day("start of the session"),
         _date("start", "start of the session"),
         Column(
@@ -245,6 +251,7 @@ SCORES = Table(
             "instrument", "word", "name of the instrument; spelling and spacing do not matter", required=NEED
         ),
         _hour("time of the assessment"),
+        *BOUNDS,
         _day("time of the assessment"),
         _date("taken", "time of the assessment"),
         Column(
@@ -320,11 +327,10 @@ VITALS = Table(
         Column(
             "minute",
             "number",
-            "time from the start of the session; negative before it",
+            "time from the start of the session; negative before it; blank where only the session is known",
             "minutes",
             -MINUTES_PER_DAY,
             2 * MINUTES_PER_DAY,
-            required=NEED,
             rule="minute_range",
         ),
         Column("sbp", "number", "systolic blood pressure", "mmHg", 40, 300, rule="vital_range"),
@@ -342,6 +348,7 @@ DISPOSITION = Table(
     columns=(
         PATIENT,
         _hour("when the status was reached"),
+        *BOUNDS,
         _day("when the status was reached"),
         _date("when", "when the status was reached"),
         Column("status", "word", "e.g. completed, stopped, lost to follow-up, ongoing"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ketaoutcomes.cohort.clock import to_seconds
+from ketaoutcomes.cohort.clock import each_once, to_seconds
 from ketaoutcomes.cohort.draft import Draft
 from ketaoutcomes.cohort.duplicates import marked, neighbours, set_aside_duplicates
 from ketaoutcomes.cohort.ids import id_text, look_up, repeated, time_order
@@ -111,8 +111,8 @@ def place_sessions(
     rows = rows[draft.kept[rows]]
     owner = codes[rows]
     starts = np.searchsorted(owner, np.arange(len(ids) + 1)).astype(np.int64)
-    hour, low, high = (
-        to_seconds(column[rows] - origin[owner]) for column in (times.hour, times.low, times.high)
+    hour, low, high = each_once(
+        lambda moment: to_seconds(moment[rows] - origin[owner]), times.hour, times.low, times.high
     )
     exact = times.high[rows] <= times.low[rows]
     # The clock starts with the first session, so its own time is known exactly: 0.
@@ -150,6 +150,14 @@ def _routes_and_doses(draft: Draft) -> None:
     numbers = draft.numbers
     if "dose_mg" not in numbers or "weight_kg" not in numbers:
         return
+    _hold_doses_together(draft)
+    for name in ("dose_mg", "weight_kg"):
+        draft.set_down(name)
+
+
+def _hold_doses_together(draft: Draft) -> None:
+    """Compute the dose per kg where it is not given, and hold it against dose and weight where it is."""
+    numbers = draft.numbers
     with np.errstate(invalid="ignore", divide="ignore"):
         implied = numbers["dose_mg"] / numbers["weight_kg"]
         if "dose_mg_per_kg" not in numbers:

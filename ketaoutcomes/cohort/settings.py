@@ -11,6 +11,7 @@ from datetime import date
 from pathlib import Path
 
 from ketaoutcomes.catalog.effect_terms import effect_terms
+from ketaoutcomes.cohort.schema import TABLES
 from ketaoutcomes.errors import ConfigError, DataError, Problem
 
 __all__ = ["FILE_NAME", "Settings", "make_settings", "read_settings"]
@@ -26,6 +27,7 @@ CHOICES = {
 }
 EFFECT_NAMES = "side_effect_names"
 COLUMN_LISTS = ("covariates", "known_at_start", "known_after_start")
+SWITCHES = ("synthetic", "dates_shifted")
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,14 @@ class Settings:
     side_effect_names : tuple of (str, tuple of str), optional
         The clinic's own words for side effects by preferred name; in the file a table
         ``[side_effect_names]`` of lines such as ``"dissociation" = ["spacey", "floaty"]``.
+    dates_shifted : bool
+        Every patient's dates were moved by a time of their own, so that gaps are true
+        and the calendar is not: no month is kept, and nobody's time to the end of the
+        data. Only for a limited data set.
+    reviewed_text : tuple of str, optional
+        Further columns ("table.column") of free text that somebody has read and cleared
+        of names; they are not refused as free text, and identifiers of a known form are
+        still looked for in them.
     """
 
     name: str | None = None
@@ -87,6 +97,8 @@ class Settings:
     known_at_start: tuple[str, ...] | None = None
     known_after_start: tuple[str, ...] | None = None
     side_effect_names: tuple[tuple[str, tuple[str, ...]], ...] | None = None
+    dates_shifted: bool = False
+    reviewed_text: tuple[str, ...] | None = None
 
     @property
     def effect_words(self) -> dict[str, list[str]] | None:
@@ -99,6 +111,16 @@ class Settings:
     def dates_allowed(self) -> bool:
         """Whether the cohort is a limited data set, in which dates may stand."""
         return self.deidentification == "limited-data-set"
+
+    @property
+    def months_kept(self) -> bool:
+        """Whether calendar months may be kept: dates are allowed, and are the true ones."""
+        return self.dates_allowed and not self.dates_shifted
+
+    def reviewed_columns(self, table: str) -> frozenset[str]:
+        """Return the columns of a table that `reviewed_text` names."""
+        names = (entry.partition(".") for entry in self.reviewed_text or ())
+        return frozenset(column for owner, _, column in names if owner == table)
 
 
 def read_settings(folder: Path) -> Settings:
@@ -160,6 +182,8 @@ def make_settings(content: Mapping[str, object] | Settings) -> Settings:
         problems.append(
             _problem("cohort.toml: 'data_cut' is a date, and needs deidentification = \"limited-data-set\"")
         )
+    if not problems and values.get("dates_shifted"):
+        problems += _against_shifted(values)
     if not problems:
         both = set(values.get("known_at_start", ())) & set(values.get("known_after_start", ()))
         problems += [
@@ -173,8 +197,11 @@ def make_settings(content: Mapping[str, object] | Settings) -> Settings:
 
 def _complaint(key: str, value: object) -> str | None:
     """Return what is wrong with one value, or None."""
-    if key == "synthetic":
+    if key in SWITCHES:
         return None if isinstance(value, bool) else "must be true or false"
+    if key == "reviewed_text":
+        good = isinstance(value, list | tuple) and all(map(_names_column, value))
+        return None if good else 'must be a list of columns, each as "table.column", e.g. "patients.notes"'
     if key in COLUMN_LISTS:
         good = isinstance(value, list | tuple) and all(isinstance(name, str) for name in value)
         return None if good else "must be a list of column names"
@@ -205,6 +232,23 @@ def _complaint(key: str, value: object) -> str | None:
         if "%I" in value and "%p" not in value:
             return "has hours up to 12 (%I) without AM or PM (%p); write %I:%M %p, or %H:%M up to 24"
     return None
+
+
+def _names_column(entry: object) -> bool:
+    table, dot, column = entry.partition(".") if isinstance(entry, str) else ("", "", "")
+    return table in TABLES and bool(dot) and bool(column) and column not in TABLES[table].names
+
+
+def _against_shifted(values: Mapping[str, object]) -> list[Problem]:
+    """Return what cannot stand beside dates that are not the true ones."""
+    problems = []
+    if values.get("deidentification") != "limited-data-set":
+        needs = "'dates_shifted' is about dates, and needs deidentification = \"limited-data-set\""
+        problems.append(_problem(f"cohort.toml: {needs}"))
+    if values.get("data_cut"):
+        clash = "the dates are shifted, so that 'data_cut' says nothing of them; remove it"
+        problems.append(_problem(f"cohort.toml: {clash}"))
+    return problems
 
 
 def _complaint_of_names(value: object) -> str | None:

@@ -42,6 +42,11 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "known_after_start": "columns that are known only later, although their name does not say so",
         "side_effect_names": "the clinic's own words for side effects, by preferred name; used wherever side "
         "effects are counted, on top of the library's table of synonyms",
+        "dates_shifted": "each patient's dates were moved by a time of their own: the time between two dates "
+        "is true and the calendar is not, so that no month is kept; only in a limited data set, without "
+        "data_cut",
+        "reviewed_text": "further columns of free text that somebody has read and cleared of names; they are "
+        "kept, and e-mail addresses, telephone numbers, dates and the like in them are still refused",
     }
 )
 VALUES: Mapping[str, str] = MappingProxyType(
@@ -55,6 +60,8 @@ VALUES: Mapping[str, str] = MappingProxyType(
         "known_at_start": 'list of names, e.g. `["employment_status"]`',
         "known_after_start": 'list of names, e.g. `["referred_on"]`',
         "side_effect_names": "table of lists, after all other keys (see the example)",
+        "dates_shifted": "`true`, `false`",
+        "reviewed_text": 'list of columns, e.g. `["patients.notes"]`',
     }
 )
 DEFAULTS: Mapping[str, str] = MappingProxyType(
@@ -70,6 +77,7 @@ DEFAULTS: Mapping[str, str] = MappingProxyType(
         "known_at_start": "judged by the name",
         "known_after_start": "judged by the name",
         "side_effect_names": "the library's names",
+        "reviewed_text": "none: free text is refused",
     }
 )
 DATE_FORMATS = (
@@ -97,6 +105,8 @@ encoding = "utf-8"
 covariates = ["employment", "smoker", "response_status", "referred_on"]
 known_at_start = ["response_status"]
 known_after_start = ["referred_on"]
+dates_shifted = false
+reviewed_text = ["patients.notes"]
 
 [side_effect_names]
 "dissociation" = ["spacey", "floaty"]

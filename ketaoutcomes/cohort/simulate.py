@@ -20,6 +20,7 @@ from types import MappingProxyType
 import pandas as pd
 
 from ketaoutcomes.cohort.cohort import Cohort
+from ketaoutcomes.cohort.csv_write import csv_text
 from ketaoutcomes.cohort.read import assemble
 from ketaoutcomes.cohort.simulation.calendar import draw_calendar
 from ketaoutcomes.cohort.simulation.latent import draw_latent
@@ -90,7 +91,8 @@ class Simulation:
         _check_folder(folder, {f"{name}.csv" for name in self.tables} | {_SETTINGS_FILE})
         folder.mkdir(parents=True, exist_ok=True)
         for name, frame in self.tables.items():
-            frame.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", encoding="utf-8")
+            text = csv_text(frame, digits=None)
+            (folder / f"{name}.csv").write_text(text, encoding="utf-8", newline="")
         lines = [
             f"{key} = {str(value).lower() if isinstance(value, bool) else _quoted(value)}"
             for key, value in self.settings.items()

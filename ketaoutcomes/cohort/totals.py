@@ -15,6 +15,9 @@ __all__ = ["hold_to_ranges", "hold_to_steps", "take_totals"]
 ROUNDING = 0.05
 # A prorated total may be rounded to a whole number.
 WHOLE = 0.5 + ROUNDING
+# Rows that are scored at a time.
+BLOCK = 200_000
+FINDINGS = ("item_range", "items_total", "items_missing", "items_prorated", "few")
 OUT_OF_RANGE, MISSING_ITEMS = REASONS.index("item_out_of_range"), REASONS.index("missing_items")
 
 
@@ -36,13 +39,11 @@ def take_totals(draft: Draft) -> None:
             if instrument is None or instrument.scoring == "total":
                 continue
             rows = np.flatnonzero(draft.kept & (instruments.codes == number))
-            items = _items(draft, instrument, rows)
-            answered = ~np.isnan(items)
-            some = answered.any(axis=1)
-            if (2 * answered.sum(axis=1) > instrument.n_items).any():
-                few |= _score_rows(draft, instrument, rows[some], items[some], n_missing)
-            else:
-                few[rows[some]] = True
+            n_answered, unanswered = _answers(draft, instrument, rows)
+            rows, in_use = rows[n_answered > 0], bool((2 * n_answered > instrument.n_items).any())
+            few[_score_rows(draft, instrument, rows, unanswered, n_missing) if in_use else rows] = True
+        for name in filter(ITEM.fullmatch, draft.numbers):
+            draft.set_down(name)
         if not np.isnan(n_missing).all():
             draft.numbers["n_missing_items"] = n_missing
     empty = np.isnan(draft.numbers["score"])
@@ -50,33 +51,71 @@ def take_totals(draft: Draft) -> None:
     draft.quarantine(empty, "missing_required")
 
 
+def _answers(draft: Draft, instrument: Instrument, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return how many items each row answers, (m,) int, and which items no row answers, (n_items,) bool."""
+    n_answered, unanswered = np.zeros(rows.size, dtype=np.int16), np.ones(instrument.n_items, dtype=bool)
+    for place, name in enumerate(_names(instrument)):
+        if name in draft.numbers:
+            answered = ~np.isnan(draft.numbers[name][rows])
+            n_answered += answered
+            unanswered[place] = not answered.any()
+    return n_answered, unanswered
+
+
+def _names(instrument: Instrument) -> list[str]:
+    return [f"i{item}" for item in range(1, instrument.n_items + 1)]
+
+
 def _items(draft: Draft, instrument: Instrument, rows: np.ndarray) -> np.ndarray:
     """Return the rows' items in the instrument's order; (m, n_items), missing where there is no column."""
     gone = np.full(rows.size, np.nan)
-    names = [f"i{item}" for item in range(1, instrument.n_items + 1)]
-    return np.column_stack([draft.numbers[name][rows] if name in draft.numbers else gone for name in names])
+    return np.column_stack(
+        [draft.numbers[name][rows] if name in draft.numbers else gone for name in _names(instrument)]
+    )
 
 
-def _score_rows(draft: Draft, instrument: Instrument, rows, items, n_missing) -> np.ndarray:
-    """Score some rows of one instrument from their items; return which have too few items."""
+def _score_rows(draft: Draft, instrument: Instrument, rows, unanswered, n_missing) -> np.ndarray:
+    """Score the rows of one instrument from their items; return those with too few items and no total.
+
+    Parameters
+    ----------
+    unanswered : (n_items,) bool array
+        What the file withholds altogether, often the item on suicide; it may be part of its totals.
+    n_missing : (n,) float array
+        Filled in for the rows.
+    """
+    withheld = unanswered & _safety_items(instrument)
+    # All items of all rows at once would take many times the room of the table.
+    blocks = [
+        _score_block(draft, instrument, rows[start : start + BLOCK], withheld, n_missing)
+        for start in range(0, rows.size, BLOCK)
+    ]
+    found = {what: np.concatenate([rows[:0], *(block[what] for block in blocks)]) for what in FINDINGS}
+    for rule in ("item_range", "items_total", "items_missing"):
+        draft.quarantine(_at(draft, found[rule]), rule)
+    if found["items_prorated"].size:
+        draft.note("items_prorated", "score", rows=_at(draft, found["items_prorated"]))
+    return found["few"]
+
+
+def _score_block(draft: Draft, instrument: Instrument, rows, withheld, n_missing) -> dict[str, np.ndarray]:
+    """Score some rows of one instrument from their items; return the rows of each of `FINDINGS`."""
+    items = _items(draft, instrument, rows)
     low, high = np.array(instrument.item_ranges, dtype=float).T
     with np.errstate(invalid="ignore"):
         outside = ((items < low) | (items > high)).any(axis=1)
     scored = score_items(instrument, items)
     outside |= scored.reason == OUT_OF_RANGE
-    draft.quarantine(_at(draft, rows[outside]), "item_range")
-    # What the file withholds altogether, often the item on suicide, may be part of its totals.
-    withheld = np.isnan(items).all(axis=0) & _safety_items(instrument)
+    found = {"item_range": rows[outside]}
     rows, items = rows[~outside], items[~outside]
-    if rows.size == 0:
-        return np.zeros(draft.n, dtype=bool)
     blanks, too_few = scored.n_missing[~outside], scored.reason[~outside] == MISSING_ITEMS
     n_missing[rows] = blanks
     total, score = draft.numbers["score"][rows], scored.score[~outside]
     # The sum of the items answered is the score with the blanks at 0.
     answered, most, blank = score.copy(), score.copy(), np.isnan(items).any(axis=1)
-    answered[blank] = score_items(instrument, np.nan_to_num(items[blank])).score
-    most[blank] = score_items(instrument, np.where(np.isnan(items[blank]), high, items[blank])).score
+    if blank.any():
+        answered[blank] = score_items(instrument, np.nan_to_num(items[blank])).score
+        most[blank] = score_items(instrument, np.where(np.isnan(items[blank]), high, items[blank])).score
     known, given = ~np.isnan(score), ~np.isnan(total)
     complete = known & (blanks == 0)
     with np.errstate(invalid="ignore"):
@@ -84,15 +123,15 @@ def _score_rows(draft: Draft, instrument: Instrument, rows, items, n_missing) ->
         agrees |= ~complete & (np.abs(total - answered) <= ROUNDING)
         within = (total >= answered - ROUNDING) & (total <= most + ROUNDING)
     whole = withheld.any() & ~np.isnan(items[:, ~withheld]).any(axis=1) & ~complete & given
-    draft.quarantine(_at(draft, rows[given & np.where(whole, ~within, known & ~agrees)]), "items_total")
+    found["items_total"] = rows[given & np.where(whole, ~within, known & ~agrees)]
     few = ~known & ~whole & too_few
-    draft.quarantine(_at(draft, rows[given & few]), "items_missing")
+    found["items_missing"] = rows[given & few]
     rescored = given & known & ~complete & ~whole & agrees & (np.abs(total - score) > ROUNDING)
-    if rescored.any():
-        draft.note("items_prorated", "score", rows=_at(draft, rows[rescored]))
+    found["items_prorated"] = rows[rescored]
     taken = known & ~whole & (~given | (~complete & agrees))
     draft.numbers["score"][rows[taken]] = score[taken]
-    return _at(draft, rows[few & ~given])
+    found["few"] = rows[few & ~given]
+    return found
 
 
 def _safety_items(instrument: Instrument) -> np.ndarray:

@@ -58,7 +58,8 @@ class Words:
         new = [function(level) for level in self.levels]
         levels = tuple(sorted({level for level in new if level is not None}))
         place = {level: number for number, level in enumerate(levels)}
-        lookup = np.array([place.get(level, -1) for level in new] + [-1], dtype=np.int32)
+        kind = np.min_scalar_type(-1 - len(levels))
+        lookup = np.array([place.get(level, -1) for level in new] + [-1], dtype=kind)
         return Words(lookup[self.codes], levels)
 
     def where(self, test: Callable[[str], bool]) -> np.ndarray:
@@ -150,9 +151,11 @@ def numbers(column: pd.Series, *, decimal: str | None, separator: str | None = N
         bad = column.notna().to_numpy(bool)
         return Numbers(np.full(n, np.nan), bad, np.zeros(n, dtype=bool))
     if pd.api.types.is_numeric_dtype(column.dtype):
-        values = column.to_numpy(dtype=float, na_value=np.nan) + 0.0
+        values = column.to_numpy(dtype=float, na_value=np.nan, copy=True)
+        values += 0.0
         bad = np.isinf(values)
-        return Numbers(np.where(bad, np.nan, values), bad, np.zeros(n, dtype=bool))
+        values[bad] = np.nan
+        return Numbers(values, bad, np.zeros(n, dtype=bool))
     if isinstance(column.dtype, pd.CategoricalDtype) or column.dtype != "str":
         column = text(column)
     cells = pa.chunked_array([pa.array(column, type=pa.large_string(), from_pandas=True)])

@@ -49,8 +49,10 @@ def session_bounds(sessions: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     0, so it may have been up to half a day earlier or later.
     """
     low, high = sessions["hour_low"].to_numpy(float), sessions["hour_high"].to_numpy(float)
-    # Only dated cohorts have months. Without dates hour 0 is the session itself, whatever the clock showed.
-    if "month" not in sessions.columns:
+    # A date stands for its noon, within its day; where days are counted from the first session, hour 0 is the
+    # session itself, whatever the clock showed, and a day's hour is its beginning.
+    within = (low < sessions["hour"].to_numpy(float)) & (high > sessions["hour"].to_numpy(float))
+    if "month" not in sessions.columns and not within.any():
         return low, high
     vague = ~_stated(sessions) & (high <= low)
     half = np.where(vague, HOURS_PER_DAY / 2, 0.0)

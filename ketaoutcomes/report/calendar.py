@@ -87,10 +87,12 @@ def calendar_of(cohort: Cohort, month: str | None, *, window: str) -> Calendar |
     known = _months_of_sessions(cohort)
     if not known:
         if month is not None:
-            raise ConfigError(
-                "this cohort keeps no months, so no month can be chosen; set "
-                'deidentification = "limited-data-set" in cohort.toml if the clinic may keep them'
-            )
+            why = "its dates are shifted, patient by patient, so that none of its months is a real one"
+            if not cohort.settings.dates_shifted:
+                why = (
+                    'set deidentification = "limited-data-set" in cohort.toml if the clinic may keep them'
+                )
+            raise ConfigError(f"this cohort keeps no months, so no month can be chosen; {why}")
         return None
     cut = cohort.settings.data_cut
     end = date.fromisoformat(cut) + timedelta(days=1) if cut else _first_day(known[-1])

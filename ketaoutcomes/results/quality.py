@@ -36,6 +36,11 @@ class QualityResult(Result):
         `measure`, `n_events`, `n`, `estimate`.
     instrument : str or None
         Whose scores the flow follows.
+    sources : DataFrame
+        Where the tables were made from an export: `source`, `n_read`, `n_kept`,
+        `n_quarantined`, `n_unmapped`; without rows otherwise.
+    unmapped : DataFrame
+        Columns of the export that went nowhere: `source`, `column`, `n_filled`.
     """
 
     rules: pd.DataFrame
@@ -45,6 +50,8 @@ class QualityResult(Result):
     losses: pd.DataFrame
     recording: pd.DataFrame
     instrument: str | None
+    sources: pd.DataFrame
+    unmapped: pd.DataFrame
 
     @property
     def rows(self) -> pd.DataFrame:
@@ -65,6 +72,14 @@ class QualityResult(Result):
     def sentences(self) -> list[str]:
         """Rules, attrition and recording, one line each."""
         lines = []
+        if len(self.sources):
+            lines += ["", "Rows of the export"]
+            for row in self.sources.to_dict("records"):
+                lines.append(
+                    f"  {row['source']}: {count(row['n_read'])} read = {count(row['n_kept'])} kept + "
+                    f"{count(row['n_quarantined'])} set aside + {count(row['n_unmapped'])} not mapped"
+                )
+            lines.append(f"  columns with cells that were not mapped: {count(len(self.unmapped))}")
         if len(self.rules):
             lines += ["", "Rows set aside"]
             for row in self.rules.to_dict("records"):

@@ -79,10 +79,10 @@ def test_wrong_usage_ends_with_two(run, arguments):
 
 
 def test_a_missing_folder_ends_with_five_and_one_line(run):
-    for command in ("check", "report"):
+    for command, what in (("check", "file or folder"), ("import", "file or folder"), ("report", "folder")):
         done = run(command, "nowhere")
         assert done.returncode == 5
-        assert done.stderr == "ketaoutcomes: nowhere: is not a folder\n"
+        assert done.stderr == f"ketaoutcomes: nowhere: is not a {what}\n"
 
 
 def test_simulate_check_and_report_lead_to_a_page(run, tmp_path):

@@ -152,6 +152,12 @@ VALUES = {
     ],
 }
 
+# Cells whose form is told only where they fill a cell by themselves: names in prose are not claimed, and
+# between words these are ranges, limits or names of sites.
+NOT_IN_PROSE = frozenset(
+    value for value in VALUES["A"] if value not in ("Mr. Osgood", "Dr Feelgood", "Prof. Plum")
+) | {"40.7128, -74.0060", "555-0187"}
+
 # Names of covariates that a clinic may well have.
 HARMLESS_NAMES = [
     "bmi", "weight_kg", "height_cm", "education", "employment_status", "marital_status", "income_band",

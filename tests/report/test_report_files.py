@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ketaoutcomes.report import files
+from ketaoutcomes.cohort import folder_write
 from ketaoutcomes.report.files import csv_text, save_folder, sha256
 
 
@@ -94,14 +94,14 @@ def test_a_file_in_the_reports_place_is_left_alone(tmp_path):
 
 def test_a_second_run_at_the_same_time_is_refused(tmp_path):
     target = tmp_path / "report"
-    with files._only_writer(target), pytest.raises(FileExistsError, match="another run"):
+    with folder_write._only_writer(target, "report"), pytest.raises(FileExistsError, match="another run"):
         save_folder(target, contents("second"))
     save_folder(target, contents("third"))
     assert tag_of_whole_report(target) == "third"
 
 
 def test_without_an_exchange_of_names_the_folder_is_still_replaced(tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "_exchange", lambda first, second: False)
+    monkeypatch.setattr(folder_write, "_exchange", lambda first, second: False)
     save_folder(tmp_path / "report", contents("first"))
     save_folder(tmp_path / "report", contents("second"))
     assert tag_of_whole_report(tmp_path / "report") == "second"
@@ -114,7 +114,7 @@ def test_an_earlier_report_that_a_killed_run_left_aside_is_put_back(tmp_path):
     target.rename(tmp_path / ".report.old")
     (tmp_path / ".report.new").mkdir()
     (tmp_path / ".report.new" / "half").write_text("")
-    files._recover(target)
+    folder_write._recover(target)
     assert tag_of_whole_report(target) == "first"
     assert os.listdir(tmp_path) == ["report"]
 
@@ -126,7 +126,7 @@ def test_a_failed_write_leaves_the_earlier_report_and_no_rest(tmp_path, monkeypa
     def full_disk(descriptor):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(files.os, "fsync", full_disk)
+    monkeypatch.setattr(folder_write.os, "fsync", full_disk)
     with pytest.raises(OSError, match="No space"):
         save_folder(target, contents("second"))
     assert tag_of_whole_report(target) == "first"
@@ -139,9 +139,9 @@ sys.path.insert(0, sys.argv[1])
 sys.path.insert(0, sys.argv[2])
 from pathlib import Path
 from test_report_files import contents
-from ketaoutcomes.report import files
+from ketaoutcomes.cohort import folder_write
 if sys.argv[4] == "renames":
-    files._exchange = lambda first, second: False
+    folder_write._exchange = lambda first, second: False
 print("ready", flush=True)
 number = 0
 while True:
@@ -171,7 +171,7 @@ def test_a_run_killed_at_any_moment_leaves_a_whole_report(tmp_path, root, way, n
             process.wait()
             process.stdout.close()
         if way == "renames":
-            files._recover(target)
+            folder_write._recover(target)
         whole += tag_of_whole_report(target) is not None
     assert whole == n_kills
     save_folder(target, contents("last"))

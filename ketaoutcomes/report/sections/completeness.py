@@ -14,6 +14,7 @@ from ketaoutcomes.report.disclosure import Released
 from ketaoutcomes.report.parts import Column, Figure, Section, Table
 from ketaoutcomes.report.scope import WINDOW, Scope, without_period
 from ketaoutcomes.report.sections.part import Part, drawn, gathered, too_small
+from ketaoutcomes.report.small_counts import LARGEST_HIDDEN
 
 __all__ = ["completeness"]
 
@@ -43,6 +44,8 @@ def completeness(scope: Scope, beside: Sequence[float] = ()) -> Part:
         "recording": gate.rates("recording", followed.recording, place="Section 8, sessions with a record"),
     }
     figures, notes = [], []
+    if len(whole.sources):
+        notes.append(_export_note(whole.sources, gate.suppresses))
     if name is not None and len(followed.flow):
         steps = _reasons(followed.flow, followed.losses, gate.suppresses)
         sizes = (scope.cohort.n_patients, *beside)
@@ -128,6 +131,19 @@ def _missing_figure(gaps: pd.DataFrame, letter: str) -> Figure:
         svg,
         notes,
     )
+
+
+def _export_note(sources: pd.DataFrame, suppresses: bool) -> str:
+    """Rows of the export from which the tables were made; in some exports a row is a patient."""
+    read, *parts = (int(sources[name].sum()) for name in ("n_read", "n_kept", "n_quarantined", "n_unmapped"))
+    if suppresses and any(0 < part <= LARGEST_HIDDEN for part in (read, *parts)):
+        return (
+            "The tables were made from an export; how many of its rows were kept, set aside or not mapped is "
+            "not shown, since a number is small."
+        )
+    told = f"The tables were made from an export of {count(read)} rows"
+    kept, aside, unmapped = map(count, parts)
+    return f"{told}: {kept} kept in part or whole, {aside} set aside by a rule, {unmapped} not mapped."
 
 
 def _rows_table(found: dict[str, pd.DataFrame]) -> Table:

@@ -1,0 +1,5 @@
+"""The command line; `main` runs one command."""
+
+from ketaoutcomes.cli.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,187 @@
+"""A folder that is written whole or not at all.
+
+It is written beside its target under a temporary name, forced to the disk, and then put in place.
+Where the system can exchange two names in one step (Linux, `renameat2`), a reader and a power cut
+see either the earlier folder or the new one, whole. Elsewhere the earlier one is moved aside, the
+new one moved in, and the earlier one deleted; a run that is killed between the first two leaves the
+earlier folder under its aside name, and the next run puts it back.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # no such lock on this system; two runs at once are then the caller's care
+    fcntl = None
+
+__all__ = ["replace_folder"]
+
+AT_FDCWD = -100
+RENAME_EXCHANGE = 2
+
+
+def replace_folder(
+    folder: str | os.PathLike,
+    files: Mapping[str, bytes],
+    *,
+    is_own: Callable[[Path], bool],
+    what: str,
+    mode: int = 0o777,
+) -> Path:
+    """Write `files` (name within the folder -> content) as the whole content of `folder`.
+
+    Parameters
+    ----------
+    folder : path
+        A new folder, an empty one, or an earlier one of the same kind.
+    files : mapping of str to bytes
+    is_own : callable
+        Told a folder that is not empty, says whether it is of the same kind and may be replaced.
+    what : str
+        What is written, for messages, e.g. "report".
+    mode : int
+        Permissions of a new folder, before the process's mask.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    FileExistsError
+        If `folder` holds something else, or another run is writing it.
+    OSError
+        If the files cannot be written; an earlier folder is then still whole.
+    """
+    target = Path(os.path.realpath(folder))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with _only_writer(target, what):
+        _recover(target)
+        _refuse_foreign(target, is_own, what)
+        staged = target.parent / f".{target.name}.new"
+        try:
+            _write_all(staged, files, mode)
+            _put_in_place(staged, target)
+        finally:
+            # After an exchange the staged name holds the earlier folder; after an error, half a one.
+            shutil.rmtree(staged, ignore_errors=True)
+    return target
+
+
+@contextmanager
+def _only_writer(target: Path, what: str) -> Iterator[None]:
+    """Hold the target's lock; the system lets go of it when the process dies."""
+    if fcntl is None:
+        yield
+        return
+    path = target.parent / f".{target.name}.lock"
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            message = f"another run is writing this {what}; wait for it to end"
+            raise FileExistsError(errno.EEXIST, message, target.name) from None
+        # The holder before us removes the file when it ends: then this lock is on no name, so again.
+        if _is_same_file(descriptor, path):
+            break
+        os.close(descriptor)
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def _is_same_file(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _recover(target: Path) -> None:
+    """Undo what a killed run left: put the earlier folder back if it stands aside, clear the rest."""
+    aside = target.parent / f".{target.name}.old"
+    if aside.is_dir() and not target.exists():
+        os.rename(aside, target)
+        _sync(target.parent)
+    for leftover in (aside, target.parent / f".{target.name}.new"):
+        if leftover.is_dir():
+            shutil.rmtree(leftover)
+
+
+def _refuse_foreign(target: Path, is_own: Callable[[Path], bool], what: str) -> None:
+    """Raise unless `target` is absent, empty, or an earlier one of its kind."""
+    if not target.exists():
+        return
+    if not target.is_dir():
+        raise FileExistsError(errno.EEXIST, f"is a file; name a folder for the {what}", target.name)
+    if any(target.iterdir()) and not is_own(target):
+        message = f"holds other files and is not a {what} of ketaoutcomes; name a new or empty folder"
+        raise FileExistsError(errno.EEXIST, message, target.name)
+
+
+def _write_all(staged: Path, files: Mapping[str, bytes], mode: int) -> None:
+    """Write every file and force it, and the names, to the disk."""
+    staged.mkdir(mode=mode)
+    folders = {staged}
+    for name, content in files.items():
+        path = staged / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        folders.add(path.parent)
+        with open(path, "xb") as handle:
+            handle.write(content)
+            handle.flush()
+            os.fsync(handle.fileno())
+    for folder in sorted(folders, reverse=True):
+        _sync(folder)
+
+
+def _put_in_place(staged: Path, target: Path) -> None:
+    """Give `staged` the target's name; afterwards the earlier content, if any, may be deleted."""
+    if not target.exists():
+        os.rename(staged, target)
+    elif not _exchange(staged, target):
+        aside = target.parent / f".{target.name}.old"
+        os.rename(target, aside)
+        os.rename(staged, target)
+        _sync(target.parent)
+        shutil.rmtree(aside)
+    _sync(target.parent)
+
+
+def _exchange(first: Path, second: Path) -> bool:
+    """Swap two names in one step; False where the system or the file system cannot."""
+    try:
+        rename = ctypes.CDLL(None, use_errno=True).renameat2
+    except (AttributeError, OSError, TypeError):
+        return False
+    done = rename(AT_FDCWD, os.fsencode(first), AT_FDCWD, os.fsencode(second), RENAME_EXCHANGE)
+    if done == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP):
+        return False
+    raise OSError(code, os.strerror(code), second.name)
+
+
+def _sync(folder: Path) -> None:
+    """Force a folder's names to the disk, where folders can be opened."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

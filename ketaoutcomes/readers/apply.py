@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -19,6 +20,7 @@ __all__ = ["apply_mapping", "hold_to_sheets"]
 
 READINGS = ("sbp", "dbp", "heart_rate", "spo2", "respiratory_rate")
 CHOOSES = "chooses rows"
+NUMBER = re.compile(r"[-+]?[0-9]{1,15}(?:\.[0-9]{0,15})?")
 PATIENT = "patient_id"
 
 
@@ -105,12 +107,12 @@ class _Cells:
         """Return the name under which a column stands in the frame."""
         return self._places.get(wanted.strip()) or self._folded[_folded(wanted)][0]
 
-    def get(self, wanted: str) -> pd.Series:
-        """Return a column without blanks around its cells."""
+    def get(self, wanted: str, *, missing: bool = True) -> pd.Series:
+        """Return a column without blanks around its cells; without `missing`, as if no word meant missing."""
         found = self.frame[self.name(wanted)].astype("str").str.strip().reset_index(drop=True)
         gone = found.isna() | (found == "")
-        if self.missing:
-            gone |= found.isin(list(self.missing))
+        if missing and self.missing:
+            gone |= is_one_of(found, self.missing)
         return found.mask(gone)
 
     def n_filled(self, name: str) -> int:
@@ -123,22 +125,12 @@ def _apply(block: Block, mapping: TableMapping, intake: Intake, source: int, cel
     """Add the rows that one block makes of a sheet."""
     chosen = np.ones(cells.n, dtype=bool)
     for name, wanted in block.when.items():
-        found = cells.get(name).fillna("")
-        chosen &= found.str.lower().isin([one.lower() for one in wanted]).to_numpy(bool)
+        chosen &= is_one_of(cells.get(name).fillna(""), wanted).to_numpy(bool)
     made = _columns(block, cells, mapping.settings.decimal)
     filled = {name: column.notna().to_numpy() for name, column in made.items()}
     patient = cells.get(mapping.patient_id)
     if block.checkboxes:
-        ticks = ticked_effects(
-            {effect: cells.get(box) for box, effect in _boxes(block)}, _asked(block, cells)
-        )
-        rows = ticks.rows[chosen[ticks.rows]]
-        effects = ticks.frame[chosen[ticks.rows]].reset_index(drop=True)
-        if "effect" in block.values:
-            effects["effect"] = _recoded(effects["effect"], block.values["effect"])
-        own = {name: column for name, column in made.items() if name not in effects.columns}
-        lead = pd.DataFrame(own, index=range(cells.n)).iloc[rows].reset_index(drop=True)
-        frame = pd.concat([lead, effects], axis=1)
+        frame, rows = _ticked(block, cells, made, chosen)
     else:
         needed = _needed(block, made)
         enough = np.any([filled[name] for name in needed], axis=0) if needed else np.ones(cells.n, dtype=bool)
@@ -151,6 +143,31 @@ def _apply(block: Block, mapping: TableMapping, intake: Intake, source: int, cel
         frame[name] = value
     frame.insert(0, "patient_id", owner)
     intake.add(source, block.table, frame[~nobody], rows[~nobody])
+
+
+def _ticked(
+    block: Block, cells: _Cells, made: dict[str, pd.Series], chosen: np.ndarray
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """Return a row for each ticked box, and the row of the sheet that it was made of."""
+    # A cell that means "missing" leaves the box neither ticked nor empty.
+    boxes = {effect: cells.get(box, missing=False) for box, effect in _boxes(block)}
+    ticks = ticked_effects(boxes, _asked(block, cells), made.get("effect"))
+    left = chosen[ticks.rows]
+    if block.needs:
+        needed = [name for name in block.needs if name in made]
+        left &= (
+            np.any([made[name].notna().to_numpy()[ticks.rows] for name in needed], axis=0) if needed else True
+        )
+    rows, effects = ticks.rows[left], ticks.frame[left].reset_index(drop=True)
+    if "effect" in block.values:
+        effects["effect"] = _recoded(effects["effect"], block.values["effect"])
+    own = pd.DataFrame({name: made[name] for name in made if name != "effect"}, index=range(cells.n))
+    own = own.iloc[rows].reset_index(drop=True)
+    if "severity" in own.columns:
+        effects["severity"] = effects["severity"].where(effects["severity"].notna(), own.pop("severity"))
+    elif effects["severity"].isna().all():
+        effects = effects.drop(columns="severity")
+    return pd.concat([own, effects], axis=1), rows
 
 
 def _boxes(block: Block) -> list[tuple[str, str]]:
@@ -191,16 +208,28 @@ def _columns(block: Block, cells: _Cells, decimal: str | None) -> dict[str, pd.S
             text = out[name].str.replace(",", ".") if decimal == "," else out[name]
             number = pd.to_numeric(text, errors="coerce") * factor
             written = number.map(lambda value: f"{value:.10g}", na_action="ignore").astype("str")
+            written = written.str.replace(".", ",") if decimal == "," else written
             out[name] = out[name].where(number.isna(), written)
     return out
 
 
 def _recoded(column: pd.Series, recodes: Mapping[str, str]) -> pd.Series:
     """Return a column with the listed cells replaced, whatever their case; an empty word is missing."""
-    folded = {key.strip().lower(): value for key, value in recodes.items()}
-    new = column.str.lower().map(folded, na_action="ignore").astype("str")
-    new = column.where(new.isna(), new)
-    return new.mask(new == "")
+    new = column.copy()
+    for key, value in recodes.items():
+        new = new.mask(is_one_of(column, [key]), value if value else pd.NA)
+    return new.astype("str")
+
+
+def is_one_of(column: pd.Series, words: Iterable[str]) -> pd.Series:
+    """Mark the cells that are one of the words, whatever their case; numbers are compared as numbers."""
+    folded = [word.strip().lower() for word in words]
+    numbers = [float(word) for word in folded if NUMBER.fullmatch(word)]
+    found = column.str.lower().isin(folded)
+    if numbers:
+        plain = column.where(column.str.fullmatch(NUMBER.pattern).fillna(False).astype(bool))
+        found |= pd.to_numeric(plain, errors="coerce").isin(numbers)
+    return found.fillna(False).astype(bool)
 
 
 def _needed(block: Block, made: Mapping[str, pd.Series]) -> list[str]:

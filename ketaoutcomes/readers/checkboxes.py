@@ -8,13 +8,23 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ketaoutcomes.cohort.values import MISSING
+
 __all__ = ["Ticks", "ticked_effects"]
 
 TICKED = frozenset(
     {"1", "1.0", "yes", "y", "true", "t", "checked", "x", "ja", "oui", "si", "sí", "✓", "✔", "☑"}
 )
 EMPTY = frozenset({"0", "0.0", "no", "n", "false", "f", "unchecked", "nein", "non", "none", "☐"})
-NOT_ASKED = EMPTY | {"incomplete", "not asked", "not done"}
+# What says that nobody asked, or does not say. "None" says that somebody did.
+NOT_ASKED = (
+    (EMPTY - {"none"})
+    | MISSING
+    | {
+        *("incomplete", "not asked", "not done", "not assessed", "not recorded"),
+        *("unknown", "unclear", "refused", "declined", "-", "--", "?"),
+    }
+)
 SEVERITIES = frozenset({"mild", "moderate", "severe"})
 # The cohort sets such a row aside as unclear, and the session's record is then not known.
 UNCLEAR = "?"
@@ -28,7 +38,9 @@ class Ticks:
     rows: np.ndarray
 
 
-def ticked_effects(boxes: Mapping[str, pd.Series], asked: pd.Series | None) -> Ticks:
+def ticked_effects(
+    boxes: Mapping[str, pd.Series], asked: pd.Series | None, named: pd.Series | None = None
+) -> Ticks:
     """Return one row for each ticked box, and one of "none" for each row that was asked and has no tick.
 
     Parameters
@@ -37,9 +49,11 @@ def ticked_effects(boxes: Mapping[str, pd.Series], asked: pd.Series | None) -> T
         Cells by side effect. A severity in a cell is a tick with that severity;
         what is neither a tick nor empty makes the row's record unclear.
     asked : (n,) Series, optional
-        Where it is filled, and not with a no, side effects were asked for.
+        Where it is filled, and does not say that nobody asked, side effects were asked for.
+    named : (n,) Series, optional
+        Side effects by their names beside the boxes, one more row each.
     """
-    effects, severities, rows = [], [], []
+    parts = []
     n = len(next(iter(boxes.values())))
     anything = np.zeros(n, dtype=bool)
     for effect, cells in boxes.items():
@@ -47,23 +61,25 @@ def ticked_effects(boxes: Mapping[str, pd.Series], asked: pd.Series | None) -> T
         graded = words.isin(SEVERITIES).to_numpy(bool)
         ticked = words.isin(TICKED).to_numpy(bool) | graded
         unclear = (words != "").to_numpy(bool) & ~ticked & ~words.isin(EMPTY).to_numpy(bool)
-        for mask, name in ((ticked, effect.strip()), (unclear, UNCLEAR)):
-            places = np.flatnonzero(mask)
-            rows.append(places)
-            effects += [name] * places.size
-            severities += words.iloc[places].where(graded[places], None).tolist()
+        severity = words.where(graded)
+        parts += [_rows(ticked, effect.strip(), severity), _rows(unclear, UNCLEAR, severity)]
         anything |= ticked | unclear
+    if named is not None:
+        filled = named.notna().to_numpy(bool)
+        parts.append(_rows(filled, named, None))
+        anything |= filled
     if asked is not None:
         words = asked.str.lower().fillna("")
-        none = np.flatnonzero(
-            (words != "").to_numpy(bool) & ~words.isin(NOT_ASKED).to_numpy(bool) & ~anything
-        )
-        rows.append(none)
-        effects += ["none"] * none.size
-        severities += [None] * none.size
-    places = np.concatenate(rows).astype(np.int64)
-    frame = pd.DataFrame({"effect": pd.array(effects, dtype="str")})
-    if any(one is not None for one in severities):
-        frame["severity"] = pd.array(severities, dtype="str")
-    order = np.argsort(places, kind="stable")
-    return Ticks(frame.iloc[order].reset_index(drop=True), places[order])
+        said = (words != "").to_numpy(bool) & ~words.isin(NOT_ASKED).to_numpy(bool)
+        parts.append(_rows(said & ~anything, "none", None))
+    made = pd.concat(parts, ignore_index=True).sort_values("row", kind="stable", ignore_index=True)
+    frame = made[["effect", "severity"]].astype("str")
+    return Ticks(frame, made["row"].to_numpy(np.int64))
+
+
+def _rows(mask: np.ndarray, effect: str | pd.Series, severity: pd.Series | None) -> pd.DataFrame:
+    """Return one row for each row of the sheet that is marked."""
+    rows = np.flatnonzero(mask)
+    names = effect.iloc[rows].array if isinstance(effect, pd.Series) else effect
+    grades = None if severity is None else severity.iloc[rows].array
+    return pd.DataFrame({"row": rows, "effect": names, "severity": grades}, index=range(rows.size))

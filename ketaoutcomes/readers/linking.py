@@ -2,8 +2,9 @@
 
 A row belongs to a session by its number; else to the session that was made of
 the same row of the export; else by its time: a side effect to the last session
-begun by then, a reading of vital signs to the session of that day, from
-`BEFORE_HOURS` before its start to `AFTER_HOURS` after it.
+begun by then. A reading of vital signs belongs to the session begun in the
+`SAME_HOURS` before it; else to the one that begins within `BEFORE_HOURS`, as its
+baseline; else to the one begun in the `AFTER_HOURS` before.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from ketaoutcomes.cohort.clock import read_dates
 from ketaoutcomes.cohort.settings import Settings
 from ketaoutcomes.readers.export import Made
 
-__all__ = ["AFTER_HOURS", "BEFORE_HOURS", "link_sessions"]
+__all__ = ["AFTER_HOURS", "BEFORE_HOURS", "SAME_HOURS", "link_sessions"]
 
 MOMENT = "moment"
-BEFORE_HOURS, AFTER_HOURS = 4.0, 24.0
+SAME_HOURS, BEFORE_HOURS, AFTER_HOURS = 12.0, 4.0, 24.0
 HOURS_PER_DAY, MINUTES_PER_HOUR = 24.0, 60.0
 MOST_ONSET_HOURS = 7 * HOURS_PER_DAY
 
@@ -69,16 +70,25 @@ class _Sessions:
         self.date_name = next((name for name in ("start", "hour", "day") if name in frame.columns), None)
         times = _times(frame, self.date_name, settings)
         self.hour, self.low, self.high = times
-        if "session" not in frame.columns or frame["session"].isna().all():
-            tables["sessions"] = frame.assign(session=self._numbers())
-        self.number = tables["sessions"]["session"]
+        self.number = self._numbers(frame)
+        # Numbers that nobody needs are left to the cohort, which counts by time as well.
+        tables["sessions"] = frame.assign(session=self.number)
 
-    def _numbers(self) -> pd.Series:
-        """Number each patient's sessions by time; those without one come last."""
-        frame = pd.DataFrame({"patient": self.patient, "hour": self.hour})
-        order = frame.sort_values(["patient", "hour"], kind="stable", na_position="last").index
-        number = frame.loc[order].groupby("patient", sort=False, dropna=False).cumcount() + 1
-        return number.reindex(frame.index).astype("str")
+    def _numbers(self, frame: pd.DataFrame) -> pd.Series:
+        """Return the sessions' numbers: the clinic's own, or the order in time of those who have none at all.
+
+        Rows of one time share a number, so that copies stay copies. A patient one of whose sessions has no
+        readable time has no numbers, since that session may be the first.
+        """
+        own = frame["session"] if "session" in frame.columns else _empty(len(frame))
+        patients = pd.DataFrame(
+            {"patient": self.patient, "low": self.low, "own": own.notna(), "timed": ~np.isnan(self.low)}
+        )
+        by_patient = patients.groupby("patient", dropna=False)
+        countable = ~by_patient["own"].transform("any") & by_patient["timed"].transform("all")
+        rank = by_patient["low"].rank(method="dense")
+        counted = rank.map(lambda number: f"{number:.0f}", na_action="ignore").astype("str")
+        return own.where(~countable.to_numpy(bool), counted).astype("str")
 
     def link(self, name: str, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Number the rows of one table; return those without a session, and why."""
@@ -92,7 +102,10 @@ class _Sessions:
             session[left], minutes[left] = found, minute
             why[left[timed]] = "no_session_then"
         numbers = frame["session"].copy() if "session" in frame.columns else _empty(len(frame))
-        good = session >= 0
+        found = session >= 0
+        good = found.copy()
+        good[found] = self.number.iloc[session[found]].notna().to_numpy()
+        why[found & ~good] = "session_without_number"
         numbers.iloc[rows[good]] = self.number.iloc[session[good]].to_numpy(dtype=object)
         frame = frame.assign(session=numbers.astype("str"))
         column = "minute" if name == "vitals" else "onset_minutes"
@@ -128,10 +141,10 @@ class _Sessions:
         latest = np.where(high > low, np.nextafter(high, -np.inf), low)
         session = self._nearest(codes, owner, latest, timed, "backward")
         if name == "vitals":
-            session[(session >= 0) & (low - self.high[session] >= AFTER_HOURS)] = -1
-            ahead = self._nearest(codes, owner, latest, timed & (session < 0), "forward")
+            since = np.where(session >= 0, low - self.high[session], np.inf)
+            ahead = self._nearest(codes, owner, latest, timed & (since >= SAME_HOURS), "forward")
             ahead[(ahead >= 0) & (self.low[ahead] - latest > BEFORE_HOURS)] = -1
-            session = np.where(session >= 0, session, ahead)
+            session = np.where(ahead >= 0, ahead, np.where(since < AFTER_HOURS, session, -1))
         exact = timed & (session >= 0) & (high <= low) & (self.high[session] <= self.low[session])
         away = np.where(exact, hour - self.hour[session], np.nan)
         if name == "side_effects":

@@ -23,6 +23,12 @@ _ALL = (
         "could belong",
     ),
     Rule(
+        "session_without_number",
+        ROW,
+        "the session to which the row belongs has no number, while others of the patient have, or one of the "
+        "patient's sessions has no readable time, so that none can be counted; give the sessions' numbers",
+    ),
+    Rule(
         "session_time_unknown",
         ROW,
         "the row has neither a session number nor a readable time, so its session is not known",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from ketaoutcomes.cohort.values import MISSING
 from ketaoutcomes.errors import Problem
 from ketaoutcomes.readers.export import Made
 
@@ -31,7 +32,7 @@ def unite_patients(
         tables["patients"], made["patients"], notes = _united(patients, made["patients"])
     if patients is None or not only_listed:
         _add_others(tables, made)
-    return notes
+    return [*notes, *_ids_alike(tables)]
 
 
 def _united(patients: pd.DataFrame, made: Made) -> tuple[pd.DataFrame, Made, list[Problem]]:
@@ -52,8 +53,8 @@ def _united(patients: pd.DataFrame, made: Made) -> tuple[pd.DataFrame, Made, lis
             out[name] = patients[name].iloc[first].reset_index(drop=True)
             continue
         cells = pd.Series(patients[name].array)
-        groups = cells.str.strip().str.lower().groupby(codes, sort=True)
-        different = (groups.nunique() > 1).to_numpy()
+        cells = cells.mask(cells.str.strip().str.lower().isin(MISSING))
+        different = (_alike(cells).groupby(codes, sort=True).nunique() > 1).to_numpy()
         known = cells.groupby(codes, sort=True).first().reindex(range(n))
         out[name] = known.mask(pd.Series(different, index=known.index)).astype("str").reset_index(drop=True)
         if different.any():
@@ -65,6 +66,35 @@ def _united(patients: pd.DataFrame, made: Made) -> tuple[pd.DataFrame, Made, lis
             shown = name if name.isidentifier() else None
             notes.append(Problem(message, "patients", shown, "patients_disagree", int(different.sum())))
     return pd.DataFrame(out), Made(codes[made.row], made.source, made.position), notes
+
+
+def _alike(cells: pd.Series) -> pd.Series:
+    """Return cells in a form in which F and f, and 44 and 44.0, are the same."""
+    plain = cells.str.strip().str.lower()
+    number = pd.to_numeric(plain, errors="coerce")
+    return plain.where(
+        number.isna(), number.map(lambda value: f"{value:.12g}", na_action="ignore").astype("str")
+    )
+
+
+def _ids_alike(tables: dict[str, pd.DataFrame]) -> list[Problem]:
+    """Return a note if codes of patients differ in leading zeros, case or a trailing .0 alone."""
+    if "patients" not in tables or "patient_id" not in tables["patients"].columns:
+        return []
+    ids = tables["patients"]["patient_id"].dropna().str.strip().drop_duplicates()
+    folded = (
+        ids.str.lower()
+        .str.replace(r"\.0+$", "", regex=True)
+        .str.replace(r"(?<![0-9])0+(?=[0-9])", "", regex=True)
+    )
+    n = int(folded.duplicated(keep=False).sum())
+    if n == 0:
+        return []
+    message = (
+        "differ from another patient's in leading zeros, case or a trailing .0 alone, and count as patients "
+        "of their own; write the code of one patient in one way"
+    )
+    return [Problem(message, "patients", "patient_id", "ids_alike", n)]
 
 
 def _add_others(tables: dict[str, pd.DataFrame], made: dict[str, Made]) -> None:

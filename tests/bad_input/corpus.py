@@ -244,6 +244,7 @@ DATES = [
     refused("two ways of writing dates", dated(), cell("sessions", 3, "start", "05/02/2026 09:00"), rules="sessions:mixed_dates"),
     aside("a day that does not exist", dated(), cell("scores", 3, "taken", "2026-02-30 09:00"), scores__not_a_time=1),
     aside("a month that does not exist", dated(), cell("scores", 3, "taken", "2026-13-01"), scores__not_a_time=1),
+    aside("a date of the year 9999", dated(), cell("scores", 3, "taken", "9999-12-31 10:00"), scores__not_a_time=1),
     aside("words for a date", dated(), cell("scores", 3, "taken", CANARY), scores__not_a_time=1),
     aside("a date without its day", dated(), cell("scores", 3, "taken", "2026-02"), scores__partial_date=1),
     aside("no date", dated(), cell("scores", 3, "taken", ""), scores__missing_required=1),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,36 @@ __all__ = [
     "KetaError",
     "PrivacyError",
     "Problem",
+    "printable",
 ]
+
+# Blanks of other widths, which no terminal acts upon.
+SHOWN = frozenset({"Zs"})
+NEW_LINE = "\n"
+
+
+def printable(text: str, *, keep: str = "") -> str:
+    """Return text for a terminal or a log: a sign that is not seen, and may be acted upon, as its number.
+
+    A name of a column or file may hold signs that set a terminal's title, clear its
+    screen, or turn the order of letters round.
+
+    Parameters
+    ----------
+    text : str
+    keep : str
+        Such signs that may stay, e.g. the end of a line.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        sign
+        if sign.isprintable() or sign in keep or unicodedata.category(sign) in SHOWN
+        else f"\\u{ord(sign):04x}"
+        if ord(sign) < 0x10000
+        else f"\\U{ord(sign):08x}"
+        for sign in text
+    )
 
 
 @dataclass(frozen=True)
@@ -44,15 +74,15 @@ class Problem:
     def __str__(self) -> str:
         where = ""
         if self.table:
-            where = f"{self.table}: "
+            where = f"{printable(self.table)}: "
             if self.column:
-                where = f"{self.table}: column '{self.column}' "
+                where += f"column '{printable(self.column)}' "
         count = ""
         if self.n_rows:
             rows = "row" if self.n_rows == 1 else "rows"
             count = f" ({self.n_rows} {rows}"
             count += f", first at row {self.first_row})" if self.first_row else ")"
-        return f"{where}{self.message}{count}"
+        return f"{where}{printable(self.message, keep=NEW_LINE)}{count}"
 
 
 class KetaError(Exception):

@@ -31,8 +31,8 @@ def data_quality(
     ----------
     cohort : Cohort
     instrument : str, optional
-        Whose scores the attrition follows; by default the instrument with
-        scores of the most patients.
+        Whose scores the attrition follows; by default the instrument of the
+        catalogue with scores of the most patients.
     at : str or float
         Name of the window at the end of the flow, or a number of days that a window is named for.
     baseline : str
@@ -68,7 +68,7 @@ def data_quality(
     return QualityResult(
         title="Data quality",
         table=counts,
-        notes=(*_notes(cohort, counts), *phases),
+        notes=(*_notes(cohort, counts), *_why_no_flow(cohort, name), *phases),
         definitions=tuple(definitions),
         provenance=provenance_of(
             "data_quality", cohort.fingerprint, {"instrument": name, "at": window.name, "baseline": baseline}
@@ -83,6 +83,13 @@ def data_quality(
         sources=cohort.sources.reset_index(drop=True),
         unmapped=cohort.unmapped.reset_index(drop=True),
     )
+
+
+def _why_no_flow(cohort: Cohort, name: str | None) -> tuple[str, ...]:
+    """Says so where there are scores, but of no instrument whose range and direction are known."""
+    if name is not None or not len(cohort.scores):
+        return ()
+    return ("No attrition: no scores of an instrument that is in the catalogue.",)
 
 
 def _notes(cohort: Cohort, counts: pd.DataFrame) -> list[str]:

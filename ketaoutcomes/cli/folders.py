@@ -89,15 +89,23 @@ def _simulate_export(options: argparse.Namespace) -> int:
     simulation = simulate_cohort(
         options.preset, options.patients, deidentification="limited-data-set", messy=True, **seed
     )
+    out = Path(options.out)
+    if options.layout == "fhir":
+        out.mkdir(parents=True, exist_ok=True)
+        out = out / "bundle.json"
     say("writing")
     with tempfile.TemporaryDirectory() as folder:
         simulation.save(Path(folder) / "clinic")
-        write(Path(folder) / "clinic", Path(options.out))
+        write(Path(folder) / "clinic", out)
     say(None)
     zone = simulation.settings["timezone"]
+    following = f"import {out} --timezone {zone} --out clinic"
+    if options.layout == "redcap":
+        files = f"{out / 'export.csv'} --dictionary {out / 'dictionary.csv'}"
+        following = f"import --suggest {files} --timezone {zone} --out mapping.toml"
     if options.json:
         print_json({"folder": options.out, "layout": options.layout, "timezone": zone})
     elif not options.quiet:
         print(f"Simulated {options.patients} patients; no patient is described. Clock times are of {zone}.")
-        print(f"See {options.out}; next: ketaoutcomes import --suggest")
+        print(f"Next: ketaoutcomes {following}")
     return 0

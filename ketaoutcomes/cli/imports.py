@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from contextlib import nullcontext
+from dataclasses import fields
 from pathlib import Path
 
 from ketaoutcomes.cli.say import need_path, print_json, progress, records
@@ -39,8 +40,7 @@ def run_import(options: argparse.Namespace) -> int:
     problems = accounts.build.problems
     private = [one for one in problems if (one.rule or "").startswith("identifier")]
     out = Path(options.out) if options.out else Path(f"{Path(options.source).stem}-cohort")
-    # A folder in which only identifiers stand in the way is what `deidentify` takes.
-    writable = len(private) == len(problems)
+    writable, before = not problems, _earlier(out)
     if writable:
         say("writing")
         with nullcontext() if key is None else kept_key(Path(options.key), key):
@@ -59,7 +59,7 @@ def run_import(options: argparse.Namespace) -> int:
         }
         print_json(content)
     elif not options.quiet or problems:
-        print("\n".join(_told(options, accounts, export, out, writable)))
+        print("\n".join(_told(options, accounts, export, out, before)))
     return code
 
 
@@ -131,11 +131,23 @@ def _export(options: argparse.Namespace):
     return spreadsheet_export(options.source, options.mapping, coded=coded, **zone)
 
 
-def _told(options, accounts, export, out: Path, writable: bool) -> list[str]:
+def _earlier(out: Path) -> dict[str, object] | None:
+    """Return what an earlier import left in the folder: how many rows, and its settings."""
+    from ketaoutcomes.cohort.import_record import read_record
+    from ketaoutcomes.cohort.settings import read_settings
+
+    sources, _ = read_record(out)
+    if not len(sources):
+        return None
+    return {"n_read": int(sources["n_read"].sum()), "settings": read_settings(out)}
+
+
+def _told(options, accounts, export, out: Path, before: dict | None) -> list[str]:
     """What a person reads: rows by source, why some are not used, columns left out, what is next."""
     lines = []
+    problems = accounts.build.problems
     # Nothing is kept yet where the whole is refused.
-    kept = "kept" if not accounts.build.problems else "placed"
+    kept = "kept" if not problems else "placed"
     for row in accounts.sources.itertuples():
         lines.append(
             f"{row.source}: {row.n_read:,} rows read = {row.n_kept:,} {kept} + {row.n_quarantined:,} set "
@@ -145,18 +157,52 @@ def _told(options, accounts, export, out: Path, writable: bool) -> list[str]:
         lines += [f"  {rule.n_rows:,} set aside: {rule.reason}" for rule in rules.itertuples()]
         left = accounts.unmapped[accounts.unmapped["source"] == row.source]["column"].tolist()
         if left:
-            more = f" and {len(left) - MOST_COLUMNS} more" if len(left) > MOST_COLUMNS else ""
-            lines.append(f"  columns left out: {', '.join(left[:MOST_COLUMNS])}{more}")
+            lines.append(f"  columns left out: {_some(left)}")
     lines += [f"Note: {note}" for note in export.notes]
-    problems = accounts.build.problems
+    if problems:
+        return [
+            *lines,
+            "Nothing was written:",
+            *(f"  - {problem}" for problem in problems),
+            "Correct the mapping or the export, and import again.",
+        ]
     sizes = ", ".join(f"{len(frame):,} {name.replace('_', ' ')}" for name, frame in export.tables.items())
-    if writable:
-        lines.append(f"Wrote {out}: {sizes or 'nothing'}.")
-    if not problems:
-        return [*lines, f"Next: ketaoutcomes check {out}; ketaoutcomes report {out}"]
-    lines.append("It cannot be loaded yet:" if writable else "Nothing was written:")
-    lines += [f"  - {problem}" for problem in problems]
-    if writable:
-        return [*lines, f"Next: ketaoutcomes deidentify {out} --out {out}-deidentified"]
-    what = f"the mapping ({options.mapping})" if options.mapping else "the export, or give a --mapping"
-    return [*lines, f"Correct {what} and import again; --suggest writes a first mapping."]
+    lines += [f"Wrote {out}: rows of {sizes}.", *_by_the_rules(accounts, out)]
+    if before is not None:
+        lines.append(f"It replaces an earlier import there, of {before['n_read']:,} rows.")
+        lost = _lost_settings(before["settings"], export.settings)
+        if lost:
+            lines.append(
+                f"Its cohort.toml said otherwise of {', '.join(lost)}; what is to stay belongs under "
+                "[cohort] in the mapping."
+            )
+    return [*lines, f"Next: ketaoutcomes check {out}; ketaoutcomes report {out}"]
+
+
+def _by_the_rules(accounts, out: Path) -> list[str]:
+    """What the cohort's rules do with the rows made, of which `check` has the whole list."""
+    aside = accounts.build.quarantine.groupby("table", sort=False)["n_rows"].sum()
+    n_cells = int(accounts.build.blanked["n_cells"].sum())
+    told = [f"{n:,} of {table}" for table, n in aside.items()]
+    parts = [f"rows set aside: {', '.join(told)}"] if told else []
+    parts += [f"cells set to missing: {n_cells:,}"] if n_cells else []
+    lines = [f"By the cohort's rules, {'; '.join(parts)}. See ketaoutcomes check {out}."] if parts else []
+    notes = [note for note in accounts.build.notes if note.rule == "unknown_column" and note.column]
+    if notes:
+        names = _some([f"{note.table}.{note.column}" for note in notes])
+        lines.append(f"Kept as covariates, since docs/data.md does not know them: {names}.")
+    return lines
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - MOST_COLUMNS} more" if len(names) > MOST_COLUMNS else ""
+    return f"{', '.join(names[:MOST_COLUMNS])}{more}"
+
+
+def _lost_settings(before, after) -> list[str]:
+    """Names of the settings that an earlier `cohort.toml` had and the new one has not."""
+    return [
+        one.name
+        for one in fields(before)
+        if getattr(before, one.name) not in (getattr(after, one.name), one.default)
+    ]

@@ -2,25 +2,34 @@
 
 Results go to standard output. Progress goes to standard error, and only on a terminal, so that a
 scheduled run leaves a short log. Exit codes: 0 done; 1 unexpected; 2 usage; 5 files cannot be read
-or written; 10 data; 11 privacy; 12 formula; 20 no convergence; 130 interrupted.
+or written; 10 data; 11 privacy; 12 formula; 20 no convergence; 130 interrupted; 143 terminated.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 
 from ketaoutcomes.cli.parser import make_parser
-from ketaoutcomes.cli.say import clear_line
-from ketaoutcomes.errors import KetaError
+from ketaoutcomes.cli.say import PlainOutput, clear_line
+from ketaoutcomes.errors import DataError, KetaError, printable
 
 __all__ = ["main"]
 
-EXIT_INTERNAL, EXIT_FILES, EXIT_INTERRUPTED = 1, 5, 130
+EXIT_INTERNAL, EXIT_FILES, EXIT_INTERRUPTED, EXIT_TERMINATED = 1, 5, 130, 143
+NEW_LINE = "\n"
+NO_MEMORY = "there is not enough memory for files of this size; split them, or use a larger machine"
+
+
+class _Terminated(KeyboardInterrupt):
+    """The system asks the program to end; what was begun is taken away on the way out."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,8 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.print_usage(sys.stderr)
         return 2
     try:
-        code = options.run(options)
-        sys.stdout.flush()
+        with _ended_in_order(), redirect_stdout(PlainOutput(sys.stdout)):
+            code = options.run(options)
+            sys.stdout.flush()
         return code
     except KetaError as error:
         return _refused(error, error.exit_code)
@@ -42,20 +52,47 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_FILES
     except OSError as error:
         return _refused(_about_file(error), EXIT_FILES)
+    except MemoryError:
+        return _refused(NO_MEMORY, DataError.exit_code)
+    except _Terminated:
+        return _refused("terminated; an earlier report is still whole", EXIT_TERMINATED)
     except KeyboardInterrupt:
         return _refused("interrupted; an earlier report is still whole", EXIT_INTERRUPTED)
     except Exception as error:
         return _unexpected(error, options)
 
 
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Let SIGTERM end the program as Ctrl-C does, so that no half-written folder is left behind."""
+    # Only the main thread may say what a signal does, and what a caller said of it stands.
+    ours = (
+        threading.current_thread() is threading.main_thread()
+        and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    )
+    if ours:
+        signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    finally:
+        if ours:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _terminate(number, frame) -> None:
+    # Asked once is enough; a second time must not break off the taking away.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise _Terminated
+
+
 def _refused(problem: object, code: int) -> int:
     clear_line()
-    print(f"ketaoutcomes: {problem}", file=sys.stderr)
+    print(f"ketaoutcomes: {printable(str(problem), keep=NEW_LINE)}", file=sys.stderr)
     return code
 
 
 def _about_file(error: OSError) -> str:
-    where = f"{error.filename}: " if error.filename else ""
+    where = f"{printable(str(error.filename))}: " if error.filename else ""
     return f"{where}{error.strerror or type(error).__name__}"
 
 

@@ -18,7 +18,7 @@ example:
   ketaoutcomes report clinic --out reports/clinic
 
 exit codes: 0 done, 1 unexpected, 2 usage, 5 files, 10 data, 11 privacy, 12 formula,
-20 no convergence, 130 interrupted
+20 no convergence, 130 interrupted, 143 ended
 """
 
 

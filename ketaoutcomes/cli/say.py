@@ -3,24 +3,58 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-__all__ = ["clear_line", "need_folder", "need_path", "print_json", "progress", "records"]
+from ketaoutcomes.errors import printable
+
+__all__ = ["PlainOutput", "clear_line", "need_folder", "need_path", "print_json", "progress", "records"]
 
 
 def need_folder(folder: str) -> None:
     """Name a missing folder as the user typed it, before anything slow is loaded."""
     if not Path(folder).is_dir():
-        raise FileNotFoundError(2, "is not a folder", folder)
+        raise FileNotFoundError(2, "is not a folder", printable(folder))
 
 
 def need_path(path: str) -> None:
     """Name a missing file or folder as the user typed it."""
     if not Path(path).exists() and not Path(path).is_symlink():
-        raise FileNotFoundError(2, "is not a file or folder", path)
+        raise FileNotFoundError(2, "is not a file or folder", printable(path))
+
+
+class PlainOutput(io.TextIOBase):
+    """Standard output through which no sign passes that a terminal acts upon: they are written as numbers.
+
+    Names out of a file come by many ways; this is the last place that all of them pass.
+
+    Parameters
+    ----------
+    stream : text file
+    """
+
+    def __init__(self, stream):
+        self.stream = stream
+
+    def write(self, text: str) -> int:
+        """Write text; only ends of lines and tabs stay as they are."""
+        self.stream.write(printable(text, keep="\n\t"))
+        return len(text)
+
+    def flush(self) -> None:
+        """Pass on what is held back."""
+        self.stream.flush()
+
+    def isatty(self) -> bool:
+        """Whether a person reads."""
+        return self.stream.isatty()
+
+    def fileno(self) -> int:
+        """Return the descriptor beneath."""
+        return self.stream.fileno()
 
 
 def progress(options: argparse.Namespace) -> Callable[[str | None], None]:
@@ -42,7 +76,11 @@ def records(frame) -> list[dict]:
 
 def print_json(content: dict) -> None:
     """Print a result as JSON."""
-    print(json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False))
+    text = json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False)
+    # JSON has no short form for the number of a sign that is not seen and has more than four digits.
+    if any(ord(sign) > 0xFFFF and not sign.isprintable() for sign in text):
+        text = json.dumps(content, indent=2, sort_keys=True)
+    print(text)
 
 
 def clear_line() -> None:

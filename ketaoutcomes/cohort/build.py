@@ -152,17 +152,18 @@ def _linked(
     session_rows, clock = place_sessions(drafts["sessions"], linked["sessions"], ids, settings)
     tables = {name: _empty(name, kind) for name in TABLES}
     with_effects = unsure = None
+    # The largest first: each table's cells are let go of as it is made.
+    if "vitals" in drafts:
+        draft, codes = drafts["vitals"], linked.pop("vitals")
+        rows, session = place_vitals(draft, codes, clock)
+        tables["vitals"] = _of_sessions(draft, rows, codes, session, clock, kind)
     if "scores" in drafts:
-        tables["scores"] = _scores(drafts["scores"], linked["scores"], clock, kind, settings)
+        tables["scores"] = _scores(drafts["scores"], linked.pop("scores"), clock, kind, settings)
     if "side_effects" in drafts:
-        draft, codes = drafts["side_effects"], linked["side_effects"]
+        draft, codes = drafts["side_effects"], linked.pop("side_effects")
         rows, session, unsure = place_side_effects(draft, codes, clock)
         with_effects = np.bincount(session[rows], minlength=session_rows.size) > 0
         tables["side_effects"] = _of_sessions(draft, rows, codes, session, clock, kind)
-    if "vitals" in drafts:
-        draft, codes = drafts["vitals"], linked["vitals"]
-        rows, session = place_vitals(draft, codes, clock)
-        tables["vitals"] = _of_sessions(draft, rows, codes, session, clock, kind)
     if "disposition" in drafts:
         draft, codes = drafts["disposition"], linked["disposition"]
         rows, placed = place_disposition(draft, codes, clock, settings)
@@ -187,8 +188,9 @@ def _sessions(draft: Draft, rows, codes, clock: Clock, kind) -> pd.DataFrame:
         **_hours(clock.hour, clock.low, clock.high),
         "clock_known": pd.Series(clock.exact, copy=False),
     }
-    draft.numbers.setdefault("dose_mg_per_kg", np.full(draft.n, np.nan))
-    draft.numbers.setdefault("duration_minutes", np.full(draft.n, np.nan))
+    for name in ("dose_mg_per_kg", "duration_minutes"):
+        if name not in draft.numbers:
+            draft.numbers[name] = np.full(draft.n, np.nan)
     return _frame(draft, rows, lead)
 
 
@@ -214,9 +216,12 @@ def _of_sessions(draft: Draft, rows, codes, session, clock: Clock, kind) -> pd.D
     number -= clock.starts[codes[at]]
     number += 1
     lead = {"patient_id": _ids(codes[at], kind), "session": pd.Series(number, dtype="int64", copy=False)}
+    severity = draft.words.get("severity")
     frame = _frame(draft, rows, lead)
-    if "severity" in frame.columns:
-        frame["severity"] = frame["severity"].astype(pd.CategoricalDtype(list(SEVERITIES), ordered=True))
+    if severity is not None:
+        rank = np.array([SEVERITIES.index(level) for level in severity.levels] + [-1], dtype=np.int8)
+        degrees = pd.CategoricalDtype(list(SEVERITIES), ordered=True)
+        frame["severity"] = pd.Categorical.from_codes(rank[severity.codes[at]], dtype=degrees)
     return frame
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from ketaoutcomes.cohort.build import Build
 from ketaoutcomes.cohort.files import folder_path
 from ketaoutcomes.cohort.read import examine
-from ketaoutcomes.errors import ConfigError, Problem
+from ketaoutcomes.errors import ConfigError, Problem, printable
 
 __all__ = ["CheckResult", "check"]
 
@@ -78,7 +78,7 @@ class CheckResult:
 
     def summary(self) -> str:
         """Return the result as text: a line on each table, then each problem."""
-        lines = [f"{self.source}: {'can be loaded' if self.ok else 'cannot be loaded'}"]
+        lines = [f"{printable(self.source)}: {'can be loaded' if self.ok else 'cannot be loaded'}"]
         for row in self.counts.itertuples():
             lines.append(
                 f"  {row.table:<13} {row.n_read:>9,} rows read, {row.n_kept:,} kept, "
@@ -185,7 +185,8 @@ def _frame(entries: list[tuple]) -> pd.DataFrame:
 
 def _line(row) -> str:
     where, count = _where(row), _count(row)
-    return f"{where}: {row.message}{f' ({count})' if count else ''}" if where else row.message
+    line = f"{where}: {row.message}{f' ({count})' if count else ''}" if where else row.message
+    return printable(line)
 
 
 def _where(row) -> str:

@@ -353,6 +353,6 @@ def _months(local: pd.Series) -> Words:
     month = local.dt.year.to_numpy(float) * 12 + local.dt.month.to_numpy(float) - 1
     known = np.isfinite(month)
     levels, codes = np.unique(month[known].astype(np.int64), return_inverse=True)
-    out = np.full(len(local), -1, dtype=np.int32)
+    out = np.full(len(local), -1, dtype=np.min_scalar_type(-1 - levels.size))
     out[known] = codes
     return Words(out, tuple(f"{level // 12:04d}-{level % 12 + 1:02d}" for level in levels.tolist()))

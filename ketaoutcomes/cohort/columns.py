@@ -239,7 +239,8 @@ def _place(draft: Draft, column: Column, times: Times) -> None:
     for rule, rows in times.bad.items():
         if rule != "missing_required" or draft.name != "disposition":
             draft.quarantine(rows, rule)
-    draft.times = times
+    # What the rows break is noted; only the times themselves are needed from here on.
+    draft.times = replace(times, bad={}, failures={}, month=None)
     if times.month is not None:
         draft.words["month"] = times.month
 

@@ -22,6 +22,7 @@ from ketaoutcomes.errors import DataError, Problem
 __all__ = ["RawTable", "read_csv"]
 
 SEPARATORS = (",", ";", "\t")
+MOST_COLUMNS = 16_384  # as many as a sheet of a spreadsheet program has
 NEWLINE, QUOTE, BLANKS = ord("\n"), ord('"'), frozenset(b" \t\r")
 
 
@@ -71,8 +72,8 @@ def read_csv(data: bytes, settings: Settings, *, table: str) -> RawTable:
     Raises
     ------
     DataError
-        If the bytes are not text in the declared encoding, or the cells cannot
-        be told apart.
+        If the bytes are not text in the declared encoding, the cells cannot be
+        told apart, or there are too many columns.
     """
     data = _plain_text(data, settings, table)
     header_end = _first_line_end(data)
@@ -83,6 +84,12 @@ def read_csv(data: bytes, settings: Settings, *, table: str) -> RawTable:
         raise DataError(_problem(table, "empty_file"))
     head, body = full[0], full[1:]
     width = int(layout.n_cells[head])
+    if width > MOST_COLUMNS:
+        message = (
+            f"the header has {width:,} columns, and at most {MOST_COLUMNS:,} can be read safely; "
+            "split the table, or correct the separator"
+        )
+        raise DataError(Problem(message, table, None, "too_large"))
     n_cells = layout.n_cells[body]
     numbers = body - head + 1
     right = n_cells == width

@@ -6,6 +6,7 @@ import csv
 import io
 import math
 import re
+import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,17 +20,19 @@ __all__ = ["FORMULA_STARTS", "csv_text", "neutral"]
 # forms included, which East Asian settings take for the plain signs.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠", "﹦", "﹢", "﹣", "﹫")
 # Signs that are not seen; a mark of byte order at the head of a file is dropped when it is read.
-INVISIBLE = "\ufeff\u200b\u200c\u200d\u200e\u200f\u2060\u00ad"
+INVISIBLE = "Cf"
+# A cell with one of these stands in quotes: some programs and settings part columns at them.
+IN_QUOTES = "\n;\t"
 NUMBER = re.compile(r"[+-](?:(?:[0-9]+(?:[.,][0-9]+)*[.,]?|[.,][0-9]+)(?:[eE][+-]?[0-9]+)?|inf|nan)")
 # Only such cells need a look one by one; RE2 writes its signs by their code points.
 SUSPECT = (
-    r"\x{0d}|\x{00}|^[\x{feff}\x{200b}-\x{200f}\x{2060}\x{00ad}]*"
+    r"\x{0d}|\x{00}|^\p{Cf}*"
     r"[=+\-@\t\n\x{ff1d}\x{ff0b}\x{ff0d}\x{ff20}\x{fe66}\x{fe62}\x{fe63}\x{fe6b}]"
 )
 
 
 def csv_text(frame: pd.DataFrame, *, digits: int | None = 10) -> str:
-    """Return a table as CSV: comma, line feeds, minimal quotes, no live formula.
+    """Return a table as CSV: comma, line feeds, few quotes, no live formula.
 
     Missing is an empty cell, truth is true or false. Text that a spreadsheet
     program would run gets an apostrophe in front, unless it is a number; so do
@@ -50,7 +53,8 @@ def csv_text(frame: pd.DataFrame, *, digits: int | None = 10) -> str:
         To be written as UTF-8 without translation of newlines.
     """
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
+    # The writer sets a cell in quotes that holds a sign of what it ends its rows with.
+    writer = csv.writer(_Rows(buffer), lineterminator=IN_QUOTES)
     writer.writerow([neutral(str(name)) for name in frame.columns])
     columns = [_cells(frame.iloc[:, place], digits) for place in range(frame.shape[1])]
     writer.writerows(zip(*columns, strict=True))
@@ -59,12 +63,31 @@ def csv_text(frame: pd.DataFrame, *, digits: int | None = 10) -> str:
 
 def neutral(text: str) -> str:
     """Return text as a cell that is shown and not run; a bare carriage return would end the row."""
-    live = text.lstrip(INVISIBLE).startswith(FORMULA_STARTS) and not NUMBER.fullmatch(text)
+    live = _seen(text).startswith(FORMULA_STARTS) and not NUMBER.fullmatch(text)
     if "\r" in text or "\0" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
         # What stood behind a zero byte now stands first.
-        live = live or text.lstrip(INVISIBLE).startswith(FORMULA_STARTS)
+        live = live or _seen(text).startswith(FORMULA_STARTS)
     return f"'{text}" if live else text
+
+
+class _Rows:
+    """Where the writer's rows go, each ended by one line feed."""
+
+    def __init__(self, buffer: io.StringIO):
+        self.buffer = buffer
+
+    def write(self, row: str) -> None:
+        """Take one row."""
+        self.buffer.write(row.removesuffix(IN_QUOTES) + "\n")
+
+
+def _seen(text: str) -> str:
+    """Return text from its first sign that is seen."""
+    place = 0
+    while place < len(text) and unicodedata.category(text[place]) == INVISIBLE:
+        place += 1
+    return text[place:]
 
 
 def _cells(column: pd.Series, digits: int | None) -> Sequence[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,11 +12,13 @@ import pandas as pd
 
 from ketaoutcomes.cohort.build import Build, build
 from ketaoutcomes.cohort.cohort import Cohort
+from ketaoutcomes.cohort.date_shift import changes_clocks, wall_clock
 from ketaoutcomes.cohort.deidentify_clean import Act, Plan, clean, look_again
 from ketaoutcomes.cohort.deidentify_files import folder_files, hold_to_check, out_settings, paths, place
 from ketaoutcomes.cohort.deidentify_key import Key, extend, kept_key, read_key
+from ketaoutcomes.cohort.deidentify_originals import Originals
 from ketaoutcomes.cohort.deidentify_result import Deidentified, audit_of, columns_of
-from ketaoutcomes.cohort.deidentify_scan import Originals, class_of_header
+from ketaoutcomes.cohort.deidentify_scan import class_of_header
 from ketaoutcomes.cohort.deidentify_source import Source, all_ids, open_source
 from ketaoutcomes.cohort.deidentify_tables import tables_to_write
 from ketaoutcomes.cohort.read import raise_problems
@@ -37,9 +40,10 @@ MOST_LOOKS = 25
 
 @dataclass(frozen=True, repr=False)
 class _Settled:
-    """A cohort in whose tables nothing is found any more, and what was done."""
+    """A cohort in whose tables nothing is found any more, and what was done; `read` has wall-clock hours."""
 
     made: Build
+    read: dict[str, pd.DataFrame]
     tables: dict[str, pd.DataFrame]
     acts: list[Act]
 
@@ -64,6 +68,10 @@ def deidentify(
     are the rows that the cohort keeps; it passes `check` with nothing set aside,
     or nothing is written.
 
+    Times are wall-clock hours, the differences of local clock times: a day always has
+    24, and a gap over a change of clocks may differ by an hour from the time that went
+    by. Hours that went by would tell the night on which clocks changed, and so the date.
+
     Removing identifiers of a known form is what rules can do. They cannot see
     names in prose, nor what somebody knows otherwise: the days of all sessions of
     a long course are a quasi-identifier, and fit one patient only as a rule. See
@@ -72,7 +80,8 @@ def deidentify(
     Parameters
     ----------
     source : str, Path or Cohort
-        A folder of tables with its `cohort.toml`, however much in it identifies.
+        A folder of tables with its `cohort.toml`, however much in it identifies. A cohort
+        only where no clocks were changed: it knows the hours that went by, and no dates.
     out : str or Path
         A folder that does not exist yet, or an earlier output, which is replaced.
     level : {"safe-harbor", "limited-data-set"}
@@ -82,7 +91,8 @@ def deidentify(
         one it is read and extended, so that the same patients get the same codes.
     dates : {"hours", "shift"}
         Hours since the first session, or, in a limited data set only, dates moved by
-        1 to 52 whole weeks either way, the same for all dates of a patient.
+        1 to 52 whole weeks either way, the same for all dates of a patient. Moved dates
+        are local ones, without a zone: `timezone = "UTC"` has them read as they stand.
     keep_text : collection of str
         Further columns ("patients.notes") that stay although they are free text,
         because somebody has read them; cells with identifiers of a known form are blanked.
@@ -117,9 +127,8 @@ def deidentify(
     codes = extend(earlier, ids, sites if clinics == "recode" else (), shift=dates == "shift")
     plan = Plan(frozenset(keep_text), clinics, Originals.of(ids, sites))
     settled = _settle(found, codes, plan, level=level, dates=dates)
-    cohort = settled.made.cohort
     unique = uniqueness(
-        _released(cohort.tables, settled.tables),
+        _released(settled.read, settled.tables),
         min_group=min_group,
         day_step=day_step,
         leave=[name.partition(".")[2] for name in keep_text],
@@ -135,15 +144,31 @@ def deidentify(
         uniqueness=unique,
         kept_text=keep_text,
         key_state=_state(earlier, codes),
+        key_given=_as_given(out, key, key_path),
     )
     shifted = dates == "shift"
-    settings = out_settings(found.settings, settled.tables, level=level, shifted=shifted, kept_text=keep_text)
-    audit = audit_of(result, settled.acts, settled.tables)
-    files = folder_files(settled.tables, settings, audit, unique, parquet=found.parquet)
+    settings, n_words_dropped = out_settings(
+        found.settings,
+        settled.tables,
+        level=level,
+        shifted=shifted,
+        kept_text=keep_text,
+        originals=plan.originals,
+    )
+    audit = audit_of(result, settled.acts, settled.tables, n_words_dropped=n_words_dropped)
+    files = folder_files(settled.tables, settings, audit, unique, result.counts, parquet=found.parquet)
     hold_to_check(target, files, settled.tables)
     with kept_key(key_path, codes):
         place(target, files)
     return result
+
+
+def _as_given(out: str | Path, key: str | Path | None, key_path: Path) -> str:
+    """Return the key's path in the words in which the places were given."""
+    if key is not None:
+        return str(key)
+    beside = Path(out).parent / key_path.name
+    return str(beside if os.path.abspath(beside) == os.path.abspath(key_path) else key_path)
 
 
 def _state(earlier: Key, codes: Key) -> str:
@@ -171,8 +196,13 @@ def _check_options(options: dict[str, str]) -> None:
 
 
 def _check_source(found: Source, dates: str, keep_text: tuple[str, ...]) -> None:
-    """Refuse what is asked of columns that the source does not have."""
+    """Refuse what is asked of columns that the source does not have, and hours that tell dates."""
     problems = []
+    if found.from_dates and changes_clocks(found.settings.timezone):
+        problems.append(
+            "the cohort's hours tell on which night clocks were changed, and so the dates; "
+            "give the folder that it was read from"
+        )
     if dates == "shift" and not _dated(found):
         problems.append('dates="shift" needs a folder whose sessions are dated (column start)')
     for entry in keep_text:
@@ -214,16 +244,19 @@ def _settle(found: Source, key: Key, plan: Plan, *, level: str, dates: str) -> _
         raise_problems(made)
         patients = made.cohort.tables["patients"]["patient_id"].astype("str")
         shift_days = np.array([days_of[code] for code in patients]) if dates == "shift" else None
+        read = {name: frame for name, frame in made.cohort.tables.items() if name in found.tables}
+        origin = made.origin
+        if origin is not None:
+            read, origin = wall_clock(read, origin, dated=_dated(found), timezone=settings.timezone)
         tables = tables_to_write(
-            {name: frame for name, frame in made.cohort.tables.items() if name in found.tables},
+            read,
             months=level == "limited-data-set" and dates == "hours",
             dated=_dated(found),
-            origin=made.origin,
+            origin=origin,
             shift_days=shift_days,
-            timezone=settings.timezone,
         )
         if not look_again(plan, tables):
-            return _Settled(made, tables, acts)
+            return _Settled(made, read, tables, acts)
     raise DataError(
         "the tables do not come to rest: what is dropped makes other cells rare; drop those columns"
     )

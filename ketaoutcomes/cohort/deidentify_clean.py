@@ -11,9 +11,9 @@ import pandas as pd
 from ketaoutcomes.cohort.columns import wants
 from ketaoutcomes.cohort.csv_text import RawTable
 from ketaoutcomes.cohort.deidentify_key import Key, spelled_alike
-from ketaoutcomes.cohort.deidentify_recode import ZIP3, is_zip, recode_ages, recode_zips
+from ketaoutcomes.cohort.deidentify_originals import Originals
+from ketaoutcomes.cohort.deidentify_recode import ZIP3, is_age, is_zip, recode_ages, recode_zips
 from ketaoutcomes.cohort.deidentify_scan import (
-    Originals,
     class_of_column,
     class_of_header,
     words_of,
@@ -22,7 +22,6 @@ from ketaoutcomes.cohort.deidentify_scan import (
 from ketaoutcomes.cohort.deidentify_source import Source, TableAsRead
 from ketaoutcomes.cohort.ids import id_text
 from ketaoutcomes.cohort.privacy_cells import class_of_name
-from ketaoutcomes.cohort.privacy_patterns import load_rules
 from ketaoutcomes.cohort.schema import ITEM, TABLES
 from ketaoutcomes.cohort.values import MISSING, text
 
@@ -218,7 +217,7 @@ class _Cleaner:
     def _ages(self, column: str) -> pd.Series:
         """Return the column, with no age above 89 in it if it is named as one of ages."""
         cells = self.frame[column]
-        if not load_rules().age_header(column) or pd.api.types.is_bool_dtype(cells.dtype):
+        if not is_age(column) or pd.api.types.is_bool_dtype(cells.dtype):
             return cells
         if pd.api.types.is_datetime64_any_dtype(cells.dtype):
             return cells

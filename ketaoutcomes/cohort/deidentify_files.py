@@ -14,8 +14,11 @@ import pandas as pd
 
 from ketaoutcomes.cohort.build import Build
 from ketaoutcomes.cohort.csv_write import csv_text
+from ketaoutcomes.cohort.deidentify_originals import Originals, names_clinic, names_patient
+from ketaoutcomes.cohort.deidentify_scan import is_spoken
 from ketaoutcomes.cohort.files import folder_path
 from ketaoutcomes.cohort.folder_write import replace_folder
+from ketaoutcomes.cohort.import_record import RECORD, UNMAPPED, nothing, record_text
 from ketaoutcomes.cohort.privacy import scan_name
 from ketaoutcomes.cohort.privacy_cells import class_of_name
 from ketaoutcomes.cohort.read import examine
@@ -29,10 +32,14 @@ __all__ = ["AUDIT", "KIND", "folder_files", "hold_to_check", "out_settings", "pa
 AUDIT = "deidentification.json"
 UNIQUENESS = "uniqueness.csv"
 KIND = "ketaoutcomes de-identified cohort"
-OWN = {AUDIT, UNIQUENESS, FILE_NAME} | {
+OWN = {AUDIT, UNIQUENESS, RECORD, FILE_NAME} | {
     f"{name}.{ending}" for name in TABLES for ending in ("csv", "parquet")
 }
 PRIVATE_FOLDER = 0o700
+# A longer word for a side effect is free text.
+MOST_SIGNS = 100
+# What tells that a folder holds a cohort, or an output, and is passed on as such.
+PASSED_ON = {AUDIT} | {f"sessions.{ending}" for ending in ("csv", "parquet")}
 
 
 def paths(out: str | Path, key: str | Path | None, source: Path | None) -> tuple[Path, Path]:
@@ -63,6 +70,11 @@ def paths(out: str | Path, key: str | Path | None, source: Path | None) -> tuple
     for what, folder in folders.items():
         if key == folder or folder in key.parents:
             problems.append(f"the key would stand inside {what}, and goes where neither is passed on from")
+    if any(map(_is_passed_on, key.parents)) or any((key.parent / name).exists() for name in PASSED_ON):
+        problems.append(
+            "the key would stand inside a folder that holds a cohort or an output of deidentify, and goes "
+            "where neither is passed on from; give key= another folder"
+        )
     if key.is_symlink():
         problems.append("the key is a link; name the file itself")
     elif not key.parent.is_dir() or key.is_dir():
@@ -72,6 +84,13 @@ def paths(out: str | Path, key: str | Path | None, source: Path | None) -> tuple
     return target, key
 
 
+def _is_passed_on(folder: Path) -> bool:
+    """Whether a folder holds an output, or the two tables without which there is no cohort."""
+    endings = ("csv", "parquet")
+    both = (any((folder / f"{name}.{one}").exists() for one in endings) for name in ("patients", "sessions"))
+    return (folder / AUDIT).exists() or all(both)
+
+
 def out_settings(
     settings: Settings,
     tables: Mapping[str, pd.DataFrame],
@@ -79,20 +98,26 @@ def out_settings(
     level: str,
     shifted: bool,
     kept_text: tuple[str, ...],
-) -> dict[str, object]:
-    """Return what `cohort.toml` is to say: nothing that identifies, and what the numbers depend on."""
+    originals: Originals,
+) -> tuple[dict[str, object], int]:
+    """Return what `cohort.toml` is to say, and how many words for side effects had to go.
+
+    Nothing in it identifies: of a clinic's own words for side effects those go that are
+    free text or identifiers, or hold an id or a clinic's name. Its name goes always,
+    unless nobody in it is real.
+    """
     columns = {column for frame in tables.values() for column in frame.columns}
 
     def left(names: tuple[str, ...] | None) -> list[str] | None:
         return [name for name in names or () if name in columns] or None
 
     months = any("month" in frame.columns for frame in tables.values())
-    words = settings.effect_words or {}
-    harmless = all(_is_harmless(one) for name, known in words.items() for one in (name, *known))
+    words, n_dropped = _kept_words(settings, originals)
+    invented = settings.synthetic and settings.name and _is_harmless(settings.name)
     return {
-        "name": settings.name if settings.name and _is_harmless(settings.name) else None,
+        "name": settings.name if invented else None,
         "deidentification": level,
-        "timezone": settings.timezone if shifted else None,
+        "timezone": "UTC" if shifted else None,
         "same_time": settings.same_time,
         "synthetic": settings.synthetic,
         "data_cut": settings.data_cut if months else None,
@@ -100,8 +125,27 @@ def out_settings(
         "reviewed_text": list(kept_text) or None,
         "known_at_start": left(settings.known_at_start),
         "known_after_start": left(settings.known_after_start),
-        "side_effect_names": words if words and harmless else None,
-    }
+        "side_effect_names": words or None,
+    }, n_dropped
+
+
+def _kept_words(settings: Settings, originals: Originals) -> tuple[dict[str, list[str]], int]:
+    """Return the words for side effects in which nothing identifies, and the number of the others."""
+    kept, n_dropped = {}, 0
+    for name, words in (settings.effect_words or {}).items():
+        left = [one for one in words if _is_a_term(one, originals)]
+        if not _is_a_term(name, originals):
+            n_dropped += 1 + len(words)
+            continue
+        n_dropped += len(words) - len(left)
+        if left:
+            kept[name] = left
+    return kept, n_dropped
+
+
+def _is_a_term(word: str, originals: Originals) -> bool:
+    named = names_patient(word, originals) or names_clinic(word, originals.named_clinics)
+    return not named and not is_spoken(word) and len(word) <= MOST_SIGNS and _is_harmless(word)
 
 
 def folder_files(
@@ -109,10 +153,11 @@ def folder_files(
     settings: Mapping[str, object],
     audit: Mapping[str, object],
     uniqueness: pd.DataFrame,
+    counts: pd.DataFrame,
     *,
     parquet: bool,
 ) -> dict[str, bytes]:
-    """Return the content of every file by its name."""
+    """Return the content of every file by its name; what was set aside stays told in the import's record."""
     files = {}
     for name, frame in tables.items():
         if parquet:
@@ -123,6 +168,8 @@ def folder_files(
             files[f"{name}.csv"] = csv_text(frame, digits=None).encode("utf-8")
     files[FILE_NAME] = settings_text(settings, head="Written by deidentify.").encode("utf-8")
     files[UNIQUENESS] = csv_text(uniqueness).encode("utf-8")
+    sources = counts.rename(columns={"table": "source"}).assign(n_unmapped=0)
+    files[RECORD] = record_text(sources, nothing(UNMAPPED)).encode("utf-8")
     files[AUDIT] = (json.dumps({"kind": KIND, **audit}, indent=2, ensure_ascii=False) + "\n").encode("utf-8")
     return files
 

@@ -11,7 +11,7 @@ import pandas as pd
 from ketaoutcomes.cohort.privacy_patterns import load_rules, normalise
 from ketaoutcomes.cohort.values import MISSING, text
 
-__all__ = ["ZIP3", "is_zip", "recode_ages", "recode_zips"]
+__all__ = ["ZIP3", "is_age", "is_zip", "recode_ages", "recode_zips"]
 
 OLDEST = 89
 # Nobody is older: such a number is a code for "missing", or no age.
@@ -22,6 +22,11 @@ FIRST = re.compile(r"[^0-9<>≥≤]*([<>≥≤]?)=?\s*([0-9]+(?:[.,][0-9]+)?)")
 SECOND = re.compile(
     r"[^0-9]*[0-9]+(?:[.,][0-9]+)?\s*(?:years?|yrs?|y)?\s*(?:-|–|—|to|bis|and|until)\s*([0-9]+)"
 )
+# "(89, 95]": an end with a round bracket is not in it.
+INTERVAL = re.compile(r"([\[(])\s?([0-9]{1,3})(?:\.0)?\s?[,;]\s?([0-9]{1,3}|inf)(?:\.0)?\s?([\])])")
+# No age or band is longer, and patterns are not tried on more.
+MOST_SIGNS = 40
+AGE_WORDS = re.compile(r"_(?:idade|alder|alter|eta|edad|leeftijd|alders?gruppe?|altersgruppe)_")
 ZIP = re.compile(r"([0-9]{3})[0-9]{2}(?:[- ]?[0-9]{4})?")
 THREE = re.compile(r"[0-9]{3}")
 ZIP_WORDS = re.compile(r"_(?:zips?|zipcodes?|zip_codes?|postal|postalcodes?|post_?codes?)_")
@@ -39,6 +44,11 @@ def recode_ages(column: pd.Series, *, numeric: bool) -> tuple[pd.Series, int]:
         The column holds numbers only, so that a cell such as "93 years" is 90 and not "90+".
     """
     return _recoded(column, lambda cell: _age(cell, "90" if numeric else "90+"))
+
+
+def is_age(name: str) -> bool:
+    """Whether a column is named as ages or bands of ages, in several languages."""
+    return load_rules().age_header(name) or AGE_WORDS.search(normalise(name)) is not None
 
 
 def is_zip(name: str) -> bool:
@@ -79,6 +89,19 @@ def _recoded(column: pd.Series, function: Callable[[str], str | None]) -> tuple[
 
 
 def _age(cell: str, top: str) -> str:
+    whole, cell = cell, cell[:MOST_SIGNS]
+    made = _age_of(cell, top)
+    return whole if made == cell else made
+
+
+def _age_of(cell: str, top: str) -> str:
+    span = INTERVAL.fullmatch(cell)
+    if span is not None:
+        youngest = int(span.group(2)) + (span.group(1) == "(")
+        end = MOST_YEARS if span.group(3) == "inf" else int(span.group(3)) - (span.group(4) == ")")
+        if OLDEST < youngest <= MOST_YEARS:
+            return top
+        return f"{youngest}+" if OLDEST < end <= MOST_YEARS else cell
     if NUMBER.fullmatch(cell):
         return "90" if OLDEST < float(cell.replace(",", ".")) <= MOST_YEARS else cell
     first = FIRST.match(cell)

@@ -44,6 +44,8 @@ class Deidentified:
     kept_text : tuple of str
         Columns of free text that stayed; names in prose were not looked for.
     key_state : {"made", "extended", "used"}
+    key_given : str
+        The key's path as it was asked for.
     """
 
     folder: Path
@@ -56,6 +58,7 @@ class Deidentified:
     uniqueness: pd.DataFrame
     kept_text: tuple[str, ...]
     key_state: str
+    key_given: str = ""
 
     def summary(self) -> str:
         """Return the result as text: rows, what went, the key, what is left to consider."""
@@ -75,7 +78,7 @@ class Deidentified:
                     f"  - {row.table}.{row.column}: {_words(row.reason)} ({row.n_cells:,} cells)"
                     for row in rows.itertuples()
                 ]
-        key = f"Key {self.key_state}: {self.key.name}."
+        key = f"Key {self.key_state}: {self.key_given or self.key.name}."
         lines.append(f"{key} Keep it apart from the folder, and pass it on to nobody.")
         if self.dates == "shift":
             lines.append("Dates were moved by whole weeks of each patient's own; no month is the true one.")
@@ -122,7 +125,9 @@ def columns_of(
     return pd.DataFrame(rows, columns=list(KINDS)).astype(KINDS)
 
 
-def audit_of(result: Deidentified, acts: list[Act], tables: Mapping[str, pd.DataFrame]) -> dict[str, object]:
+def audit_of(
+    result: Deidentified, acts: list[Act], tables: Mapping[str, pd.DataFrame], *, n_words_dropped: int = 0
+) -> dict[str, object]:
     """Return what `deidentification.json` says; of columns that are gone the place, not the name."""
     columns = []
     for row, act in _with_acts(result.columns, acts):
@@ -157,6 +162,7 @@ def audit_of(result: Deidentified, acts: list[Act], tables: Mapping[str, pd.Data
         "ages_recoded": int(result.columns.loc[aged, "n_cells"].sum()),
         "cells_blanked": {reason: cells for reason, (_, cells) in by_class["blanked"].items()},
         "columns_dropped": {reason: n for reason, (n, _) in by_class["dropped"].items()},
+        "side_effect_names_dropped": n_words_dropped,
         "columns": columns,
         "kept_text": list(result.kept_text),
         "names_in_kept_text": NAMES if result.kept_text else "no text is kept",

@@ -7,14 +7,12 @@ tables' own time columns, and nowhere else is anything made of them.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from ketaoutcomes.cohort.clock import holds_dates
-from ketaoutcomes.cohort.deidentify_key import spelled_alike
+from ketaoutcomes.cohort.deidentify_originals import Originals, names_clinic, names_patient
 from ketaoutcomes.cohort.privacy import scan_columns
 from ketaoutcomes.cohort.privacy_cells import Cells, distinct_cells, findings
 from ketaoutcomes.cohort.privacy_patterns import load_rules
@@ -22,41 +20,17 @@ from ketaoutcomes.cohort.reviewed_text import LONG_NUMBER, identifiers_in
 from ketaoutcomes.cohort.schema import TABLES
 from ketaoutcomes.cohort.values import numbers, text
 
-__all__ = ["Originals", "class_of_column", "class_of_header", "words_of", "words_that_identify"]
+__all__ = ["class_of_column", "class_of_header", "is_spoken", "words_of", "words_that_identify"]
 
 LEVEL = "safe-harbor"
 MOSTLY = 0.8
-SHORTEST_NUMBER = 6
 SHARED_BY = 3
-TOKEN = re.compile(r"[\w-]+")
 WORD = re.compile(r"[^\W\d_]+")
-
-
-@dataclass(frozen=True, repr=False)
-class Originals:
-    """Ids and clinics as the source spells them, which no other cell may repeat.
-
-    Parameters
-    ----------
-    patients : frozenset of str
-        In lower case; short numbers are left out, since any count may equal them.
-    clinics : frozenset of str
-    """
-
-    patients: frozenset[str]
-    clinics: frozenset[str]
-
-    @classmethod
-    def of(cls, patients: Collection[str], clinics: Collection[str]) -> Originals:
-        """Return the ids and clinics that can be told from other words."""
-        telling = {one.lower() for one in patients if _is_telling(one)}
-        named = {spelled_alike(one) for one in clinics if not one.replace(".", "").isdigit()}
-        return cls(frozenset(telling), frozenset(named))
-
-
-def _is_telling(code: str) -> bool:
-    letters = any(sign.isalpha() for sign in code)
-    return (letters and any(sign.isdigit() for sign in code)) or len(code) >= SHORTEST_NUMBER
+# Cells are looked at as far as this: longer ones are free text, and go as such.
+MOST_SIGNS = 5_000
+LONG_INTEGER = re.compile(r"[+-]?[0-9]{7,}(?:\.0*)?")
+OWN_INTEGER = re.compile(r"[0-9]{5,}(?:\.0)?")
+OWN_CODE = re.compile(r"(?=[^0-9]*[^\W\d_])(?=(?:[^0-9]*[0-9]){3})[\w./-]{5,40}")
 
 
 def class_of_header(table: str, written: str, name: str) -> str | None:
@@ -80,10 +54,28 @@ def class_of_column(column: pd.Series, patients: pd.Series | None, originals: Or
         if hits.any():
             return letter
     texts = cells.texts.to_pylist()
-    if any(_names_patient(one, originals) for one in texts):
+    if any(names_patient(one, originals) for one in texts) or _of_their_own(cells, patients):
         return "R"
-    of_clinic = np.array([spelled_alike(one) in originals.clinics for one in texts], dtype=bool)
+    if any(names_clinic(one, originals.telling_clinics) for one in texts):
+        return "clinic"
+    of_clinic = np.array([names_clinic(one, originals.clinics, whole=True) for one in texts], dtype=bool)
     return "clinic" if of_clinic.any() and cells.share(of_clinic) >= MOSTLY else None
+
+
+def _of_their_own(cells: Cells, patients: pd.Series | None) -> bool:
+    """Whether every patient, or every row, has an own code, or a whole number of 5 digits or more."""
+    texts = cells.texts.to_pylist()
+    codes = [OWN_INTEGER.fullmatch(one) or OWN_CODE.fullmatch(one) for one in texts]
+    if not texts or not all(codes):
+        return False
+    filled = cells.codes >= 0
+    if len(texts) == int(filled.sum()):
+        return True
+    if patients is None:
+        return False
+    pairs = pd.DataFrame({"cell": cells.codes[filled], "patient": patients.to_numpy()[filled]})
+    pairs = pairs.dropna().drop_duplicates()
+    return len(pairs) == pairs["patient"].nunique() == pairs["cell"].nunique()
 
 
 def words_that_identify(
@@ -103,13 +95,17 @@ def words_that_identify(
     cells = distinct_cells(str(column.name), column)
     if cells is None or (not is_text and cells.is_number.all()):
         return found
-    named = np.array(
-        [_names_patient(one, originals) for one in cells.texts.to_pylist()] + [False], dtype=bool
-    )
-    rows = named[cells.codes]
-    for other in found.values():
-        rows = rows & ~other
-    return found | ({"R": found.get("R", False) | rows} if rows.any() else {})
+    texts = cells.texts.to_pylist()
+    for letter, named in (
+        ("R", [names_patient(one, originals) for one in texts]),
+        ("clinic", [names_clinic(one, originals.named_clinics) for one in texts]),
+    ):
+        rows = np.array([*named, False], dtype=bool)[cells.codes]
+        for other in found.values():
+            rows = rows & ~other
+        if rows.any():
+            found = found | {letter: found.get(letter, False) | rows}
+    return found
 
 
 def words_of(column: pd.Series) -> pd.Series:
@@ -125,7 +121,7 @@ def _in_words(table: str, column: pd.Series, patients: pd.Series | None) -> dict
         return {"C": column.notna().to_numpy()}
     of_words = name in TABLES[table].names and TABLES[table][name].kind in ("word", "any")
     if cells.is_number.all() and not of_words:
-        return {}
+        return _long_integers(table, name, cells)
     ages = _plain_ages(cells) if name == "age" else np.zeros(len(cells.texts), dtype=bool)
     found: dict[str, np.ndarray] = {}
     unclaimed = ~ages
@@ -136,6 +132,16 @@ def _in_words(table: str, column: pd.Series, patients: pd.Series | None) -> dict
             unclaimed &= ~hits
             found[letter] = found.get(letter, False) | hits
     return {letter: np.append(hits, False)[cells.codes] for letter, hits in found.items()}
+
+
+def _long_integers(table: str, name: str, cells: Cells) -> dict[str, np.ndarray]:
+    """Return numbers of seven digits and more where no range forbids them; no score has as many."""
+    if name in TABLES[table].names:
+        column = TABLES[table][name]
+        if column.kind != "number" or column.low is not None or name in ("hour_low", "hour_high"):
+            return {}
+    long = [LONG_INTEGER.fullmatch(one) is not None for one in cells.texts.to_pylist()]
+    return {"R": np.array([*long, False], dtype=bool)[cells.codes]} if any(long) else {}
 
 
 def _rare_numbers(cells: Cells, patients: pd.Series | None) -> np.ndarray:
@@ -151,20 +157,16 @@ def _rare_numbers(cells: Cells, patients: pd.Series | None) -> np.ndarray:
 
 def _spoken(cells: Cells) -> np.ndarray:
     """Mark cells with two words of speech among five, wherever these stand; labels of diagnoses have none."""
+    return np.array([is_spoken(one) for one in cells.texts.to_pylist()], dtype=bool)
+
+
+def is_spoken(text: str) -> bool:
+    """Whether a text has two words of speech among five."""
     prose = re.compile(load_rules().prose_words)
-    words = [WORD.findall(one) for one in cells.texts.to_pylist()]
-    return np.array(
-        [len(one) >= 5 and sum(map(bool, map(prose.search, one))) >= 2 for one in words], dtype=bool
-    )
+    words = WORD.findall(text[:MOST_SIGNS])
+    return len(words) >= 5 and sum(map(bool, map(prose.search, words))) >= 2
 
 
 def _plain_ages(cells: Cells) -> np.ndarray:
     """Mark what is a number: an age that was recoded, or none that the cohort would keep."""
     return ~np.isnan(numbers(pd.Series(cells.texts.to_pylist(), dtype="str"), decimal=None).values)
-
-
-def _names_patient(cell: str, originals: Originals) -> bool:
-    if not originals.patients:
-        return False
-    low = cell.lower()
-    return low in originals.patients or any(one in originals.patients for one in TOKEN.findall(low))

@@ -57,12 +57,15 @@ class Source:
     parquet : bool
         All tables are Parquet files.
     folder : Path or None
+    from_dates : bool
+        Hours of a cohort that were made from dates.
     """
 
     tables: Mapping[str, TableAsRead]
     settings: Settings
     parquet: bool = False
     folder: Path | None = None
+    from_dates: bool = False
 
 
 def open_source(source: str | Path | Cohort) -> Source:
@@ -101,7 +104,9 @@ def _of_cohort(cohort: Cohort) -> Source:
             frame = hour_columns(name, frame, dated="month" in frame.columns)
             headers = {column: (column, place) for place, column in enumerate(frame.columns, 1)}
             tables[name] = TableAsRead(RawTable(frame), headers, ())
-    return Source(tables, cohort.settings)
+    from_dates = any("month" in frame.columns for frame in cohort.tables.values())
+    # Of shifted dates no month is kept; where clocks never change, nothing is told.
+    return Source(tables, cohort.settings, from_dates=from_dates or cohort.settings.dates_shifted)
 
 
 def _named(table: str, raw: RawTable) -> TableAsRead:

@@ -52,7 +52,6 @@ def tables_to_write(
     dated: Collection[str] = (),
     origin: np.ndarray | None = None,
     shift_days: np.ndarray | None = None,
-    timezone: str | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Return tables as they are written: hours, or shifted dates, and every other column as it is.
 
@@ -66,12 +65,11 @@ def tables_to_write(
         Tables that hold dates.
     origin, shift_days : (n_patients,) arrays, optional
         As in `shifted_dates`; hours are written without a shift.
-    timezone : str, optional
     """
     out = {}
     for name, frame in tables.items():
         if shift_days is not None and name in dated:
-            moved = shifted_dates(frame, origin, shift_days, timezone)
+            moved = shifted_dates(frame, origin, shift_days)
             made = _without_derived(name, frame)
             made.insert(list(made.columns).index("hour"), TABLES[name].date, moved)
             made = made.drop(columns=list(CLOCK))

@@ -162,7 +162,7 @@ class Draft:
 
     def rows(self, positions: np.ndarray) -> pd.DataFrame:
         """Return some rows as one frame, the times included; to compare rows with each other."""
-        parts = {f"number {name}": self.numbers.peek(name, positions) for name in self.numbers}
+        parts = {f"number {name}": self.numbers.at(name, positions) for name in self.numbers}
         parts |= {f"word {name}": found.codes[positions] for name, found in self.words.items()}
         parts |= {f"flag {name}": values[positions] for name, values in self.flags.items()}
         for name, column in self.further.items():
@@ -173,11 +173,16 @@ class Draft:
 
     def set_down(self, name: str) -> None:
         """Let go of a column of numbers that its cells give again: they are numbers, and none was blanked."""
-        if name not in self.numbers or any(name == column for column, _, _ in self._blanked):
+        if name not in self.numbers or name not in self.frame.columns:
             return
-        cells = self.frame[name]
-        if isinstance(cells.dtype, np.dtype) and cells.dtype.kind in "iuf":
-            self.numbers.set_down(name, lambda: numbers(cells, decimal=None).values)
+        if any(name == column for column, _, _ in self._blanked):
+            return
+        if not isinstance(self.frame[name].dtype, np.dtype) or self.frame[name].dtype.kind not in "iuf":
+            return
+        cells = self.frame[name].to_numpy()
+        self.numbers.set_down(
+            name, lambda rows: numbers(pd.Series(cells[rows], copy=False), decimal=None).values
+        )
 
     def finish(self, positions: np.ndarray | slice, leave: tuple[str, ...] = ()) -> dict[str, pd.Series]:
         """Return the typed columns at the given rows, in the dictionary's order, further ones last.
@@ -191,6 +196,7 @@ class Draft:
             high = self.times.high[self.kept]
             self.latest = float(np.max(high[~np.isnan(high)], initial=-np.inf))
         self.times = None
+        release()
         names = [name for name in self.table.names if name not in leave]
         names += [
             name
@@ -200,7 +206,8 @@ class Draft:
         out, at = {}, self.places(positions)
         for name in names:
             if name in self.numbers:
-                out[name] = pd.Series(self.numbers.pop(name)[at], copy=False)
+                out[name] = pd.Series(self.numbers.at(name, at), copy=False)
+                del self.numbers[name]
             elif name in self.words:
                 out[name] = self.words.pop(name).take(at).series()
             elif name in self.flags:

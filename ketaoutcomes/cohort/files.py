@@ -11,12 +11,12 @@ from pathlib import Path
 
 from ketaoutcomes.cohort.csv_text import RawTable, read_csv
 from ketaoutcomes.cohort.import_record import RECORD
-from ketaoutcomes.cohort.parquet_cells import read_parquet
+from ketaoutcomes.cohort.parquet_cells import OF_COHORT, OF_EXPORT, read_parquet
 from ketaoutcomes.cohort.privacy import scan_name
 from ketaoutcomes.cohort.rules import RULES
 from ketaoutcomes.cohort.schema import TABLES
 from ketaoutcomes.cohort.settings import FILE_NAME, Settings
-from ketaoutcomes.errors import DataError, Problem
+from ketaoutcomes.errors import DataError, Problem, printable
 
 __all__ = ["Contents", "find_tables", "folder_path", "read_table"]
 
@@ -121,8 +121,12 @@ def read_table(path: Path, table: str, settings: Settings, *, columns=None) -> R
             raise DataError(_problem("not_regular_file", table))
         try:
             if path.suffix.lower() == ".parquet":
-                return read_parquet(file, table, columns)
+                # The table of a cohort has its file's name; anything else is an export.
+                limits = OF_COHORT if path.stem.lower() == table else OF_EXPORT
+                return read_parquet(file, table, columns, limits=limits)
             data = file.read()
+        except MemoryError:
+            raise DataError(_problem("too_large", table)) from None
         except OSError:
             raise DataError(_problem("unreadable", table)) from None
     if not data.strip():
@@ -156,7 +160,7 @@ def _no_folder(folder: Path) -> Problem:
     """Return what is wrong with a path that is not a folder's; the name of a file may name a person."""
     if not folder.exists():
         return _problem("no_folder")
-    named = "this" if scan_name("file", folder.name) else f"'{folder.name}'"
+    named = "this" if scan_name("file", folder.name) else f"'{printable(folder.name)}'"
     return _problem("not_folder", message=f"{named} is a file; give the folder that holds the tables")
 
 

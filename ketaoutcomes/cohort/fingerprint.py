@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from pandas.api.extensions import ExtensionArray
 
 from ketaoutcomes.cohort.values import text
@@ -62,23 +64,40 @@ def _add(digest, column: pd.Series) -> None:
             values[np.isnan(values)] = np.nan
             digest.update(values.astype("<f8", copy=False))
         return
-    if isinstance(kind, pd.CategoricalDtype):
-        codes, levels = column.cat.codes.to_numpy(), column.cat.categories
+    if column.dtype == "str":
+        parts, levels = _coded(column)
     else:
-        codes, levels = pd.factorize(column, use_na_sentinel=True)
+        if isinstance(kind, pd.CategoricalDtype):
+            codes, levels = column.cat.codes.to_numpy(), column.cat.categories
+        else:
+            codes, levels = pd.factorize(column, use_na_sentinel=True)
+        parts = list(_blocks(codes))
     if column.name == "patient_id" and isinstance(kind, pd.CategoricalDtype):
         # The ids themselves are in the table of patients, in the order of the codes.
-        for part in _blocks(codes):
+        for part in parts:
             digest.update(part.astype("<i4", copy=False))
         return
-    used = np.flatnonzero(np.bincount(codes[codes >= 0], minlength=len(levels)))
+    is_used = np.zeros(len(levels) + 1, dtype=bool)
+    for part in parts:
+        is_used[part] = True
+    used = np.flatnonzero(is_used[:-1])
     rank = np.full(len(levels) + 1, -1, dtype=np.int32)
     names = np.array([str(level) for level in levels[used].tolist()], dtype=object)
     order = np.argsort(names, kind="stable")
     rank[used[order]] = np.arange(used.size, dtype=np.int32)
     digest.update("\x1f".join(names[order]).encode())
-    for part in _blocks(codes):
+    for part in parts:
         digest.update(rank[part].astype("<i4", copy=False))
+
+
+def _coded(column: pd.Series) -> tuple[list[np.ndarray], pd.Index]:
+    """Return text as codes into its levels, in parts, -1 for a missing cell; without a copy of the text."""
+    cells = pa.array(column, type=pa.large_string(), from_pandas=True)
+    cells = cells if isinstance(cells, pa.ChunkedArray) else pa.chunked_array([cells])
+    coded = cells.dictionary_encode()
+    parts = [pc.fill_null(chunk.indices, -1).to_numpy(zero_copy_only=False) for chunk in coded.chunks]
+    # The parts of one column share their levels.
+    return parts, pd.Index(coded.chunk(0).dictionary if parts else [], dtype="str")
 
 
 def _blocks(column: ExtensionArray | np.ndarray) -> Iterator[ExtensionArray | np.ndarray]:

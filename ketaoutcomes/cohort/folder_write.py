@@ -5,6 +5,9 @@ Where the system can exchange two names in one step (Linux, `renameat2`), a read
 see either the earlier folder or the new one, whole. Elsewhere the earlier one is moved aside, the
 new one moved in, and the earlier one deleted; a run that is killed between the first two leaves the
 earlier folder under its aside name, and the next run puts it back.
+
+Names beside the target hold a word of ours and sixteen random digits, so that no folder of anybody
+else is ever taken for one of these.
 """
 
 from __future__ import annotations
@@ -12,6 +15,8 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import re
+import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -26,6 +31,7 @@ __all__ = ["replace_folder"]
 
 AT_FDCWD = -100
 RENAME_EXCHANGE = 2
+MARK = "ketaoutcomes"
 
 
 def replace_folder(
@@ -65,9 +71,9 @@ def replace_folder(
     target = Path(os.path.realpath(folder))
     target.parent.mkdir(parents=True, exist_ok=True)
     with _only_writer(target, what):
-        _recover(target)
+        _recover(target, is_own)
         _refuse_foreign(target, is_own, what)
-        staged = target.parent / f".{target.name}.new"
+        staged = _beside(target, "new")
         try:
             _write_all(staged, files, mode)
             _put_in_place(staged, target)
@@ -83,7 +89,7 @@ def _only_writer(target: Path, what: str) -> Iterator[None]:
     if fcntl is None:
         yield
         return
-    path = target.parent / f".{target.name}.lock"
+    path = target.parent / f".{target.name}.{MARK}.lock"
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
@@ -110,15 +116,34 @@ def _is_same_file(descriptor: int, path: Path) -> bool:
         return False
 
 
-def _recover(target: Path) -> None:
-    """Undo what a killed run left: put the earlier folder back if it stands aside, clear the rest."""
-    aside = target.parent / f".{target.name}.old"
-    if aside.is_dir() and not target.exists():
-        os.rename(aside, target)
-        _sync(target.parent)
-    for leftover in (aside, target.parent / f".{target.name}.new"):
-        if leftover.is_dir():
-            shutil.rmtree(leftover)
+def _beside(target: Path, ending: str) -> Path:
+    """Return a name beside the target that nobody has."""
+    return target.parent / f".{target.name}.{MARK}-{secrets.token_hex(8)}.{ending}"
+
+
+def _recover(target: Path, is_own: Callable[[Path], bool] | None = None) -> None:
+    """Undo what a killed run left: put the earlier folder back if it stands aside, clear the rest.
+
+    Parameters
+    ----------
+    target : Path
+    is_own : callable, optional
+        Whether a folder under the names of before there were marks is ours; all are when absent.
+    """
+    marked = re.compile(rf"\.{re.escape(target.name)}\.{MARK}-[0-9a-f]{{16}}\.(new|old)")
+    plain = {f".{target.name}.new", f".{target.name}.old"}
+    leftovers = [
+        path
+        for path in sorted(target.parent.iterdir())
+        if (marked.fullmatch(path.name) or path.name in plain) and path.is_dir() and not path.is_symlink()
+    ]
+    leftovers = [path for path in leftovers if path.name not in plain or is_own is None or is_own(path)]
+    for path in leftovers:
+        if path.name.endswith(".old") and not target.exists():
+            os.rename(path, target)
+            _sync(target.parent)
+        else:
+            shutil.rmtree(path)
 
 
 def _refuse_foreign(target: Path, is_own: Callable[[Path], bool], what: str) -> None:
@@ -153,7 +178,7 @@ def _put_in_place(staged: Path, target: Path) -> None:
     if not target.exists():
         os.rename(staged, target)
     elif not _exchange(staged, target):
-        aside = target.parent / f".{target.name}.old"
+        aside = _beside(target, "old")
         os.rename(target, aside)
         os.rename(staged, target)
         _sync(target.parent)

@@ -63,11 +63,11 @@ def time_order(groups: np.ndarray, hours: np.ndarray, *ties: np.ndarray) -> np.n
     """
     if _ascending(groups, hours):
         return None
-    if not ((hours[1:] == hours[:-1]) & (groups[1:] == groups[:-1])).any():
-        packed = _packed_order(groups, hours)
-        if packed is not None and not _has_ties(groups, hours, packed):
-            return packed
-    return np.lexsort((*reversed(ties), hours, groups))
+    order = _packed_order(groups, hours)
+    if order is None:
+        return np.lexsort((*reversed(ties), hours, groups))
+    _settle_ties(order, groups, hours, ties)
+    return order
 
 
 def _ascending(groups: np.ndarray, hours: np.ndarray) -> bool:
@@ -128,11 +128,18 @@ def _packed_order(groups: np.ndarray, hours: np.ndarray) -> np.ndarray | None:
     return key & ((1 << row_bits) - 1)
 
 
-def _has_ties(groups: np.ndarray, hours: np.ndarray, order: np.ndarray) -> bool:
-    """Whether two neighbours in the order share group and hour."""
+def _settle_ties(order: np.ndarray, groups: np.ndarray, hours: np.ndarray, ties) -> None:
+    """Put rows that share group and hour, and stand together, into the order of the ties; in place."""
     ranked = groups[order]
-    same = np.flatnonzero(ranked[1:] == ranked[:-1])
-    return bool((hours[order[same]] == hours[order[same + 1]]).any())
+    same = ranked[1:] == ranked[:-1]
+    places = np.flatnonzero(same)
+    same[places] = hours[order[places]] == hours[order[places + 1]]
+    shared = np.flatnonzero(np.append(same, False) | np.append(False, same))
+    if shared.size:
+        run = np.cumsum(~np.append(False, same))[shared]
+        rows = order[shared]
+        # Equal ties stay in the order of their rows.
+        order[shared] = rows[np.lexsort((*(tie[rows] for tie in reversed(ties)), run))]
 
 
 def _arrow(column: pd.Series) -> pa.ChunkedArray:

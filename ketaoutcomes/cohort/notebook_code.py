@@ -30,7 +30,8 @@ CODE_LIKE = re.compile(r"(?=(?:\D*\d){4})[\w #/.-]{4,40}")
 NAME_HEADER = re.compile(
     r"_(?:(?:first|last|full|maiden|middle|given|family|patient|pt|client)_?name|surname|patient|client)_"
 )
-NAME_LIKE = re.compile(r"[^\W\d_][\w'’-]*[, ]+(?:[^\W\d_][\w'’.-]*[, ]*)*[^\W\d_][\w'’.-]*")
+NAME_WORD = re.compile(r"[^\W\d_][\w'’.-]*")
+LONGEST_NAMES, FEW_WORDS = 10_000, 5
 STRING = re.compile(r"""^[A-Za-z]{0,2}('''|\"\"\"|'|")(.*)\1$""", re.S)
 QUOTED = re.compile(r"""'([^'\n]*)'|"([^"\n]*)\"""")
 FSTRING_MIDDLE = getattr(tokenize, "FSTRING_MIDDLE", None)
@@ -172,6 +173,20 @@ def _class_of_name(name: str) -> str | None:
 
 def _fits(letter: str, text: str) -> bool:
     if letter == "A":
-        return text[:1].isupper() and NAME_LIKE.fullmatch(text) is not None
+        return _names_somebody(text)
     n_digits = sum(sign.isdigit() for sign in text)
     return CODE_LIKE.fullmatch(text) is not None and (letter not in "DE" or n_digits >= 7)
+
+
+def _names_somebody(text: str) -> bool:
+    """Whether a text is a few words that can be names, or more of them of which most have capitals."""
+    # Word by word, as one pattern for all of them takes exponential time on a sentence that does not fit.
+    words = re.split("[, ]+", text[: LONGEST_NAMES + 1].strip())
+    if (
+        len(text) > LONGEST_NAMES
+        or len(words) < 2
+        or not text[:1].isupper()
+        or not all(map(NAME_WORD.fullmatch, words))
+    ):
+        return False
+    return len(words) <= FEW_WORDS or 2 * sum(word[0].isupper() for word in words) > len(words)

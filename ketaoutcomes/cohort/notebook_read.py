@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -9,6 +10,7 @@ import stat
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import unquote
 
 import pandas as pd
 
@@ -19,6 +21,10 @@ __all__ = ["MOST_BYTES", "html_parts", "plain_table", "read_notebook", "strings"
 
 MOST_BYTES = 100_000_000
 MOST_DEPTH = 100
+# Attributes that say how and where something is drawn, and addresses of schemas.
+DRAWN = frozenset({"class", "style", "id", "for", "d", "points", "transform", "viewbox", "clip-path"})
+SCHEMA = re.compile(r"(?i)https?://(?:www\.w3\.org|purl\.org|schemas\.)")
+PICTURED = re.compile(r"(?i)data:(?:image/(?!svg)|video/|audio/|font/|application/(?:font|octet|x-font))")
 COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
@@ -75,7 +81,7 @@ def _depth(content: object) -> int:
 
 
 def strings(content: object) -> Iterator[tuple[str, str]]:
-    """Yield every text and whole number within, each under the key it stands under."""
+    """Yield every text and number within, each under the key it stands under."""
     waiting = [("", content)]
     while waiting:
         key, one = waiting.pop()
@@ -83,8 +89,25 @@ def strings(content: object) -> Iterator[tuple[str, str]]:
             waiting += [(str(name), inner) for name, inner in one.items()]
         elif isinstance(one, list):
             waiting += [(key, inner) for inner in one]
+        elif isinstance(one, float):
+            yield key, f"{one:.0f}" if one.is_integer() else str(one)
         elif isinstance(one, str | int) and not isinstance(one, bool):
             yield key, COLOURS.sub("", str(one))
+
+
+def _attribute(value: str) -> list[str]:
+    """Return the text of an attribute; of data within it what is text, as a picture's bytes are none."""
+    if not value.lower().startswith("data:"):
+        return [value]
+    head, _, data = value.partition(",")
+    if PICTURED.match(head):
+        return []
+    if head.lower().endswith(";base64"):
+        try:
+            return base64.b64decode(data).decode("utf-8", "replace").splitlines()
+        except ValueError:
+            return []
+    return unquote(data).splitlines()
 
 
 class _Parts(HTMLParser):
@@ -111,9 +134,8 @@ class _Parts(HTMLParser):
         elif tag == "img":
             self.n_images += 1
         for name, value in attrs:
-            # A picture's bytes are counted, and no text.
-            if name in ("src", "href", "alt", "title") and value and not value.startswith("data:"):
-                self.texts.append(value)
+            if value and name not in DRAWN and not name.startswith("xmlns") and not SCHEMA.match(value):
+                self.texts += _attribute(value)
 
     def handle_endtag(self, tag) -> None:
         if tag in ("td", "th", "tr", "table"):

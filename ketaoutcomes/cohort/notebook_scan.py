@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from pathlib import Path
 
 import pandas as pd
@@ -17,7 +17,7 @@ import pandas as pd
 from ketaoutcomes.cohort.notebook_code import Pieces, code_pieces, markdown_pieces, text_cells
 from ketaoutcomes.cohort.notebook_read import html_parts, plain_table, read_notebook, strings
 from ketaoutcomes.cohort.privacy import scan_columns, scan_name, scan_values
-from ketaoutcomes.cohort.privacy_cells import classes_of_texts
+from ketaoutcomes.cohort.privacy_cells import all_classes_of_texts, classes_of_texts
 from ketaoutcomes.cohort.privacy_patterns import load_rules
 from ketaoutcomes.cohort.scan_result import ScanResult, scan_result
 from ketaoutcomes.cohort.schema import TABLES
@@ -46,7 +46,10 @@ MONTH = re.compile(
 )
 CAMERA = re.compile(r"(?i)\.(?:jpe?g|heic|heif|raw|cr2|dng|dcm|mp4|mov|avi)\b|data:(?:image|video)")
 AUTHOR_KEYS = frozenset({"author", "authors", "user", "username", "user_name", "owner", "email", "creator"})
-KNOWN_KEYS = frozenset({"cell_type", "id", "source", "input", "outputs", "attachments", "execution_count"})
+KNOWN_KEYS = frozenset({"cell_type", "source", "input", "outputs", "attachments"})
+# What programs number cells, widgets and outputs with.
+MACHINE_KEY = re.compile(r"(?i)[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+PIECE, OVERLAP = 2_000, 100
 
 
 def scan_notebook(path: str | Path, *, level: str = "safe-harbor") -> ScanResult:
@@ -114,10 +117,16 @@ def _cells(content: dict) -> list:
 
 def _cell(where: str, cell: dict, level: str) -> list[tuple[str, Problem]]:
     """Return what is told of one cell."""
-    source = _joined(cell.get("source", cell.get("input", "")))
+    # The older format has "input" for "source"; a cell with both must not hide one behind the other.
+    source, other = _joined(cell.get("source", "")), _joined(cell.get("input", ""))
+    source, other = (source, other) if "source" in cell else (other, "")
     is_code = cell.get("cell_type") == "code"
-    told = _pieces(where, code_pieces(source) if is_code else markdown_pieces(source), level, "note")
-    told += _paths(where, source.splitlines())
+    pieces = code_pieces(source) if is_code else markdown_pieces(source)
+    beside = markdown_pieces(other)
+    pieces.data += beside.data
+    pieces.prose += beside.prose
+    told = _pieces(where, pieces, level, "note")
+    told += _paths(where, [*source.splitlines(), *other.splitlines()])
     outputs = cell.get("outputs")
     if outputs:
         message = "has outputs; clear them before sharing"
@@ -144,26 +153,21 @@ def _pieces(where: str, pieces: Pieces, level: str, date_severity: str) -> list[
     counts: Counter[str] = Counter(pieces.named)
     n_dates, n_pictures = 0, 0
     data = [(item, text) for item, texts in enumerate(pieces.data) for text in texts]
-    letters = classes_of_texts([text for _, text in data], "limited-data-set")
+    several = all_classes_of_texts([text for _, text in data], "limited-data-set")
     # A month is what reports are made for.
     of_days = [MONTH.sub(" ", text) for _, text in data] if level == "safe-harbor" else []
-    dated = classes_of_texts(of_days, "safe-harbor") if of_days else letters
+    dated = all_classes_of_texts(of_days, "safe-harbor") if of_days else several
     found: dict[int, set[str]] = {}
-    for (item, text), letter, of_date in zip(data, letters, dated, strict=True):
-        if letter == "N" and not _private_urls(text):
-            letter = None
-        if letter == "Q" and not CAMERA.search(text):
-            letter = "picture"
-        if letter is None and of_date == "C":
-            letter = "C"
-        if letter is not None:
-            found.setdefault(item, set()).add(letter)
+    for (item, text), letters, of_date in zip(data, several, dated, strict=True):
+        held = set(letters) | (of_date & {"C"})
+        if "N" in held and not _private_urls(text):
+            held.discard("N")
+        if held:
+            found.setdefault(item, set()).update(_pictures(held, text))
     prose = [_without_public(line) for line in pieces.prose]
-    for item, letter in enumerate(classes_of_texts(prose, "limited-data-set"), len(pieces.data)):
-        if letter == "Q" and not CAMERA.search(prose[item - len(pieces.data)]):
-            letter = "picture"
-        if letter not in (None, "A", "C"):
-            found[item] = {letter}
+    for item, letters in enumerate(all_classes_of_texts(prose, "limited-data-set")):
+        if letters - {"A", "C"}:
+            found[len(pieces.data) + item] = _pictures(letters - {"A", "C"}, prose[item])
     for held in found.values():
         n_dates += "C" in held
         n_pictures += "picture" in held
@@ -175,6 +179,13 @@ def _pieces(where: str, pieces: Pieces, level: str, date_severity: str) -> list[
         message = "names files of pictures; leave out those that show a person"
         told.append(("note", Problem(message, where, None, "identifier:Q", n_pictures)))
     return told
+
+
+def _pictures(letters: Set[str], text: str) -> set[str]:
+    """Return classes with the names of plots told apart from those of photographs."""
+    if "Q" in letters and not CAMERA.search(text):
+        return {*letters, "picture"} - {"Q"}
+    return set(letters)
 
 
 def _found(where: str, letter: str, n: int) -> Problem:
@@ -243,8 +254,10 @@ def _contents(output: object) -> list[tuple[str, str]]:
         kind, one = waiting.pop()
         if isinstance(one, dict):
             waiting += [(str(name) if "/" not in kind else kind, inner) for name, inner in one.items()]
-            # The name of an attachment is that of a file.
-            found += [("name", str(name)) for name in one if "." in str(name) and "/" not in str(name)]
+            # The name of an attachment is that of a file, and may be that of a person with an ending.
+            names = [str(name) for name in one if "/" not in str(name)]
+            names = [name for name in names if not MACHINE_KEY.fullmatch(name)]
+            found += [("name", text) for name in names for text in {name, name.rpartition(".")[0] or name}]
         elif isinstance(one, list) and all(isinstance(line, str) for line in one):
             found += [(kind, text) for _, text in strings("".join(one))]
         elif isinstance(one, list):
@@ -284,7 +297,13 @@ def _metadata(where: str, content: dict) -> list[tuple[str, Problem]]:
         message = "names an author or a user; remove the entry"
         told.append(("privacy", Problem(message, where, None, "identifier:A", authors)))
     told += _paths(where, texts)
-    pieces = Pieces(prose=[text for text in texts if len(text) < 2_000])
+    cut = [
+        text[first : first + PIECE] for text in texts for first in range(0, len(text) or 1, PIECE - OVERLAP)
+    ]
+    keys = dict.fromkeys(key for key, _ in _inner(content) if not MACHINE_KEY.fullmatch(key))
+    pieces = Pieces(
+        data=[[key] for key in keys], prose=[one for one in cut if not MACHINE_KEY.fullmatch(one)]
+    )
     return told + _pieces(where, pieces, "limited-data-set", "note")
 
 

@@ -18,20 +18,20 @@ class NumberColumns(MutableMapping):
 
     def __init__(self):
         self._made: dict[str, np.ndarray | None] = {}
-        self._again: dict[str, Callable[[], np.ndarray]] = {}
+        self._again: dict[str, Callable[[np.ndarray | slice], np.ndarray]] = {}
 
-    def set_down(self, name: str, again: Callable[[], np.ndarray]) -> None:
-        """Let go of a column's array; `again` makes the same one."""
+    def set_down(self, name: str, again: Callable[[np.ndarray | slice], np.ndarray]) -> None:
+        """Let go of a column's array; `again` makes the same one at the rows that it is given."""
         self._made[name], self._again[name] = None, again
 
-    def peek(self, name: str, positions: np.ndarray) -> np.ndarray:
-        """Return a copy of a column at the given rows; a column that was set down stays so."""
+    def at(self, name: str, rows: np.ndarray | slice) -> np.ndarray:
+        """Return a column at the given rows, to be read; a column that was set down stays so."""
         made = self._made[name]
-        return (self._again[name]() if made is None else made)[positions]
+        return self._again[name](rows) if made is None else made[rows]
 
     def __getitem__(self, name: str) -> np.ndarray:
         if self._made[name] is None:
-            self._made[name] = self._again.pop(name)()
+            self._made[name] = self._again.pop(name)(slice(None))
         return self._made[name]
 
     def __setitem__(self, name: str, values: np.ndarray) -> None:

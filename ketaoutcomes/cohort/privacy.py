@@ -7,6 +7,8 @@ number of rows; it never holds a cell.
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Collection
 
 import numpy as np
@@ -18,10 +20,14 @@ from ketaoutcomes.cohort.privacy_cells import ID_COLUMNS, class_of_name, distinc
 from ketaoutcomes.cohort.privacy_ids import ids_of_persons
 from ketaoutcomes.cohort.privacy_patterns import load_rules
 from ketaoutcomes.cohort.schema import TABLES
+from ketaoutcomes.cohort.settings import Settings
 from ketaoutcomes.errors import Problem
 
-__all__ = ["CLOCK_COLUMNS", "scan_columns", "scan_name", "scan_values"]
+__all__ = ["CLOCK_COLUMNS", "scan_columns", "scan_name", "scan_settings", "scan_values"]
 
+OF_CLINICS = re.compile(
+    r"(?i)clinic|hospital|cent(?:er|re)|institut|infirmary|practice|university|klini|spital|ketamine|cohort|study"
+)
 # The columns that may hold dates, in a limited data set.
 CLOCK_COLUMNS = frozenset({"start", "taken", "when"})
 
@@ -144,6 +150,23 @@ def scan_name(kind: str, text: str) -> list[Problem]:
         return []
     message = f"the name of a {kind} looks like one of the {_words(letter)}; rename it"
     return [Problem(message, rule=f"identifier:{letter}")]
+
+
+def scan_settings(settings: Settings) -> list[Problem]:
+    """Problems with the texts of `cohort.toml`: the name, and words for side effects."""
+    level, problems = settings.deidentification, []
+    letter = class_of_name(settings.name, level) if settings.name else None
+    # Clinics are called after persons, and a cohort after its clinic.
+    if letter and not (letter == "A" and OF_CLINICS.search(settings.name or "")):
+        message = f"cohort.toml: 'name' looks like one of the {_words(letter)}; give another"
+        problems.append(Problem(message, rule=f"identifier:{letter}"))
+    pairs = settings.side_effect_names or ()
+    letters = Counter(class_of_name(word, level) for name, words in pairs for word in (name, *words))
+    for letter, n in letters.items():
+        if letter:
+            message = f"cohort.toml: 'side_effect_names' holds what looks like {_words(letter)}; remove them"
+            problems.append(Problem(message, rule=f"identifier:{letter}", n_rows=n))
+    return problems
 
 
 def _all_numbers(name: str, column: pd.Series) -> bool:

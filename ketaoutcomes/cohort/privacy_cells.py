@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import date
 from functools import lru_cache
@@ -14,6 +15,7 @@ import pyarrow.compute as pc
 from ketaoutcomes.cohort.privacy_columns import Cells, counts, distinct_cells, matcher, matches
 from ketaoutcomes.cohort.privacy_patterns import (
     LETTERS,
+    LONGEST,
     compiled,
     load_rules,
     luhn,
@@ -22,17 +24,30 @@ from ketaoutcomes.cohort.privacy_patterns import (
     social_security,
 )
 
-__all__ = ["ID_COLUMNS", "Cells", "class_of_name", "classes_of_texts", "distinct_cells", "findings"]
+__all__ = [
+    "ID_COLUMNS",
+    "Cells",
+    "all_classes_of_texts",
+    "class_of_name",
+    "classes_of_texts",
+    "distinct_cells",
+    "findings",
+]
 
 ID_COLUMNS = frozenset({"patient_id", "clinic_id"})
 LABEL_COLUMNS = frozenset({"diagnosis", "instrument"})  # official labels are long and repeat
 MANY_DISTINCT = 12  # as many different cells, one per row or per patient, are a code rather than a category
 MOSTLY = 0.8
+MOST_CLASSES = 6  # looks at one text, each without what the ones before have found
+LONG_LETTERS = "GDJR"  # classes of bare long numbers
+TAKEN = "\x00"
 
 PLAIN_CODE = r"^(?:[A-Za-z]?[-_]?[0-9]{1,7}|[A-Za-z]{2,4}[-_]?[0-9]{3,6})$"
 LABELLED_CODE = (
     r"(?i)^(?:mrn|ssn|dob|tel|nhs|vin|dea|npi|emr|ehr|acct|card|cell|call|lic|ph|udi|imei|iban|fax)"
 )
+# Days since 1899-12-30, as spreadsheets count, or since 1970-01-01, as R does (10000 is May 1997).
+SERIAL_DAY = r"^[1-5][0-9]{4}(?:\.[0-9]+)?$"
 SENTENCE = f"[{LETTERS}]{{2,}}[.!?;][ \\t]+[{LETTERS}]"
 YEAR, MONTH, DAY = r"(?:19|20)[0-9]{2}", r"(?:0[1-9]|1[0-2])", r"(?:0[1-9]|[12][0-9]|3[01])"
 BIRTH_CODE = (
@@ -42,7 +57,9 @@ DAY_NUMBER = f"^(?:{YEAR}{MONTH}{DAY}|{DAY}{MONTH}{YEAR}|{MONTH}{DAY}{YEAR})$"
 # Concepts of SNOMED CT have as many digits, and are written as 370143000 |Major depressive disorder|.
 LONG_NUMBER = r"(?:^|[^0-9A-Za-z.,|_-])([0-9]{9,19})(?:[^0-9A-Za-z.,| -]|[.,](?:[^0-9]|$)| (?:[^|]|$)|$)"
 DATE_SIGNS = r"^(?:[0-9TZtz:./+-]+|[0-9]{1,4}[./-][A-Za-z]{3,9}[./-][0-9]{1,4})$"
-FULL_NAME = f"^[{LETTERS}'’-]{{2,}}[ ,._]+(?:[{LETTERS}'’.-]+[ ,._]+)?[{LETTERS}'’-]{{2,}}[0-9]{{0,4}}$"
+FULL_NAME = f"^[{LETTERS}'’-]{{2,}}[ ,._/^]+(?:[{LETTERS}'’.-]+[ ,._/^]+)?[{LETTERS}'’-]{{2,}}[0-9]{{0,4}}$"
+# As HL7 and DICOM write a person: QUILL^XAVER^A^^DR.
+MARKED_NAME = rf"^[{LETTERS}'’ -]{{2,}}\^[{LETTERS}'’. -]+(?:\^[{LETTERS}'’. -]*)*$"
 
 
 def findings(
@@ -110,7 +127,7 @@ def _text_patterns(
 def _numbers_in_text(cells: Cells) -> Iterator[tuple[str, str, np.ndarray]]:
     """Yield cells of several words with a number among them that is too long to be a measurement."""
     rules = load_rules().by_letter
-    kinds = {letter: np.zeros(len(cells.texts), dtype=bool) for letter in "GDJR"}
+    kinds = {letter: np.zeros(len(cells.texts), dtype=bool) for letter in LONG_LETTERS}
     places = np.flatnonzero(cells.of_words)
     for place in places[matches(cells.texts.take(pa.array(places)), LONG_NUMBER)]:
         for number in compiled(LONG_NUMBER).findall(cells.texts[int(place)].as_py()):
@@ -162,9 +179,7 @@ def _bare_numbers(cells: Cells, level: str, time_header: bool) -> Iterator[tuple
             else:
                 long &= ~found
     days = cells.matches(DAY_NUMBER)
-    serials = (
-        cells.matches(r"^[2-5][0-9]{4}(?:\.[0-9]+)?$") if time_header else np.zeros(len(days), dtype=bool)
-    )
+    serials = cells.matches(SERIAL_DAY) if time_header else np.zeros(len(days), dtype=bool)
     if level == "safe-harbor" and (cells.share(days) >= MOSTLY or cells.share(serials) >= MOSTLY):
         yield "C", f"holds what looks like dates; {rules['C'].advice}", days | serials
     five = cells.matches("^[0-9]{5}$")
@@ -177,14 +192,17 @@ def _names(cells: Cells, known: bool) -> Iterator[tuple[str, str, np.ndarray]]:
     given = load_rules().given_names
     rule, other = load_rules().by_letter["A"], compiled(load_rules().not_names)
     found = np.zeros(len(cells.texts), dtype=bool)
-    for place in np.flatnonzero(cells.matches(FULL_NAME)):
+    for place in np.flatnonzero(cells.matches(FULL_NAME) | cells.matches(MARKED_NAME)):
         text = cells.texts[int(place)].as_py().lower()
         if other.match(text):
             continue
-        words = text.replace(",", " ").replace(".", " ").replace("_", " ").rstrip("0123456789").split()
-        named = words[0] in given or ("," in text and words[1] in given)
+        words = re.sub("[,._/^]", " ", text).rstrip("0123456789").split()
+        family_first = len(words) > 1 and ("," in text or "^" in text)
+        named = words[0] in given or (family_first and words[1] in given)
         # "Charles Bonnet syndrome" is a side effect: three words name people only where content is unknown.
-        found[place] = (named and (not known or len(words) == 2)) or (not known and words[-1] in given)
+        # A slash in a column of the dictionary stands between two of its words.
+        alone_two = len(words) == 2 and "/" not in text
+        found[place] = (named and (not known or alone_two)) or (not known and words[-1] in given)
     if not known:
         single = cells.matches(f"^[{LETTERS}]{{2,}}$")
         alone = np.zeros(len(found), dtype=bool)
@@ -295,6 +313,38 @@ def classes_of_texts(texts: Sequence[str], level: str) -> list[str | None]:
         letters[:-1][found & untold] = letter
         untold &= ~found
     return letters[cells.codes].tolist()
+
+
+def all_classes_of_texts(texts: Sequence[str], level: str) -> list[frozenset[str]]:
+    """Return all classes that each text looks like, the first as `classes_of_texts` tells it.
+
+    What was found is taken out of the text, and the rest is looked at again.
+    """
+    found: list[set[str]] = [set() for _ in texts]
+    left = dict(enumerate(texts))
+    for _ in range(MOST_CLASSES):
+        letters = classes_of_texts(list(left.values()), level)
+        rest = {}
+        for (place, text), letter in zip(left.items(), letters, strict=True):
+            if letter is not None:
+                found[place].add(letter)
+                shorter = _without(text, letter) if len(text) <= LONGEST else text
+                if shorter != text and shorter.strip():
+                    rest[place] = shorter
+        left = rest
+        if not left:
+            break
+    return [frozenset(one) for one in found]
+
+
+def _without(text: str, letter: str) -> str:
+    """Return a text without what the patterns of a class find in it, and what touches that."""
+    for pattern in load_rules().by_letter[letter].patterns:
+        text = compiled(pattern.text).sub(
+            lambda found, one=pattern: TAKEN if passes(one, found.group()) else found.group(), text
+        )
+    text = re.sub(rf"[^\s,;\x00]*{TAKEN}[^\s,;\x00]*", " ", text)
+    return compiled(LONG_NUMBER).sub(" ", text) if letter in LONG_LETTERS else text
 
 
 @lru_cache(maxsize=4096)

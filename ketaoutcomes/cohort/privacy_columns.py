@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ketaoutcomes.cohort.privacy_patterns import compiled
+from ketaoutcomes.cohort.privacy_patterns import compiled, plain_digits
 
 __all__ = ["Cells", "counts", "distinct_cells", "matcher", "matches"]
 
@@ -20,7 +20,13 @@ NUMBER = (
     r"^[-+]?(?:[0-9]+(?:[.,][0-9]*)?|[.,][0-9]+|[0-9]{1,3}(?:[,'][0-9]{3})+(?:\.[0-9]+)?"
     r"|[0-9]{1,3}(?:\.[0-9]{3}){1,2}(?:,[0-9]+)?)(?:[eE][-+]?[0-9]+)?$"
 )
-INVISIBLE = r"[\x{00ad}\x{200b}-\x{200f}\x{2060}\x{feff}]"
+# Signs that show nothing: all of category Cf (direction, joiners, tags) and what else is drawn blank.
+INVISIBLE = (
+    r"[\p{Cf}\x{034f}\x{115f}\x{1160}\x{17b4}\x{17b5}\x{180b}-\x{180f}\x{2065}\x{3164}\x{fe00}-\x{fe0f}"
+    r"\x{ffa0}\x{e0000}-\x{e0fff}]"
+)
+# Signs that steer a terminal, save for blanks and ends of lines.
+CONTROL = r"\x1b\[[0-9;]*[A-Za-z]|[\x00-\x08\x0e-\x1f\x7f]"
 DASHES = r"[\x{2010}-\x{2015}\x{2212}]"
 MISSING = r"(?i)^(?:|\.|-+|na|n/a|nan|null|none|<na>|nat)$"
 BLANK = r"[\s_]"
@@ -75,15 +81,25 @@ def distinct_cells(name: str, column: pd.Series) -> Cells | None:
         coded = coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
         texts = coded.dictionary
         codes = pc.fill_null(coded.indices, -1).to_numpy(zero_copy_only=False)
+    if pc.any(pc.match_substring_regex(texts, CONTROL)).as_py():
+        texts = pc.replace_substring_regex(texts, CONTROL, "")
     if not pc.all(pc.string_is_ascii(texts)).as_py():
-        # Full-width signs, hard spaces and typographic dashes must not hide anything.
+        # Full-width signs, hard spaces, typographic dashes and other digits must not hide anything.
         texts = pc.utf8_normalize(pc.replace_substring_regex(texts, INVISIBLE, ""), form="NFKC")
-        texts = pc.replace_substring_regex(texts, DASHES, "-")
+        texts = _plain_digits(pc.replace_substring_regex(texts, DASHES, "-"))
     texts = pc.utf8_trim_whitespace(texts)
     missing = matches(texts, MISSING)
     if missing.any():
         codes = np.where(np.append(missing, False)[codes], -1, codes)
     return Cells(name, texts, codes, matches(texts, NUMBER))
+
+
+def _plain_digits(texts: pa.Array) -> pa.Array:
+    """Return the texts with the digits of all scripts written 0-9."""
+    others = pc.match_substring_regex(pc.replace_substring_regex(texts, "[0-9]+", ""), r"\p{Nd}")
+    if not pc.any(others).as_py():
+        return texts
+    return pa.array([plain_digits(text) for text in texts.to_pylist()], texts.type)
 
 
 def _digits(values: np.ndarray) -> list[str]:

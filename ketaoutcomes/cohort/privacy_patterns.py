@@ -14,6 +14,7 @@ from types import MappingProxyType
 
 __all__ = [
     "LETTERS",
+    "LONGEST",
     "IdentifierClass",
     "Pattern",
     "Rules",
@@ -23,6 +24,7 @@ __all__ = [
     "nanp_phone",
     "normalise",
     "passes",
+    "plain_digits",
     "social_security",
 ]
 
@@ -39,7 +41,14 @@ AFTER = "(?:_?(?:id|no|nr|num|number|nbr))?(?:_[0-9]+)?"
 LETTERS = "A-Za-zªµºÀ-ÖØ-öø-ɏͰ-ԯ֐-׿ؠ-يऀ-ॿ぀-ヿ㐀-鿿가-힣"
 
 
-LONGEST = 1000
+LONGEST, LONGEST_HEADER = 1000, 300
+# Signs that steer a terminal.
+STEERING = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+DIGIT = re.compile(r"\d")
+# Letters and marks of Unicode that are drawn blank.
+BLANK_LETTERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u3164\uffa0") | frozenset(
+    map(chr, range(0xFE00, 0xFE10))
+)
 
 
 @dataclass(frozen=True)
@@ -110,15 +119,26 @@ def normalise(name: str) -> str:
 
     Accents and case are dropped; words are split at capitals, digits and signs,
     so that `PatientFirstName`, `patient-first.name` and `PATIENT FIRST NAME` agree.
+    Signs that show nothing are left out, and all digits are written 0-9.
     """
-    name = (
-        str(name).replace("ß", "ss").replace("ø", "o").replace("Ø", "O").replace("æ", "ae").replace("ł", "l")
-    )
+    name = plain_digits(STEERING.sub("", str(name)))
+    name = name.replace("ß", "ss").replace("ø", "o").replace("Ø", "O").replace("æ", "ae").replace("ł", "l")
     letters = unicodedata.normalize("NFKD", name)
-    name = "".join(letter for letter in letters if not unicodedata.combining(letter))
+    name = "".join(letter for letter in letters if not unicodedata.combining(letter) and _shows(letter))
     name = re.sub(BOUNDARY, "_", name)
     words = re.split(r"[\W_]+", name.lower())
     return "_" + "_".join(word for word in words if word) + "_"
+
+
+def plain_digits(text: str) -> str:
+    """Return a text with the digits of all scripts written 0-9."""
+    return DIGIT.sub(lambda found: str(unicodedata.decimal(found.group())), text)
+
+
+def _shows(sign: str) -> bool:
+    """Whether a sign is drawn or parts words: not one of direction, a joiner, a tag or a terminal's."""
+    kind = unicodedata.category(sign)
+    return not (kind == "Cf" or (kind == "Cc" and not sign.isspace()) or sign in BLANK_LETTERS)
 
 
 @cache
@@ -179,6 +199,7 @@ def _header_test(parts, whole=(), unless=()) -> Callable[[str], bool]:
     negative = re.compile(f"_(?:{'|'.join(unless)})_") if unless else None
 
     def test(name: str) -> bool:
+        name = str(name)[:LONGEST_HEADER]
         # IPv4 is one word and PatientName two, so capitals are tried both ways.
         forms = (normalise(name), normalise(name.lower()))
         if negative and any(negative.search(form) for form in forms):

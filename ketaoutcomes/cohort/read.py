@@ -15,7 +15,7 @@ from ketaoutcomes.cohort.columns import wants
 from ketaoutcomes.cohort.csv_text import RawTable
 from ketaoutcomes.cohort.files import find_tables, folder_path, read_table
 from ketaoutcomes.cohort.import_record import read_record
-from ketaoutcomes.cohort.privacy import scan_name
+from ketaoutcomes.cohort.privacy import scan_name, scan_settings
 from ketaoutcomes.cohort.schema import TABLES
 from ketaoutcomes.cohort.settings import Settings, make_settings, read_settings
 from ketaoutcomes.errors import DataError, PrivacyError, Problem
@@ -89,7 +89,13 @@ def assemble(
         for table in TABLES.values()
         if table.required and table.name not in frames
     ]
-    made = build(raws, settings, source=source, covariates=_covariates(columns, settings), problems=missing)
+    made = build(
+        raws,
+        settings,
+        source=source,
+        covariates=_covariates(columns, settings),
+        problems=[*scan_settings(settings), *missing],
+    )
     raise_problems(made)
     return made.cohort
 
@@ -102,7 +108,7 @@ def examine(folder: Path, columns: Collection[str] | None = None) -> Build:
     contents = find_tables(folder)
     settings = read_settings(folder) if folder.is_dir() else Settings()
     covariates = _covariates(columns, settings)
-    problems, raws = list(contents.problems), {}
+    problems, raws = [*contents.problems, *scan_settings(settings)], {}
     for name, path in contents.paths.items():
         try:
             raws[name] = read_table(

@@ -64,7 +64,7 @@ _ALL = (
         "told apart; export again with quotes doubled",
     ),
     Rule("bad_parquet", FILE, "the file is not readable as Parquet (truncated or damaged); export it again"),
-    Rule("too_large", FILE, "the table has more rows than can be read safely; split the cohort"),
+    Rule("too_large", FILE, "the table has more rows, columns or text than can be read safely; split it"),
     Rule(
         "column_type",
         FILE,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import tomllib
 import zoneinfo
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from ketaoutcomes.catalog.effect_terms import effect_terms
 from ketaoutcomes.cohort.schema import TABLES
+from ketaoutcomes.cohort.settings_text import parse_toml
 from ketaoutcomes.errors import ConfigError, DataError, Problem
 
 __all__ = ["FILE_NAME", "Settings", "make_settings", "read_settings"]
@@ -139,16 +139,10 @@ def read_settings(folder: Path) -> Settings:
             _problem("cohort.toml is a link or not a file; put the file itself into the folder")
         )
     try:
-        content = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
-    except UnicodeDecodeError:
-        raise ConfigError(_problem("cohort.toml is not UTF-8 text")) from None
+        data = path.read_bytes()
     except OSError:
         raise ConfigError(_problem("cohort.toml cannot be opened")) from None
-    except tomllib.TOMLDecodeError as error:
-        # The parser's message ends in "(at line 3, column 5)" and holds nothing of the line before that.
-        where = str(error).rpartition("(")[2].rstrip(")")
-        raise ConfigError(_problem(f"cohort.toml is not valid TOML ({where})")) from None
-    return make_settings(content)
+    return make_settings(parse_toml(data, "cohort.toml"))
 
 
 def make_settings(content: Mapping[str, object] | Settings) -> Settings:

@@ -42,8 +42,6 @@ def take_totals(draft: Draft) -> None:
             n_answered, unanswered = _answers(draft, instrument, rows)
             rows, in_use = rows[n_answered > 0], bool((2 * n_answered > instrument.n_items).any())
             few[_score_rows(draft, instrument, rows, unanswered, n_missing) if in_use else rows] = True
-        for name in filter(ITEM.fullmatch, draft.numbers):
-            draft.set_down(name)
         if not np.isnan(n_missing).all():
             draft.numbers["n_missing_items"] = n_missing
     empty = np.isnan(draft.numbers["score"])
@@ -56,7 +54,7 @@ def _answers(draft: Draft, instrument: Instrument, rows: np.ndarray) -> tuple[np
     n_answered, unanswered = np.zeros(rows.size, dtype=np.int16), np.ones(instrument.n_items, dtype=bool)
     for place, name in enumerate(_names(instrument)):
         if name in draft.numbers:
-            answered = ~np.isnan(draft.numbers[name][rows])
+            answered = ~np.isnan(draft.numbers.at(name, rows))
             n_answered += answered
             unanswered[place] = not answered.any()
     return n_answered, unanswered
@@ -70,7 +68,7 @@ def _items(draft: Draft, instrument: Instrument, rows: np.ndarray) -> np.ndarray
     """Return the rows' items in the instrument's order; (m, n_items), missing where there is no column."""
     gone = np.full(rows.size, np.nan)
     return np.column_stack(
-        [draft.numbers[name][rows] if name in draft.numbers else gone for name in _names(instrument)]
+        [draft.numbers.at(name, rows) if name in draft.numbers else gone for name in _names(instrument)]
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ketaoutcomes.catalog.definitions import baseline_rule
-from ketaoutcomes.catalog.instruments import find_instrument
+from ketaoutcomes.catalog.instruments import INSTRUMENTS, find_instrument
 from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.derive.arrays import patient_codes, segment_starts
 from ketaoutcomes.derive.baseline import VALID, baseline_of
@@ -43,18 +43,20 @@ class Flow:
 
 
 def main_instrument(cohort: Cohort) -> str | None:
-    """The instrument with scores of the most patients; ties by name; None without scores."""
-    table = cohort.scores
-    if table.empty:
-        return None
-    n_patients = table.groupby("instrument", observed=True)["patient_id"].nunique()
-    return str(sorted(n_patients.items(), key=lambda pair: (-pair[1], str(pair[0])))[0][0])
+    """The instrument with scores of the most patients; ties by name; None without scores.
+
+    Of one that the catalogue does not have no range and no direction is known, so it is not chosen.
+    """
+    n_patients = cohort.scores.groupby("instrument", observed=True)["patient_id"].nunique()
+    known = [(-int(n), str(name)) for name, n in n_patients.items() if str(name) in INSTRUMENTS]
+    return min(known)[1] if known else None
 
 
 def missing_cells(cohort: Cohort) -> pd.DataFrame:
     """Share of missing cells: `table`, `column`, `n_rows`, `n_missing`, `share`.
 
-    Keys are left out. Items count among the scores of the instruments that have any of them.
+    Keys are left out. Items count among the scores of the instruments that have any of them; a share of
+    no rows is missing.
     """
     rows = []
     for name, frame in cohort.tables.items():
@@ -66,7 +68,7 @@ def missing_cells(cohort: Cohort) -> pd.DataFrame:
                 given = frame[column].notna()
                 kept = frame["instrument"].isin(frame["instrument"][given].unique())
                 n, n_empty = int(kept.sum()), int((kept & ~given).sum())
-                rows.append((name, column, n, n_empty, n_empty / n if n else 0.0))
+                rows.append((name, column, n, n_empty, n_empty / n if n else np.nan))
             elif column not in _ALWAYS_THERE:
                 rows.append(
                     (name, column, len(frame), int(n_missing[column]), float(n_missing[column] / len(frame)))

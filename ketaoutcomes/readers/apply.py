@@ -22,6 +22,11 @@ READINGS = ("sbp", "dbp", "heart_rate", "spo2", "respiratory_rate")
 CHOOSES = "chooses rows"
 NUMBER = re.compile(r"[-+]?[0-9]{1,15}(?:\.[0-9]{0,15})?")
 PATIENT = "patient_id"
+MOST_TOLD = 8
+NEVER_NONE = (
+    "no row says that side effects were asked for and that there were none, so sessions without a tick count "
+    "as not recorded, and the rates are of sessions with a tick; name the column that says so as `asked`"
+)
 
 
 def hold_to_sheets(mapping: TableMapping, sheets: Mapping[str | None, Iterable[str]]) -> None:
@@ -52,8 +57,16 @@ def hold_to_sheets(mapping: TableMapping, sheets: Mapping[str | None, Iterable[s
             lacking = min((_lacking(wanted, columns) for columns in known.values()), key=len, default=[])
         columns = known.get(block.sheet) or [name for names in known.values() for name in names]
         problems += [f"{where}there is no column '{name}'{_near(name, columns)}" for name in lacking]
+    problems = list(dict.fromkeys(problems))
+    n_named = len({name for block in mapping.blocks for name in block.named})
+    if len(problems) > MOST_TOLD and len(problems) >= n_named / 2:
+        message = (
+            f"mapping: {len(problems)} of its columns are not in the export; is it the mapping of this "
+            "export, and this the right file? The first:"
+        )
+        problems = [message, *problems[:MOST_TOLD]]
     if problems:
-        raise ConfigError([Problem(one, rule="config") for one in dict.fromkeys(problems)])
+        raise ConfigError([Problem(one, rule="config") for one in problems])
 
 
 def apply_mapping(
@@ -142,6 +155,8 @@ def _apply(block: Block, mapping: TableMapping, intake: Intake, source: int, cel
     for name, value in block.constants.items():
         frame[name] = value
     frame.insert(0, "patient_id", owner)
+    if block.checkboxes and len(frame) and not (frame["effect"].str.lower() == "none").any():
+        intake.note(NEVER_NONE, table="side_effects")
     intake.add(source, block.table, frame[~nobody], rows[~nobody])
 
 

@@ -16,6 +16,8 @@ TICKED = frozenset(
     {"1", "1.0", "yes", "y", "true", "t", "checked", "x", "ja", "oui", "si", "sí", "✓", "✔", "☑"}
 )
 EMPTY = frozenset({"0", "0.0", "no", "n", "false", "f", "unchecked", "nein", "non", "none", "☐"})
+# A no that somebody wrote, and not a box that nobody ticked.
+SAID_NO = frozenset({"no", "n", "nein", "non"})
 # What says that nobody asked, or does not say. "None" says that somebody did.
 NOT_ASKED = (
     (EMPTY - {"none"})
@@ -50,12 +52,13 @@ def ticked_effects(
         what is neither a tick nor empty makes the row's record unclear.
     asked : (n,) Series, optional
         Where it is filled, and does not say that nobody asked, side effects were asked for.
+        Without it they were where somebody wrote a no; a box that is only empty, or 0, says nothing.
     named : (n,) Series, optional
         Side effects by their names beside the boxes, one more row each.
     """
     parts = []
     n = len(next(iter(boxes.values())))
-    anything = np.zeros(n, dtype=bool)
+    anything, said_no = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
     for effect, cells in boxes.items():
         words = cells.str.lower().fillna("")
         graded = words.isin(SEVERITIES).to_numpy(bool)
@@ -64,14 +67,16 @@ def ticked_effects(
         severity = words.where(graded)
         parts += [_rows(ticked, effect.strip(), severity), _rows(unclear, UNCLEAR, severity)]
         anything |= ticked | unclear
+        said_no |= words.isin(SAID_NO).to_numpy(bool)
     if named is not None:
         filled = named.notna().to_numpy(bool)
         parts.append(_rows(filled, named, None))
         anything |= filled
+    said = said_no
     if asked is not None:
         words = asked.str.lower().fillna("")
         said = (words != "").to_numpy(bool) & ~words.isin(NOT_ASKED).to_numpy(bool)
-        parts.append(_rows(said & ~anything, "none", None))
+    parts.append(_rows(said & ~anything, "none", None))
     made = pd.concat(parts, ignore_index=True).sort_values("row", kind="stable", ignore_index=True)
     frame = made[["effect", "severity"]].astype("str")
     return Ticks(frame, made["row"].to_numpy(np.int64))

@@ -31,7 +31,8 @@ def code_patients(export: Export, path: Path) -> tuple[Export, Key]:
         name: frame.assign(patient_id=frame["patient_id"].str.strip().map(key.patients).astype("str"))
         for name, frame in export.tables.items()
     }
-    return replace(export, tables=tables), key
+    notes = tuple(note for note in export.notes if note.rule != "record_numbers")
+    return replace(export, tables=tables, notes=notes), key
 
 
 def coded_cohort(export: Export, key: str | Path | None) -> Cohort:

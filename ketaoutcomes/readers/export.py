@@ -16,6 +16,7 @@ from ketaoutcomes.cohort.read import raise_problems
 from ketaoutcomes.cohort.schema import TABLES
 from ketaoutcomes.cohort.settings import Settings
 from ketaoutcomes.errors import Problem
+from ketaoutcomes.readers.looks import codes_for_words
 from ketaoutcomes.readers.rules import RULES
 
 __all__ = ["Accounts", "Export", "Made", "Source", "account", "to_cohort"]
@@ -134,7 +135,8 @@ def account(export: Export) -> Accounts:
     ]
     name = export.sources[0].label if len(export.sources) == 1 else "export"
     made = build(raws, export.settings, source=name, problems=missing, notes=export.notes)
-    made = replace(made, problems=tuple(map(_where_settings_stand, made.problems)))
+    told = [*codes_for_words(export.tables), *map(_where_settings_stand, made.problems)]
+    made = replace(made, problems=tuple(told), cohort=None if told else made.cohort)
     sources, rules = _tally(export, made)
     accounts = Accounts(sources, rules, export.columns, made)
     if made.cohort is None:

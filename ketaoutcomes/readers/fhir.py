@@ -22,6 +22,7 @@ from ketaoutcomes.readers.fhir_events import add_dispositions, add_events, endin
 from ketaoutcomes.readers.fhir_files import Files, open_files
 from ketaoutcomes.readers.fhir_json import Flaw, obj, word
 from ketaoutcomes.readers.fhir_people import People, add_people, condition_fields, first_days, patient_fields
+from ketaoutcomes.readers.fhir_preliminary import set_preliminary_aside
 from ketaoutcomes.readers.fhir_resource import Kind, Record, reference
 from ketaoutcomes.readers.fhir_scores import add_scores, observation_fields
 from ketaoutcomes.readers.fhir_sessions import (
@@ -63,10 +64,12 @@ def read_fhir(
     """Return the cohort in an export of FHIR R4 resources.
 
     Patients come from Patient, sessions from administrations of ketamine or
-    esketamine (MedicationAdministration), scores from QuestionnaireResponse and
-    Observation, side effects from AdverseEvent, vital signs from Observation, the
-    diagnosis from Condition, and the disposition from EpisodeOfCare or Encounter
-    where an extension states it. Everything else is counted and left out.
+    esketamine (MedicationAdministration; by code, or by words that begin with the
+    name where no code of RxNorm, ATC, NDC or SNOMED CT says what it is), scores from
+    QuestionnaireResponse and Observation, side effects from AdverseEvent, vital signs
+    from Observation, the diagnosis from Condition, and the disposition from
+    EpisodeOfCare or Encounter where an extension states it. Everything else is counted
+    and left out.
 
     Parameters
     ----------
@@ -236,6 +239,7 @@ def _place(intake: Intake, kinds: dict[str, Kind], handles: dict[str, int]) -> N
     sources = {name: (kinds[name], handles.get(name, NO_PLACE)) for name in MAPPED}
     timezone = intake.settings.timezone
     people = People(kinds["Patient"])
+    set_preliminary_aside(people, kinds["Observation"])
     sessions, administered = session_rows(
         kinds["MedicationAdministration"], people, kinds["Medication"], intake
     )

@@ -64,6 +64,8 @@ class Codes:
     answers : mapping of (instrument, answer code) to str
     vitals : mapping of LOINC code to Vital
     medicines : mapping of (system, code) to str
+    medicine_systems : mapping of str to str
+        Systems whose codes say which medicine it is, each under all its names, to the name in `medicines`.
     routes : mapping of SNOMED CT code to str
     diagnoses : tuple of (prefix of ICD-10, word), longest prefix first
     """
@@ -75,6 +77,7 @@ class Codes:
     answers: Mapping[tuple[str, str], str]
     vitals: Mapping[str, Vital]
     medicines: Mapping[tuple[str, str], str]
+    medicine_systems: Mapping[str, str]
     routes: Mapping[str, str]
     diagnoses: tuple[tuple[str, str], ...]
 
@@ -127,6 +130,13 @@ def fhir_codes() -> Codes:
         vitals=MappingProxyType(vitals),
         medicines=MappingProxyType(
             {(one["system"], one["code"]): one["drug"] for one in content["medicine"]}
+        ),
+        medicine_systems=MappingProxyType(
+            {
+                name: entry["system"]
+                for entry in content["medicine_system"]
+                for name in (entry["system"], *entry["also"])
+            }
         ),
         routes=MappingProxyType({entry["code"]: entry["route"] for entry in content["route"]}),
         diagnoses=tuple(sorted(diagnoses, key=lambda pair: -len(pair[0]))),

@@ -55,13 +55,15 @@ def observation_fields(resource: dict, places: Places) -> tuple[dict | None, str
             rule = None
     if found is None:
         return None, None
-    if word(resource.get("status")) not in KEPT:
+    status = word(resource.get("status"))
+    if status not in KEPT:
         rule = "resource_status"
     start, _ = period(resource.get("effectivePeriod"))
     time = time_text(resource.get("effectiveDateTime") or resource.get("effectiveInstant")) or start
     performers = items(resource.get("performer"))
     return found | {
         "time": time or time_text(resource.get("issued")),
+        "preliminary": status == "preliminary",
         "issued": not time and word(resource.get("issued")) is not None,
         "derived": [reference(one) for one in items(resource.get("derivedFrom"))],
         "mode": mode_of(performers[0]) if len(performers) == 1 else None,

@@ -10,6 +10,7 @@ import numpy as np
 
 from ketaoutcomes.readers.fhir_codes import SNOMED, fhir_codes
 from ketaoutcomes.readers.fhir_json import items, obj, word
+from ketaoutcomes.readers.fhir_medicines import drug_in, medicine_of, united
 from ketaoutcomes.readers.fhir_people import People
 from ketaoutcomes.readers.fhir_resource import (
     Kind,
@@ -41,7 +42,6 @@ SESSIONS_LEAD = (
 )
 # "stopped" is the administration that was begun and ended early: a session, and not a plan.
 DONE = frozenset({"completed", "stopped"})
-KETAMINE = re.compile(r"(?i)\b(?P<drug>(?:es|ar)?ketamine?)\b|\b(?:spravato|ketalar|ketanest)\b")
 MASS = MappingProxyType(
     {"mg": Decimal(1), "ug": Decimal("0.001"), "mcg": Decimal("0.001"), "g": Decimal(1000)}
 )
@@ -50,21 +50,13 @@ MOST_DIGITS = 6
 
 
 def medication_fields(resource: dict) -> dict:
-    """Return the code and the words of a Medication."""
-    concept = resource.get("code")
-    return {
-        "codes": [(system, code) for system, code, _ in codings(concept)],
-        "texts": concept_texts(concept),
-    }
+    """Return the codes and the words of a Medication."""
+    return medicine_of(resource.get("code"))
 
 
 def administration_fields(resource: dict) -> dict:
     """Return what a cohort takes of a MedicationAdministration, of whichever medicine."""
-    concept = resource.get("medicationCodeableConcept")
-    medicine = {
-        "codes": [(system, code) for system, code, _ in codings(concept)],
-        "texts": concept_texts(concept),
-    }
+    medicine = medicine_of(resource.get("medicationCodeableConcept"))
     link = obj(resource.get("medicationReference"))
     address = reference(link)
     if address and address.startswith("#"):
@@ -121,7 +113,7 @@ def session_rows(
 ) -> tuple[list[dict[str, str | None]], list[Record]]:
     """Return a row per administration of ketamine, and its resource; others stay unmapped."""
     rows, made, drugs = [], [], []
-    told = {"dose_unit": 0, "medicine": 0}
+    told = {"dose_unit": 0, "medicine": 0, "mentioned": 0}
     for record in list(kind.usable()):
         drug = _drug(record, medications, told)
         if drug is None:
@@ -156,17 +148,11 @@ def _drug(record: Record, medications: Kind, told: dict[str, int]) -> str | None
     medicine = fields["medicine"]
     found = medications.find(fields["address"]) if fields["address"] else None
     if found is not None and found.fields is not None:
-        medicine = {name: [*medicine[name], *found.fields[name]] for name in ("codes", "texts")}
-    known = {fhir_codes().medicines.get(pair) for pair in medicine["codes"]} - {None}
-    if known:
-        return "esketamine" if "esketamine" in known else "ketamine"
-    for text in medicine["texts"]:
-        match = KETAMINE.search(text)
-        if match:
-            named = match.group().lower()
-            return "esketamine" if named.startswith("es") or named in ("spravato", "ketanest") else "ketamine"
+        medicine = united(medicine, found.fields)
+    drug, mentioned = drug_in(medicine)
+    told["mentioned"] += mentioned
     told["medicine"] += not medicine["codes"] and not medicine["texts"]
-    return None
+    return drug
 
 
 def _row(fields: dict, told: dict[str, int]) -> dict[str, str | None]:
@@ -226,6 +212,13 @@ def _tell(intake: Intake, told: dict[str, int], rows: list[dict[str, str | None]
             "administrations name no medicine, or one that is not in the export, and are not mapped",
             table="sessions",
             n_rows=told["medicine"],
+        )
+    if told["mentioned"]:
+        intake.note(
+            "administrations mention ketamine and are not mapped: a code of RxNorm, ATC, NDC or SNOMED CT "
+            "says otherwise, or is not known here, or else their words do not begin with ketamine's name",
+            table="sessions",
+            n_rows=told["mentioned"],
         )
     days = [(row["patient_id"], (row.get("start") or "")[:10]) for row in rows]
     again = len(days) - len(set(days)) - sum(1 for _, day in days if not day)

@@ -143,7 +143,8 @@ def add_weights(
         days.setdefault((row["patient_id"], day_of(row.get("start"), timezone)), []).append(row)
     used: list[tuple[str, Record]] = []
     for (name, day), records in by_day.items():
-        values = {record.fields["cells"][WEIGHT] for record in records}
+        # As numbers, since 80 and 80.0 are one weight.
+        values = {float(record.fields["cells"][WEIGHT]): record.fields["cells"][WEIGHT] for record in records}
         of_day = days.get((name, day), []) if day else []
         rule = "no_session_then" if not of_day else "weights_differ" if len(values) > 1 else None
         for record in records:
@@ -151,7 +152,7 @@ def add_weights(
         if rule is None:
             used += [(name, record) for record in records]
             for row in of_day:
-                row.setdefault(WEIGHT, next(iter(values)))
+                row.setdefault(WEIGHT, next(iter(values.values())))
     if used:
         # A weight is no row of its own: its resource is accounted for with the patient's row.
         rows = [{"patient_id": name} for name, _ in used]

@@ -14,20 +14,22 @@ from ketaoutcomes.cohort.files import read_table
 from ketaoutcomes.cohort.privacy import scan_values
 from ketaoutcomes.cohort.rules import RULES
 from ketaoutcomes.cohort.settings import Settings
-from ketaoutcomes.cohort.values import numbers
 from ketaoutcomes.errors import DataError, Problem
 from ketaoutcomes.readers.cell_text import CellWriter, column_text
+from ketaoutcomes.readers.decimals import decimal_points
 from ketaoutcomes.readers.opening import SAVE_AS, ZIP, export_path, read_plain_file, shown_name
 from ketaoutcomes.readers.package import OLE
 from ketaoutcomes.readers.statistical_files import ENDINGS as STATISTICAL
 from ketaoutcomes.readers.statistical_files import read_statistical_file
+from ketaoutcomes.readers.suggest_header import fullest_row
 from ketaoutcomes.readers.workbook import Sheet, Workbook, open_workbook
 
-__all__ = ["Grid", "read_grids"]
+__all__ = ["ABOVE", "Grid", "read_grids"]
 
 TEXT = (".csv", ".tsv", ".txt")
 WORKBOOKS = (".xlsx", ".xlsm")
 IN_FOLDERS = (".csv", ".tsv", ".parquet")
+ABOVE = "above_header"
 OLD = (".xls", ".xlsb", ".ods", ".fods", ".numbers", ".gsheet")
 CHOICES = f"{', '.join((*TEXT, *WORKBOOKS, *STATISTICAL, '.parquet'))} or a folder of CSV files"
 
@@ -81,7 +83,7 @@ def read_grids(
         return _folder(path, settings)
     ending = path.suffix.lower()
     if ending in WORKBOOKS:
-        book = open_workbook(path, header=header, settings=settings)
+        book = _workbook(path, settings, header)
         return tuple(_of_sheet(sheet) for sheet in book.sheets), _about_book(book, shown_name(path))
     if ending in STATISTICAL:
         return (_statistical(path, settings),), ()
@@ -142,11 +144,8 @@ def _plain(path: Path, settings: Settings, name: str | None) -> Grid:
     if raw.n_blank:
         message = f"{RULES['blank_lines'].reason}: {raw.n_blank}"
         notes.append(Problem(message, shown, None, "blank_lines"))
-    if raw.separator == ";" and settings.decimal is None:
-        raw, n_columns = _points(raw)
-        if n_columns:
-            message = f"columns of numbers written with decimal commas, beside semicolons: {n_columns}"
-            notes.append(Problem(message, shown, None, "decimal_comma_read"))
+    raw, commas = decimal_points(raw, settings, shown)
+    notes += commas
     return _of_raw(raw, shown, name, tuple(notes))
 
 
@@ -161,22 +160,6 @@ def _parquet(path: Path, settings: Settings, shown: str) -> RawTable:
     texts = {place: column_text(raw.frame.iloc[:, place], writer) for place in range(raw.frame.shape[1])}
     frame = pd.DataFrame(texts, index=range(len(raw.frame)), copy=False)
     return RawTable(frame.set_axis(raw.frame.columns, axis=1))
-
-
-def _points(raw: RawTable) -> tuple[RawTable, int]:
-    """Return a table separated by semicolons, its columns of numbers with decimal commas written with points.
-
-    As a folder's files are read: only where every cell of the column fits.
-    """
-    columns, n_changed = {}, 0
-    for place in range(raw.frame.shape[1]):
-        column = raw.frame.iloc[:, place]
-        has_commas = column.str.contains(",", regex=False).any()
-        if has_commas and not numbers(column, decimal=None, separator=raw.separator).bad.any():
-            column, n_changed = column.str.replace(",", ".", regex=False), n_changed + 1
-        columns[place] = column
-    frame = pd.DataFrame(columns, copy=False).set_axis(raw.frame.columns, axis=1)
-    return RawTable(frame, raw.row_numbers, raw.unplaced, raw.n_blank, raw.separator, raw.lost), n_changed
 
 
 def _of_raw(raw: RawTable, shown: str, name: str | None, notes: tuple[Problem, ...]) -> Grid:
@@ -201,6 +184,18 @@ def _statistical(path: Path, settings: Settings) -> Grid:
             told.append((place, Problem(message, shown, name, "value_labels")))
     rows = np.arange(2, len(found.frame) + 2)
     return Grid(None, shown, found.frame, rows, of_columns=tuple(told))
+
+
+def _workbook(path: Path, settings: Settings, header: int | Mapping[str, int] | None) -> Workbook:
+    """Return a workbook, each sheet under the fullest row of words of the first rows."""
+    book = open_workbook(path, header=header, settings=settings)
+    if isinstance(header, int):
+        return book
+    given = dict(header or {})
+    rows = {sheet.name: fullest_row(sheet) for sheet in book.sheets if sheet.name not in given}
+    # Read again under them, so that kinds of cells are told of what stands below the header alone.
+    better = {name: row for name, row in rows.items() if row is not None}
+    return open_workbook(path, header=given | better, settings=settings) if better else book
 
 
 def _of_sheet(sheet: Sheet) -> Grid:
@@ -234,8 +229,8 @@ def _about_sheet(sheet: Sheet) -> list[Problem]:
         "no row has two or more cells that are all text, so none is the header and nothing of it is used; "
         "give the row of the header (header=)",
     )
-    above = f"filled rows above the header, which is row {sheet.header_row}, passed over: {{n}}"
-    tell("above_header", sheet.n_above, above)
+    above = f"row {sheet.header_row} is taken as the header; filled rows above it, passed over: {{n}}"
+    tell(ABOVE, sheet.n_above, above)
     tell(
         "formula_without_value",
         sheet.n_without_value,
@@ -259,7 +254,7 @@ def _about_comments(sheet: Sheet) -> str:
 
 def _about_columns(sheet: Sheet) -> list[tuple[int, Problem]]:
     """Return what a user should know of a column that is used."""
-    names = [str(name) for name in sheet.frame.columns]
+    names = [str(name) or f"column number {n}" for n, name in enumerate(sheet.frame.columns, 1)]
 
     def told(place: int, rule: str, message: str, n: int | None = None) -> tuple[int, Problem]:
         return place, Problem(message, sheet.label, names[place], rule, n)

@@ -18,13 +18,20 @@ from ketaoutcomes.cohort.privacy import scan_name
 from ketaoutcomes.cohort.privacy_cells import classes_of_texts
 from ketaoutcomes.cohort.schema import TABLES
 from ketaoutcomes.cohort.settings import Settings, make_settings
-from ketaoutcomes.errors import Problem
+from ketaoutcomes.errors import Problem, printable
 from ketaoutcomes.readers.export import Export, Made, Source
 from ketaoutcomes.readers.linking import link_sessions
+from ketaoutcomes.readers.looks import like_record_numbers
 from ketaoutcomes.readers.rules import RULES
 from ketaoutcomes.readers.uniting import unite_patients
 
 __all__ = ["Intake"]
+
+NO_IDS = pd.Series([], dtype="str")
+RECORD_NUMBERS = (
+    "the patients' codes look like record numbers; if they are a hospital's or a clinic's own, have new "
+    "codes made: --key on the command line, key= in Python"
+)
 
 
 @dataclass
@@ -80,7 +87,8 @@ class Intake:
             Their numbers in the file; 2, 3, ... when absent (the header is row 1).
         """
         handle = len(self._sources)
-        label = str(name) if not scan_name("source", str(name)) else f"source number {handle + 1}"
+        named = scan_name("source", str(name))
+        label = f"source number {handle + 1}" if named else printable(str(name))
         labels = {one.label for one in self._sources}
         if label in labels:
             label = f"{label} ({handle + 1})"
@@ -172,6 +180,8 @@ class Intake:
                 tables[name], made[name] = _joined(batches)
         notes = list(self._notes)
         notes += unite_patients(tables, made, only_listed=self.only_listed)
+        if "patients" in tables and like_record_numbers(tables["patients"].get("patient_id", NO_IDS)):
+            notes.append(Problem(RECORD_NUMBERS, "patients", "patient_id", "record_numbers"))
         for name, (rows, rules) in link_sessions(tables, made, self.settings).items():
             self._drop(name, tables, made, rows, rules)
         sources = tuple(Source(one.label, one.row_numbers, one.rule) for one in self._sources)
@@ -207,7 +217,7 @@ def _shown(source: _Open) -> list[tuple[str, str, int, str | None]]:
     """Return a source's columns under names that name nobody; one that may is told by its number."""
     letters = classes_of_texts([name for name, _, _ in source.columns], "limited-data-set")
     return [
-        (source.label, f"column number {place}" if letter else name, n_filled, target)
+        (source.label, f"column number {place}" if letter else printable(name), n_filled, target)
         for place, (letter, (name, n_filled, target)) in enumerate(
             zip(letters, source.columns, strict=True), 1
         )

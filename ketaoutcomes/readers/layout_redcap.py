@@ -93,14 +93,14 @@ def write_redcap(tables: str | Path | Mapping[str, pd.DataFrame], out: str | Pat
     tables : str, Path or mapping of str to DataFrame
         A cohort's folder, or its tables by name.
     out : str or Path
-        A new or empty folder, or one written so before: `export.csv`, `dictionary.csv`.
+        A new or empty folder, for `export.csv` and `dictionary.csv`.
 
     Raises
     ------
     DataError
         If a table cannot be read, or `patients` is not there.
     FileExistsError
-        If `out` holds something else.
+        If `out` holds anything: a real export may have these names.
     """
     frames = _texts(tables)
     if "patients" not in frames:
@@ -121,11 +121,7 @@ def write_redcap(tables: str | Path | Mapping[str, pd.DataFrame], out: str | Pat
         EXPORT_FILE: csv_text(_export(forms)).encode(),
         DICTIONARY_FILE: csv_text(_dictionary(forms)).encode(),
     }
-    return replace_folder(out, files, is_own=_is_own, what="REDCap export")
-
-
-def _is_own(folder: Path) -> bool:
-    return {path.name for path in folder.iterdir()} <= {EXPORT_FILE, DICTIONARY_FILE}
+    return replace_folder(out, files, is_own=lambda folder: False, what="REDCap export")
 
 
 def _texts(tables: str | Path | Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:

@@ -7,19 +7,28 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import stat
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
-from ketaoutcomes.cohort.schema import TABLES
+from ketaoutcomes.cohort.schema import ITEM, TABLES
 from ketaoutcomes.cohort.settings import Settings, make_settings
+from ketaoutcomes.cohort.settings_text import parse_toml
 from ketaoutcomes.errors import ConfigError, Problem
 
 __all__ = ["Block", "TableMapping", "parse_mapping"]
 
 MOST_BYTES = 5_000_000
+MOMENT = "moment"
+# Columns that say which table a block is meant to make.
+OWN = {
+    **dict.fromkeys(("sbp", "dbp", "heart_rate", "spo2", "respiratory_rate", "minute"), "vitals"),
+    **dict.fromkeys(("effect", "severity", "onset_minutes"), "side_effects"),
+    **dict.fromkeys(("instrument", "score", "taken"), "scores"),
+    **dict.fromkeys(("route", "dose_mg", "dose_mg_per_kg", "start"), "sessions"),
+}
 TOP = ("cohort", "patient", "missing", "rows")
 PATIENT = ("id", "only_listed")
 
@@ -146,18 +155,11 @@ def _read(path: str | os.PathLike) -> Mapping:
             about = os.fstat(file.fileno())
             if not stat.S_ISREG(about.st_mode) or about.st_size > MOST_BYTES:
                 raise ConfigError(_problem("is not a plain file of text"))
-            data = file.read()
+            data = file.read(MOST_BYTES + 1)
     except (OSError, ValueError):
         raise ConfigError(_problem("there is no such file, or it is a link or cannot be opened")) from None
-    try:
-        return tomllib.loads(data.decode("utf-8-sig"))
-    except UnicodeDecodeError:
-        raise ConfigError(_problem("is not UTF-8 text")) from None
-    except tomllib.TOMLDecodeError as error:
-        where = str(error).rpartition("(")[2].rstrip(")")
-        raise ConfigError(_problem(f"is not valid TOML ({where})")) from None
-    except RecursionError:
-        raise ConfigError(_problem("is nested too deeply")) from None
+    how = '; text stands in straight quotes ("), = follows a key, and each block begins with [[rows]]'
+    return parse_toml(data, "mapping:", how=how)
 
 
 def _block(number: int, entry: object, problems: list[str]) -> Block | None:
@@ -210,6 +212,7 @@ def _about_columns(where: str, made: dict) -> list[str]:
     faults += [f"{where}'{name}' stands in columns and in constants; keep one" for name in both]
     if "patient_id" in targets:
         faults.append(f"{where}patient_id is given once, as id under [patient]")
+    faults += _strangers(where, table, targets)
     derived = [column.name for column in TABLES[table].columns if column.derived and column.name in targets]
     faults += [f"{where}'{name}' is derived and cannot be given" for name in derived]
     for key in ("values", "multiply", "needs"):
@@ -219,6 +222,26 @@ def _about_columns(where: str, made: dict) -> list[str]:
             f"{where}{key} names '{name}', which is not among the block's columns" for name in strangers
         ]
     return faults
+
+
+def _strangers(where: str, table: str, targets: list[str]) -> list[str]:
+    """Return what is said of columns that look misspelt, or are another table's; others are covariates."""
+    known = [column.name for column in TABLES[table].columns]
+    out = []
+    for name in targets:
+        if name in known or name == MOMENT or (table == "scores" and ITEM.fullmatch(name)):
+            continue
+        free = [one for one in known if one not in targets and re.sub(r"_?[0-9]+$", "", name) != one]
+        near = difflib.get_close_matches(name, free, n=1, cutoff=0.85)
+        near = near or [one for one in free if sorted(one) == sorted(name)]
+        if name in OWN and OWN[name] != table:
+            out.append(f"{where}'{name}' is a column of {OWN[name]} and not of {table}")
+        elif near:
+            out.append(
+                f"{where}'{name}' is no column of {table}; did you mean '{near[0]}'? A further column of "
+                "your own needs a name less like it"
+            )
+    return out
 
 
 def _targets(made: Mapping) -> list[str]:

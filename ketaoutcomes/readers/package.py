@@ -25,6 +25,9 @@ __all__ = ["DAMAGED", "MOST_ENTRIES", "MOST_EXPANDED", "MOST_RATIO", "open_packa
 MOST_ENTRIES = 1_024
 MOST_EXPANDED = 100_000_000  # bytes
 MOST_RATIO = 100
+# Signs "<" in a part that is read as a whole, as all but sheets are: each element takes a hundred bytes.
+MOST_TAGS = 5_000_000
+SHEETS = "xl/worksheets/"
 # Below this a high ratio is harmless, and short repetitive parts of honest workbooks reach it.
 RATIO_FROM = 1_000_000  # bytes
 MOST_DIRECTORY = 1_000_000  # bytes of the list of entries
@@ -141,13 +144,17 @@ def _unpack_once(archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo], n_byt
     """Stream every entry: its true size, its checksum, and that no XML has a document type."""
     total = 0
     for entry in entries:
-        prolog, size = _Prolog(), 0
+        prolog, size, n_tags = _Prolog(), 0, 0
+        whole = entry.filename.lower().endswith((".xml", ".rels")) and not entry.filename.startswith(SHEETS)
         with archive.open(entry) as stream:
             while chunk := stream.read(CHUNK):
                 size += len(chunk)
                 total += len(chunk)
                 if total > MOST_EXPANDED:
                     raise _unsafe(f"it unpacks to more than {MOST_EXPANDED // 1_000_000} MB", shown)
+                n_tags += chunk.count(b"<") if whole else 0
+                if n_tags > MOST_TAGS:
+                    raise _unsafe(f"a part beside its sheets has more than {MOST_TAGS:,} tags", shown)
                 packed = max(entry.compress_size, 1)
                 if (size > RATIO_FROM and size > MOST_RATIO * packed) or (
                     total > RATIO_FROM and total > MOST_RATIO * n_bytes

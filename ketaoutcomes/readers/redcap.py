@@ -18,6 +18,7 @@ from ketaoutcomes.cohort.settings import Settings, make_settings
 from ketaoutcomes.errors import PrivacyError, Problem
 from ketaoutcomes.readers.apply import apply_mapping, hold_to_sheets
 from ketaoutcomes.readers.coding import coded_cohort
+from ketaoutcomes.readers.decimals import decimal_points
 from ketaoutcomes.readers.export import Export
 from ketaoutcomes.readers.intake import Intake
 from ketaoutcomes.readers.mapping import TableMapping, parse_mapping
@@ -153,7 +154,7 @@ def redcap_table(
         If a file cannot be read.
     """
     settings = Settings() if mapping is None else mapping.settings
-    raw = read_csv_file(csv, WHAT, settings)
+    raw, commas = decimal_points(read_csv_file(csv, WHAT, settings), settings, WHAT)
     known = None if dictionary is None else read_dictionary(dictionary, settings)
     wanted = {} if mapping is None else _asked_for(mapping)
     headers = [str(name) for name in raw.frame.columns]
@@ -171,7 +172,7 @@ def redcap_table(
         notes.append(Problem(message, rule="label_unsure"))
     if raw.n_blank:
         notes.append(Problem(f"{RULES['blank_lines'].reason}: {raw.n_blank}", rule="blank_lines"))
-    return RedcapTable(frame, raw, known, (*notes, *form_states(frame)))
+    return RedcapTable(frame, raw, known, (*commas, *notes, *form_states(frame)))
 
 
 def _named(mapping: TableMapping) -> set[str]:

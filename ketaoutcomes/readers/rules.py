@@ -157,9 +157,24 @@ _ALL = (
     ),
     Rule("value_is_a_bound", ROW, "the value is a bound (less than, more than) and no measurement"),
     Rule("potential_event", ROW, "the event is one that might have happened (potential), and did not"),
+    Rule(
+        "preliminary",
+        ROW,
+        "the Observation is preliminary, and a final one of the same patient, code and time counts",
+    ),
     Rule("weights_differ", ROW, "several weights of one day differ, so that none counts for the session"),
     # SDTM
-    Rule("never_treated", ROW, "the subject has no exposure (EX), as after a screening failure"),
+    Rule(
+        "never_treated",
+        ROW,
+        "the subject has no exposure (EX) that is a session, as after a screening failure",
+    ),
+    Rule(
+        "other_treatment",
+        ROW,
+        "the study gives ketamine or esketamine, and the exposure is of another treatment: a medicine beside "
+        "it, or a comparator by another route",
+    ),
     Rule("not_done", ROW, "the row says that this was not done or did not occur"),
     Rule("no_result", ROW, "the row has no result"),
     Rule("vital_unit", ROW, "the result is in a unit that its test is not read in, or in none"),

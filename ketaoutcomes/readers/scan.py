@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import io
+import re
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from ketaoutcomes.cohort.csv_text import RawTable, read_csv
 from ketaoutcomes.cohort.notebook_code import text_cells
 from ketaoutcomes.cohort.notebook_scan import scan_notebook
 from ketaoutcomes.cohort.privacy import scan_columns, scan_name, scan_values
-from ketaoutcomes.cohort.privacy_cells import class_of_name, classes_of_texts
+from ketaoutcomes.cohort.privacy_cells import all_classes_of_texts, class_of_name
 from ketaoutcomes.cohort.privacy_patterns import load_rules
 from ketaoutcomes.cohort.rules import RULES
 from ketaoutcomes.cohort.scan_result import ScanResult, scan_result
 from ketaoutcomes.cohort.schema import TABLES
 from ketaoutcomes.cohort.settings import Settings
 from ketaoutcomes.errors import DataError, Problem
+from ketaoutcomes.readers.cell_text import CellWriter, column_text
 from ketaoutcomes.readers.opening import export_path, read_plain_file, shown_name
+from ketaoutcomes.readers.scan_parquet import beside_cells, read_whole
 from ketaoutcomes.readers.scan_workbook import Part, workbook_parts
 from ketaoutcomes.readers.statistical_files import ENDINGS as STATISTICAL
 from ketaoutcomes.readers.statistical_files import read_statistical_file
@@ -31,6 +34,8 @@ __all__ = ["scan_file"]
 
 TEXT, WORKBOOKS = (".csv", ".tsv", ".txt"), (".xlsx", ".xlsm")
 KINDS = "CSV, TSV, .xlsx, .xlsm, .sav, .zsav, .por, .sas7bdat, .xpt, .dta, .parquet and .ipynb"
+# Codes that mean a missing answer: 99, 999999998, -8888.
+DECLARED = re.compile(r"-?(?:7+|8+|9+)[0-9]?")
 READ_BY = {
     ".sav": "read_sav",
     ".zsav": "read_sav",
@@ -149,19 +154,29 @@ def _of_raw(raw: RawTable, shown: str, told: list) -> Part:
 
 def _statistical(path: Path, shown: str) -> list[Part]:
     """Return the table of an SPSS, SAS or Stata file, and its labels and notes."""
-    frame = read_statistical_file(path).frame
+    found = read_statistical_file(path)
+    frame = found.frame
     import pyreadstat
 
+    data = io.BytesIO(read_plain_file(path))
     read = getattr(pyreadstat, READ_BY[path.suffix.lower()])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            _, about = read(io.BytesIO(read_plain_file(path)), metadataonly=True)
+            _, about = read(data, metadataonly=True)
+            if found.n_user_missing:
+                data.seek(0)
+                whole, _ = read(data, user_missing=True)
+                frame = _with_declared(frame, whole, found.n_user_missing)
         except Exception:
             message = "the labels of the file could not be read"
             return [Part(shown, frame, told=[("error", Problem(message, shown))])]
     labels = [str(label or "") for label in about.column_labels or []]
-    values = [str(label) for one in (about.variable_value_labels or {}).values() for label in one.values()]
+    by_column = (about.variable_value_labels or {}).values()
+    values = [text for one in by_column for pair in one.items() for text in map(_plain, pair)]
+    ranges = [one for several in (about.missing_ranges or {}).values() for one in several]
+    ends = [one.values() if isinstance(one, dict) else [one] for one in ranges]
+    values += [text for pair in ends for text in map(_plain, pair) if not DECLARED.fullmatch(text)]
     notes = [str(note) for note in about.notes or []] if isinstance(about.notes, list) else []
     told = []
     if notes:
@@ -172,20 +187,33 @@ def _statistical(path: Path, shown: str) -> list[Part]:
     return [part if len(labels) != frame.shape[1] else part.labelled(labels)]
 
 
+def _plain(value: object) -> str:
+    """Return a label or a code as text, whole numbers with all their digits."""
+    whole = isinstance(value, float) and value.is_integer() and abs(value) < 1e19
+    return f"{value:.0f}" if whole else str(value)
+
+
+def _with_declared(frame: pd.DataFrame, whole: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
+    """Return the table with the cells that the file declares as missing, save for codes such as 999."""
+    writer = CellWriter.of(Settings())
+    cells = {
+        name: column_text(whole[name], writer).mask(lambda one: one.str.fullmatch(DECLARED, na=False))
+        for name in names
+    }
+    return frame.assign(**cells)
+
+
 def _parquet(path: Path, shown: str) -> list[Part]:
     """Return the table of a Parquet file, an index of its own among the columns, and its metadata."""
-    data = read_plain_file(path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            found = pq.read_table(io.BytesIO(data))
+            found = read_whole(io.BytesIO(read_plain_file(path)), shown)
             frame = found.to_pandas(ignore_metadata=True)
-        except (pa.ArrowException, OSError, ValueError, OverflowError, TypeError):
+            texts = beside_cells(found)
+        except (pa.ArrowException, OSError, ValueError, OverflowError, TypeError, MemoryError):
             raise DataError(Problem(RULES["bad_parquet"].reason, shown, None, "bad_parquet")) from None
-    metadata = (found.schema.metadata or {}).items()
-    about = [pair for pair in metadata if pair[0] not in (b"pandas", b"ARROW:schema")]
-    texts = [text.decode("utf-8", "replace") for pair in about for text in pair]
-    return [Part(shown, frame, texts=texts, what="metadata")]
+    return [Part(shown, frame, texts=texts, what="metadata and words that no row has")]
 
 
 def _note(message: str, shown: str, n: int | None = None) -> tuple[str, Problem]:
@@ -247,10 +275,8 @@ def _column(name: str, place: int) -> str:
 def _texts(part: Part, level: str) -> list[tuple[str, Problem]]:
     """Return the classes found in texts that are no cells, with the number of texts."""
     pieces = [(place, piece) for place, text in enumerate(part.texts) for piece in text_cells(text)]
-    letters = classes_of_texts([piece for _, piece in pieces], level) if pieces else []
-    found = {
-        (place, letter) for (place, _), letter in zip(pieces, letters, strict=True) if letter is not None
-    }
+    held = all_classes_of_texts([piece for _, piece in pieces], level) if pieces else []
+    found = {(place, letter) for (place, _), several in zip(pieces, held, strict=True) for letter in several}
     rules = load_rules().by_letter
     counts = Counter(letter for _, letter in found)
     return [

@@ -5,16 +5,15 @@ from __future__ import annotations
 import io
 import posixpath
 import re
+import warnings
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from html import unescape
+from itertools import islice
 from pathlib import Path
-from xml.etree.ElementTree import Element, ParseError
 
+import openpyxl
 import pandas as pd
-from defusedxml.common import DefusedXmlException
-from defusedxml.ElementTree import fromstring
 
 from ketaoutcomes.cohort.notebook_scan import PATH_MESSAGE, user_paths
 from ketaoutcomes.cohort.privacy import scan_name
@@ -22,22 +21,13 @@ from ketaoutcomes.cohort.privacy_cells import class_of_name
 from ketaoutcomes.errors import Problem
 from ketaoutcomes.readers.opening import read_plain_file
 from ketaoutcomes.readers.package import MOST_EXPANDED
+from ketaoutcomes.readers.scan_package import package_texts
 from ketaoutcomes.readers.workbook import Sheet, Workbook, open_workbook
 
 __all__ = ["Part", "workbook_parts"]
 
-# What programs write as author when nobody has given a name.
-PROGRAMS = re.compile(
-    r"(?i)\s*(?:openpyxl|xlsxwriter|microsoft.*|excel.*|libreoffice.*|apache poi|sas.*|r|python|pandas"
-    r"|redcap|user|windows user|unknown|administrator|admin)?\s*"
-)
-PERSONS = ("creator", "lastModifiedBy", "Manager", "author", "displayName", "userId")
-# Text in a sheet's XML: cells that hold it themselves (titles above a header are no cell of a table), what
-# is printed above and below a page, and lists of allowed words.
-INLINE = re.compile(rb"<(?:\w+:)?(?:t|(?:odd|even|first)(?:Header|Footer)|formula[12])(?:\s[^>]*)?>([^<]*)<")
-# &L, &"Arial,Bold" and the like set the place and the letters of what is printed above a page.
-CODES = re.compile(r'&(?:"[^"]*"|[0-9]+|[A-Za-z])')
 PICTURES = re.compile(r"(?i)\.(?:png|jpe?g|gif|bmp|tiff?|emf|wmf|heic|webp)$")
+MOST_ABOVE = 1_000  # rows above a header
 INSPECT = "use File, Info, Inspect Document, or save the sheet as 'CSV UTF-8'"
 
 
@@ -86,7 +76,7 @@ def workbook_parts(path: Path, shown: str) -> list[Part]:
     parts = [part for sheet in book.sheets for part in _sheet_parts(sheet)]
     # Opening it has made sure that the package is safe to unpack.
     with zipfile.ZipFile(io.BytesIO(read_plain_file(path, most=MOST_EXPANDED))) as archive:
-        parts += _beside(archive, book, shown)
+        parts += _beside(archive, book, path, shown)
     return parts
 
 
@@ -109,26 +99,29 @@ def _sheet_parts(sheet: Sheet) -> Iterator[Part]:
         yield Part(sheet.label, told=[("privacy", problem)], texts=list(sheet.comments), what="comments")
 
 
-def _beside(archive: zipfile.ZipFile, book: Workbook, shown: str) -> Iterator[Part]:
+def _beside(archive: zipfile.ZipFile, book: Workbook, path: Path, shown: str) -> Iterator[Part]:
     """Yield what the package holds beside the cells of its sheets."""
-    persons, texts, pictures, copies = 0, [], 0, 0
     cells = _cells(book)
-    for name in archive.namelist():
-        pictures += PICTURES.search(name) is not None
-        if posixpath.dirname(name).lower() == "xl/worksheets":
-            found = INLINE.findall(archive.read(name))
-            texts += [CODES.sub(" ", unescape(one.decode("utf-8", "replace"))) for one in found]
-        elif name.lower().endswith((".xml", ".rels")) and (root := _xml(archive.read(name))) is not None:
-            persons += _persons(root)
-            copies += "pivotcache" in name.lower()
-            texts += _texts_of(name.lower(), root)
+    comments = {text for sheet in book.sheets for text in sheet.comments}
+    found = package_texts(archive, cells | comments)
+    names = archive.namelist()
+    pictures = sum(PICTURES.search(name) is not None for name in names)
+    stems = [posixpath.basename(name).rpartition(".")[0] for name in names]
+    texts = [*found.texts, *_above(path, book), *stems]
     told = []
-    if persons:
+    if found.persons:
         message = f"the document's properties or comments name persons; {INSPECT}"
-        told.append(("privacy", Problem(message, shown, None, "identifier:A", persons)))
+        told.append(("privacy", Problem(message, shown, None, "identifier:A", found.persons)))
     if user_paths(texts):
         told.append(("privacy", Problem(PATH_MESSAGE, shown, None, "identifier:A", user_paths(texts))))
-    if copies:
+    if found.n_comments > len(comments):
+        message = f"holds comments that no sheet shows, which are free text; {INSPECT}"
+        n_more = found.n_comments - len(comments)
+        told.append(("privacy", Problem(message, shown, None, "identifier:free_text", n_more)))
+    if found.unread:
+        message = "has parts with more in them than is looked at; save the sheets as 'CSV UTF-8'"
+        told.append(("error", Problem(message, shown, None, "too_large", found.unread)))
+    if any("pivotcache" in name.lower() for name in names):
         told.append(_note(f"holds a copy of its data for a pivot table; {INSPECT}", shown))
     if pictures:
         told.append(_note("holds pictures, which are not looked at", shown, pictures, "identifier:Q"))
@@ -142,24 +135,29 @@ def _beside(archive: zipfile.ZipFile, book: Workbook, shown: str) -> Iterator[Pa
     )
 
 
-def _texts_of(name: str, root: Element) -> list[str]:
-    """Return the texts of one part of the package, by the part's name in small letters."""
-    folder = posixpath.dirname(name)
-    if name.endswith("sharedstrings.xml"):
-        return ["".join(one.itertext()) for one in root]
-    if "pivotcache" in name:
-        return [one.get("v", "") for one in root.iter()]
-    if name.endswith("workbook.xml"):
-        named = [one for one in root.iter() if _tag(one) == "definedName"]
-        return [text for one in named for text in (one.get("name", "").replace("_", " "), one.text or "")]
-    if name.startswith("docprops/") or folder.endswith(("drawings", "charts")):
-        texts = [one.text for one in root.iter() if one.text and not _is_about(one)]
-        return texts + [one.get("name", "") for one in root.iter() if _tag(one) == "property"]
-    if name.endswith(".rels"):
-        return [one.get("Target", "") for one in root.iter() if one.get("TargetMode") == "External"]
-    if name.endswith("connections.xml"):
-        return [value for one in root.iter() for value in one.attrib.values()]
-    return []
+def _above(path: Path, book: Workbook) -> list[str]:
+    """Return the rows above the headers, each cell for itself and all of a row together."""
+    if not any(sheet.n_above for sheet in book.sheets):
+        return []
+    data = io.BytesIO(read_plain_file(path, most=MOST_EXPANDED))
+    texts = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        plain = openpyxl.load_workbook(data, read_only=True, data_only=True, keep_links=False)
+        for sheet in book.sheets:
+            if sheet.n_above and sheet.header_row is not None:
+                above = plain[sheet.name].iter_rows(max_row=sheet.header_row - 1, values_only=True)
+                for row in islice(above, MOST_ABOVE):
+                    filled = [_text(value) for value in row if value is not None]
+                    texts += [*filled, " ".join(filled)]
+    return texts
+
+
+def _text(value: object) -> str:
+    """Return a cell as text: whole numbers with all their digits, dates as YYYY-MM-DD."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e19:
+        return f"{value:.0f}"
+    return str(value)
 
 
 def _cells(book: Workbook) -> set[str]:
@@ -170,29 +168,6 @@ def _cells(book: Workbook) -> set[str]:
         for place in range(sheet.frame.shape[1]):
             found |= {text.strip() for text in sheet.frame.iloc[:, place].dropna().unique().tolist()}
     return found
-
-
-def _xml(data: bytes) -> Element | None:
-    try:
-        return fromstring(data, forbid_dtd=True)
-    except (ParseError, DefusedXmlException, ValueError, LookupError):
-        return None
-
-
-def _tag(element: Element) -> str:
-    return str(element.tag).rpartition("}")[2]
-
-
-def _persons(root: Element) -> int:
-    """Return how many entries name a person, as author or as the last to save the file."""
-    of_text = [one.text for one in root.iter() if _tag(one) in PERSONS and one.text]
-    of_attributes = [one.get("displayName") for one in root.iter() if _tag(one) == "person"]
-    return sum(bool(text) and not PROGRAMS.fullmatch(text) for text in (*of_text, *of_attributes))
-
-
-def _is_about(element: Element) -> bool:
-    """Whether an entry of the properties is no text: who made it is told apart, and when says nothing."""
-    return _tag(element) in (*PERSONS, "created", "modified", "lastPrinted", "AppVersion")
 
 
 def _note(message: str, label: str, n: int | None = None, rule: str | None = None) -> tuple[str, Problem]:

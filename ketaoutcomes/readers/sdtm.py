@@ -19,6 +19,7 @@ from ketaoutcomes.readers.sdtm_events import AE_TARGETS, place_events
 from ketaoutcomes.readers.sdtm_exposure import EX_TARGETS, Exposures, exposures, tell_exposures
 from ketaoutcomes.readers.sdtm_files import DOMAINS, Domain, Folder, read_folder
 from ketaoutcomes.readers.sdtm_scores import read_scores, score_targets
+from ketaoutcomes.readers.sdtm_treatments import tell_treatments, treatments
 from ketaoutcomes.readers.sdtm_vitals import VS_TARGETS, place_readings, weights
 
 __all__ = ["read_sdtm", "sdtm_export"]
@@ -67,9 +68,17 @@ def sdtm_export(
 ) -> Export:
     """Return what a folder of SDTM domains holds of the cohort's tables.
 
-    Every exposure (EX) is a session; DM gives the patients, QS and RS the scores, VS the
+    Exposures (EX) are sessions; DM gives the patients, QS and RS the scores, VS the
     vital signs, AE the side effects, DS the disposition. A domain may be split over
-    files. Subjects without an exposure, such as screening failures, are set aside.
+    files. Subjects without a session, such as screening failures, are set aside.
+
+    If any EXTRT names ketamine, esketamine or arketamine, the sessions are the exposures
+    to it and, of subjects who never had it, to a placebo or to a comparator by the same
+    route; other treatments, such as an antidepressant taken beside it, are set aside by
+    the rule ``other_treatment``. If none does, as in a study of another drug, every
+    exposure is a session.
+
+    Disposition events of screening and of a run-in are no outcome, and are not read.
     All other tables (SUPP--, LB, analysis data) are counted and not read.
 
     Parameters
@@ -106,7 +115,10 @@ def _take(intake: Intake, held: Folder, events_recorded: bool) -> None:
     for note in held.notes:
         intake.note(note, rule="sdtm_files")
     usable = {name: _usable(intake, handles[name], domain) for name, domain in held.domains.items()}
-    exposed, told = usable["EX"], held.domains["EX"]
+    told = held.domains["EX"]
+    kinds = treatments(told, usable["EX"])
+    intake.set_aside(handles["EX"], kinds.other, "other_treatment")
+    exposed = usable["EX"] = usable["EX"] & ~kinds.other
     known = held.domains["DM"].cells("USUBJID") if "DM" in held.domains else told.cells("USUBJID")[exposed]
     # A row that could not be put into columns may be the subject's first exposure: it counts, without a date.
     lost = (told.ragged != "") & told.cells("USUBJID").isin(set(known) - {""}).to_numpy(bool)
@@ -125,6 +137,7 @@ def _take(intake: Intake, held: Folder, events_recorded: bool) -> None:
         sessions = _add_events(intake, handles["AE"], held, usable["AE"], found, sessions, events_recorded)
     if len(sessions):
         intake.add(handles["EX"], "sessions", sessions, found.position)
+    tell_treatments(intake, kinds)
     tell_exposures(intake, told, found)
     _tell(intake, held, handles)
 
@@ -172,8 +185,14 @@ def _add_patients(intake: Intake, held: Folder, handles, usable) -> None:
             message = "ages are in a unit that is not known, and were not read"
             intake.note(message, table="patients", column="age", n_rows=n_unknown, rule="sdtm_age")
     if "DS" in held.domains:
-        frame, rows = dispositions(held.domains["DS"], usable["DS"])
+        frame, rows, n_before = dispositions(held.domains["DS"], usable["DS"])
         intake.add(handles["DS"], "disposition", frame, rows)
+        if n_before:
+            message = (
+                "disposition events are of screening or a run-in, so that they say nothing of how treatment "
+                "ended, and are not mapped"
+            )
+            intake.note(message, table="disposition", n_rows=n_before, rule="sdtm_disposition")
 
 
 def _add_scores(intake: Intake, handle: int, domain: Domain, usable: np.ndarray) -> None:

@@ -38,6 +38,7 @@ YEARS = {
 }
 DISPOSITION = "DISPOSITION EVENT"
 COMPLETED = ("COMPLETED",)
+BEFORE_TREATMENT = r"SCREEN|RUN[ -]?IN|LEAD[ -]?IN|PRE[ -]?TREATMENT"
 LOST = ("LOST TO FOLLOW-UP", "LOST TO FOLLOW UP")
 
 
@@ -77,11 +78,13 @@ def _ages(domain: Domain) -> tuple[pd.Series, int]:
     return pd.Series(pd.array(out, dtype="str")), int((np.isnan(factor) & (age != "").to_numpy(bool)).sum())
 
 
-def dispositions(domain: Domain, usable: np.ndarray) -> tuple[pd.DataFrame, np.ndarray]:
+def dispositions(domain: Domain, usable: np.ndarray) -> tuple[pd.DataFrame, np.ndarray, int]:
     """Return the rows of the cohort's disposition, and the rows of the domain that they were made of.
 
-    These are the disposition events. Of a subject with several, the one of the treatment counts, if
-    the epoch or the subcategory tells it.
+    These are the disposition events. Those of screening and of a run-in, by EPOCH, DSSCAT or DSDECOD,
+    are left out, and their number is returned last: who completed screening has completed no
+    treatment. Of a subject with several others, the one of the treatment counts, if the epoch or the
+    subcategory tells it.
     """
     decoded = domain.cells("DSDECOD").str.upper()
     events = usable & (decoded != "").to_numpy(bool)
@@ -89,6 +92,11 @@ def dispositions(domain: Domain, usable: np.ndarray) -> tuple[pd.DataFrame, np.n
         events &= (domain.cells("DSCAT").str.upper() == DISPOSITION).to_numpy(bool)
     else:
         events &= ~decoded.str.contains("INFORMED CONSENT|RANDOMI[SZ]ED|ENROLLED", regex=True).to_numpy(bool)
+    early = np.zeros(events.size, dtype=bool)
+    for name in ("EPOCH", "DSSCAT", "DSDECOD"):
+        early |= domain.cells(name).str.upper().str.contains(BEFORE_TREATMENT, regex=True).to_numpy(bool)
+    n_before = int((events & early).sum())
+    events &= ~early
     subject = domain.cells("USUBJID")
     of_treatment = np.zeros(events.size, dtype=bool)
     for name in ("EPOCH", "DSSCAT"):
@@ -115,4 +123,4 @@ def dispositions(domain: Domain, usable: np.ndarray) -> tuple[pd.DataFrame, np.n
     )
     if domain.has("DSSTDTC"):
         frame["when"] = read_date_text(domain.cells("DSSTDTC").iloc[rows]).to_numpy(dtype=object)
-    return frame.astype("str"), rows
+    return frame.astype("str"), rows, n_before

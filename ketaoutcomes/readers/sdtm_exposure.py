@@ -1,8 +1,9 @@
 """SDTM exposures (EX) to sessions, and which exposure a moment belongs to.
 
-An exposure is a session, and a record of repeated dosing that spans days is one
-session at its start. On the day of an exposure, where the clock time of either is
-not known, what happens counts as happening after it has begun.
+An exposure of those that `sdtm_treatments` chooses is a session, and a record of
+repeated dosing that spans days is one session at its start. On the day of an exposure,
+where the clock time of either is not known, what happens counts as happening after it
+has begun.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from ketaoutcomes.cohort.settings import Settings
 from ketaoutcomes.readers.intake import Intake
 from ketaoutcomes.readers.sdtm_dates import Moments, read_moments
 from ketaoutcomes.readers.sdtm_files import Domain, by_level
+from ketaoutcomes.readers.sdtm_treatments import ROUTES
 
 __all__ = ["EX_TARGETS", "Exposures", "exposures", "tell_exposures", "unit_word"]
 
@@ -41,10 +43,6 @@ UNITS = {
     "mcg/kg": ("dose_mg_per_kg", 0.001),
     "μg/kg": ("dose_mg_per_kg", 0.001),
 }
-ROUTES = {
-    "intravenous": "IV", "intravenous drip": "IV", "intravenous bolus": "IV", "intramuscular": "IM",
-    "subcutaneous": "SC", "nasal": "IN", "intranasal": "IN", "sublingual": "SL", "oral": "oral",
-}  # fmt: skip
 MINUTES_PER_HOUR, MINUTES_PER_DAY = 60.0, 1440.0
 
 

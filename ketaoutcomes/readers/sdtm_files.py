@@ -13,10 +13,10 @@ import pandas as pd
 
 from ketaoutcomes.cohort.csv_text import RawTable
 from ketaoutcomes.cohort.files import folder_path, read_table
-from ketaoutcomes.cohort.privacy import scan_name
 from ketaoutcomes.cohort.rules import RULES
 from ketaoutcomes.cohort.settings import Settings
 from ketaoutcomes.errors import DataError, Problem
+from ketaoutcomes.readers.opening import shown_name
 from ketaoutcomes.readers.sdtm_xpt import read_xpt
 
 __all__ = ["DOMAINS", "Domain", "Folder", "by_level", "read_folder"]
@@ -156,7 +156,7 @@ def _files(path: Path) -> tuple[list[tuple[Path, str]], list[Problem], int]:
         return [], [Problem(RULES["unreadable"].reason, rule="unreadable")], 0
     for number, entry in enumerate(entries, 1):
         ending = entry.suffix.lower()
-        label = f"file number {number}" if scan_name("file", entry.name) else entry.name
+        label = shown_name(entry, f"file number {number}")
         if ending in UNSAFE and _by_name(entry.stem):
             problems.append(Problem(RULES["unsafe_file"].reason, label, rule="unsafe_file"))
         elif ending not in ENDINGS:
@@ -171,8 +171,7 @@ def _files(path: Path) -> tuple[list[tuple[Path, str]], list[Problem], int]:
 def _domain(raw: RawTable, file: Path, label: str) -> Domain:
     """Return a file's cells with the domain it holds; `n_files` is 0 if it is none that is read."""
     names = [str(name).strip().upper() for name in raw.frame.columns]
-    twice = {name for name in names if names.count(name) > 1}
-    if twice:
+    if len(set(names)) < len(names):
         raise DataError(Problem(RULES["duplicate_header"].reason, label, rule="duplicate_header"))
     columns = {name: _cells(raw.frame.iloc[:, place]) for place, name in enumerate(names)}
     frame = pd.DataFrame(columns, index=range(len(raw.frame)), dtype="str")

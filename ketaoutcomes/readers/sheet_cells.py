@@ -12,12 +12,10 @@ import pandas as pd
 from ketaoutcomes.cohort.rules import RULES
 from ketaoutcomes.errors import DataError, Problem
 from ketaoutcomes.readers.cell_text import LITERAL, MOST_SIGNS, CellWriter, has_clock
-from ketaoutcomes.readers.sheet_layout import SheetLayout
+from ketaoutcomes.readers.sheet_layout import MOST_CELLS, SheetLayout
 
 __all__ = ["SheetCells", "read_cells", "text_column"]
 
-# A frame is dense: one cell in each of many columns and of many rows would fill the memory.
-MOST_CELLS = 50_000_000
 FEWEST_HEADERS = 2
 RETURN = "_x000D_"  # how a workbook writes a carriage return
 Cell = tuple[int, str, str]  # column from 1, text, kind

@@ -14,9 +14,15 @@ from xml.parsers import expat
 
 from defusedxml.common import DTDForbidden
 
-__all__ = ["MOST_COLUMNS", "MOST_ROWS", "SheetLayout", "read_layout"]
+from ketaoutcomes.cohort.rules import RULES
+from ketaoutcomes.errors import DataError, Problem
+
+__all__ = ["MOST_CELLS", "MOST_COLUMNS", "MOST_ROWS", "SheetLayout", "read_layout"]
 
 MOST_ROWS, MOST_COLUMNS = 1_048_576, 16_384
+# A row is read up to its last cell, and a frame is dense: one cell far to the right in each of many
+# rows would take hours, and one in each of many columns the memory.
+MOST_CELLS = 50_000_000
 CHUNK = 1 << 20
 LETTERS = {letter: place for place, letter in enumerate("ABCDEFGHIJKLMNOPQRSTUVWXYZ", 1)}
 RANGE = re.compile(r"\$?([A-Z]{1,3})\$?([0-9]{1,7})(?::\$?([A-Z]{1,3})\$?([0-9]{1,7}))?")
@@ -46,17 +52,25 @@ class SheetLayout:
     hidden_rows: list[int] = field(default_factory=list)
 
 
-def read_layout(stream: BinaryIO) -> SheetLayout:
+def read_layout(stream: BinaryIO, *, where: str = "the sheet") -> SheetLayout:
     """Return what a sheet's XML holds beside its values.
+
+    Parameters
+    ----------
+    stream : binary file
+    where : str
+        The file and the sheet, for messages.
 
     Raises
     ------
+    DataError
+        If its rows, each up to its last cell, have more cells than can be read safely.
     ValueError
         If rows or cells are not in order, or outside what a sheet has. Its message holds no cell.
     xml.parsers.expat.ExpatError
         If it is not well-formed.
     """
-    reader = _Reader()
+    reader = _Reader(where)
     while chunk := stream.read(CHUNK):
         reader.parser.Parse(chunk, False)
     reader.parser.Parse(b"", True)
@@ -83,8 +97,9 @@ def column_number(letters: str) -> int:
 class _Reader:
     """The state while a sheet's XML streams by."""
 
-    def __init__(self) -> None:
+    def __init__(self, where: str) -> None:
         self.layout = SheetLayout()
+        self.where, self.n_cells = where, 0
         self.row, self.row_text, self.column = 0, "0", 0
         self.kind: str | None = None
         self.has_formula = self.has_value = False
@@ -137,6 +152,9 @@ class _Reader:
                 number = self.numbers[letters] = column_number(letters)
         if not self.column < number <= MOST_COLUMNS:
             raise ValueError("cells of a row are not in order, or outside the sheet")
+        self.n_cells += number - self.column
+        if self.n_cells > MOST_CELLS:
+            raise DataError(Problem(RULES["too_large"].reason, self.where, None, "too_large"))
         self.column = number
 
     def _value(self, text: str) -> None:

@@ -58,8 +58,8 @@ def read_spreadsheet(
     timezone : str, optional
         IANA zone of the clock times, in place of the mapping's own.
     header : int or mapping of str to int, optional
-        Row of the header in a workbook's sheets, where it is not the first row with
-        two or more filled cells that are all text.
+        Row of the header in a workbook's sheets, where it is not the one of the first
+        ten rows that has the most filled cells, all of them text and none twice.
     key : str or Path, optional
         File in which random codes for the patients are kept, readable by its owner
         alone; it is made, or extended, and the codes stand in place of the file's

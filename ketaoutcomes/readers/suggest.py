@@ -11,12 +11,15 @@ The rules, in the order in which they decide:
 4. A name that begins with an instrument is its score, item, date, timing or mode, at
    the time that the name tells (d14, week4, 24h). A time of which the name tells no day
    (baseline, visit 3) is not guessed: its block is written out and commented out.
-   Where phq_1, phq_2 and phq_3 stand together, the numbers are items.
+   A time in a name counts from the first session only where a patient has one row.
+   Where phq9_1, phq9_2 and so on to most of the items stand together, the numbers are
+   items; a number that stands alone is not placed, for it may be a week or a minute.
 5. Other names mean the columns of the cohort's tables that have them or one of their
    other names. A row is one of a session, a score, a side effect, a reading, a patient
    or a disposition by what else stands beside it. A quantity without its unit is not
    placed, nor a name that may mean several columns or that several columns have.
-6. Columns of yes and no, and ticked boxes, that are called as a side effect are one.
+6. Columns of yes and no, and ticked boxes, that are called as a known side effect are
+   one.
    A vital sign with a number in its name is a reading at that minute, unless the
    numbers are 1, 2, 3, which count readings.
 7. Further columns of a table of patients or sessions stay under their own names.
@@ -31,7 +34,7 @@ of recodes; codes and labels of choices come from the data dictionary.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -42,7 +45,7 @@ from ketaoutcomes.readers.redcap_headers import SPECIAL
 from ketaoutcomes.readers.suggest_cells import MOSTLY, Cells
 from ketaoutcomes.readers.suggest_columns import Column, Group, shown_name
 from ketaoutcomes.readers.suggest_facts import facts_of
-from ketaoutcomes.readers.suggest_patient import patient_column
+from ketaoutcomes.readers.suggest_patient import SAME, patient_column, same_in_all_rows, told_of_patient
 from ketaoutcomes.readers.suggest_plan import Draft, Plan
 from ketaoutcomes.readers.suggest_reading import read_group
 from ketaoutcomes.readers.suggest_redcap import dictionary_of, redcap_columns, redcap_groups
@@ -56,6 +59,7 @@ __all__ = ["Suggestion", "suggest"]
 
 MOST_TOLD = 12
 NEEDED = "# needed: "
+NOTE = "# Note: "
 KINDS = ("spreadsheet", "redcap")
 
 
@@ -90,15 +94,17 @@ class Suggestion:
         lines = [f"{len(self.placed)} of {n_columns} columns are placed: {tables or 'none'}."]
         if "id" not in self.mapping.get("patient", {}):
             lines.append("No column is known to be the patient's code: write its name as id under [patient].")
+        told = self.toml.splitlines()
+        lines += [line.removeprefix("# ") for line in told if line.startswith(NOTE)]
         if len(self.not_placed):
             lines.append("Not placed:")
         for row in self.not_placed.head(MOST_TOLD).itertuples(index=False):
             lines.append(f"  {row.sheet + ': ' if row.sheet else ''}{row.column}: {row.reason}")
         if len(self.not_placed) > MOST_TOLD:
             lines.append(f"  and {len(self.not_placed) - MOST_TOLD} more, listed at the end of the mapping")
-        wanted = [line for line in self.toml.splitlines() if line.startswith("# ") and "  # needed" in line]
+        wanted = [line for line in told if line.startswith("# ") and "  # needed" in line]
         lines += [f"To be completed: {line[2:].partition('  # ')[0]}" for line in wanted]
-        asked = [line for line in self.toml.splitlines() if line.startswith(NEEDED)]
+        asked = [line for line in told if line.startswith(NEEDED)]
         lines += [f"To be completed: {line.removeprefix(NEEDED)}" for line in asked]
         lines.append("Next: save the mapping, read it, correct it, and import with --mapping.")
         return "\n".join(lines)
@@ -110,6 +116,7 @@ def suggest(
     kind: str = "spreadsheet",
     dictionary: pd.DataFrame | Dictionary | None = None,
     timezone: str | None = None,
+    notes: Iterable[str] = (),
 ) -> Suggestion:
     """Return a mapping suggested from headers and from what kind the cells are.
 
@@ -123,6 +130,8 @@ def suggest(
         validation, identifier.
     timezone : str, optional
         IANA zone of the clock times.
+    notes : iterable of str
+        What the reader of the mapping should know of the file.
 
     Returns
     -------
@@ -142,8 +151,10 @@ def suggest(
         for column in (redcap_columns(frame, known) if redcap else _columns(name, frame))
     ]
     plan = Plan(columns)
+    if not redcap:
+        plan.refuse(same_in_all_rows(columns), SAME)
     patient = _redcap_patient(columns, known) if redcap else patient_column(frames, columns)
-    patient, notes = _without_people(patient, frames, plan)
+    patient, of_patient = _without_people(patient, frames, plan)
     screen_names(columns, plan, patient, reserved=SPECIAL if redcap else ())
     if redcap:
         groups = redcap_groups(frames[None], columns, patient or columns[0]) if columns else []
@@ -161,7 +172,7 @@ def suggest(
         for draft in plan.live:
             draft.lacking = "the patient's code"
     placed, left = plan.tables(patient)
-    facts = facts_of(plan, frames, timezone) | {"patient_note": notes}
+    facts = facts_of(plan, frames, timezone) | {"notes": list(notes), "patient_note": of_patient}
     text = write_toml(plan, None if patient is None else patient.name, facts, left)
     return Suggestion(text, tomllib.loads(text), placed, left)
 
@@ -184,7 +195,7 @@ def _without_people(
     """Return the column of the patient's code, unless its cells identify people, and what to tell of it."""
     problem = None if patient is None else id_problem(patient, frames[patient.sheet])
     if patient is None or problem is None:
-        return patient, []
+        return patient, [] if patient is None else told_of_patient(patient)
     reason = f"the patient's code, which {problem}; use codes of your own that say nothing of the person"
     plan.refuse([patient], reason)
     plan.identifiers[patient.key] = reason

@@ -11,6 +11,11 @@ from ketaoutcomes.readers.suggest_values import recodes
 __all__ = ["draft_of", "number_sessions", "tie_to_session"]
 
 CLOCKS = {"sessions": ("hour", "day"), "disposition": ("hour", "day")}
+RESTARTS = (
+    "the numbers of instances begin anew in each event and number no sessions; these are numbered by time"
+)
+SAME_ROW = "each row belongs to the session of the same row"
+WITH_SESSIONS = "the block of sessions of the same rows"
 NO_SESSION = "which session a row belongs to: a column with its number as session, or its date as moment"
 
 
@@ -38,14 +43,18 @@ def number_sessions(draft: Draft, reading: Reading) -> None:
         draft.columns["session"] = (group.special[group.session],)
         if group.session_values:
             draft.values["session"] = dict(group.session_values)
+    elif "session" not in draft.columns and group.restarts:
+        draft.notes.append(RESTARTS)
 
 
 def tie_to_session(draft: Draft, reading: Reading, plan: Plan, sessions: Draft | None) -> None:
     """Tell which session the rows of a block belong to."""
     if "session" in draft.columns:
         return
-    if sessions is not None and not sessions.lacking:
-        draft.notes.append("each row belongs to the session of the same row")
+    if sessions is not None:
+        draft.notes.append(SAME_ROW)
+        if sessions.lacking:
+            draft.lacking = "; ".join(one for one in (draft.lacking, WITH_SESSIONS) if one)
         return
     if sessions is None and reading.main in ("side_effects", "vitals"):
         dates = [column for column in reading.dates if plan.is_open(column)]

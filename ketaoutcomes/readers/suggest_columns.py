@@ -160,6 +160,8 @@ class Group:
         The form repeats by itself, so that its rows are numbered on their own.
     days : mapping of str to str
         Events of REDCap whose names tell a day.
+    restarts : bool
+        REDCap's numbers of instances begin anew in each event, so that they number nothing.
     """
 
     name: str
@@ -173,6 +175,7 @@ class Group:
     session_values: Mapping[str, str] = field(default_factory=dict)
     alone: bool = False
     days: Mapping[str, str] = field(default_factory=dict)
+    restarts: bool = False
 
     @cached_property
     def words(self) -> tuple[str, ...]:

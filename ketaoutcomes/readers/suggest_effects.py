@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ketaoutcomes.catalog.effect_terms import effect_terms
 from ketaoutcomes.cohort.schema import TABLES
 from ketaoutcomes.readers.checkboxes import EMPTY, SEVERITIES, TICKED
@@ -9,21 +11,37 @@ from ketaoutcomes.readers.suggest_blocks import draft_of, tie_to_session
 from ketaoutcomes.readers.suggest_cells import PRESSURES
 from ketaoutcomes.readers.suggest_columns import Column
 from ketaoutcomes.readers.suggest_instruments import When
+from ketaoutcomes.readers.suggest_names import stripped
 from ketaoutcomes.readers.suggest_plan import Draft, Plan
 from ketaoutcomes.readers.suggest_reading import Reading
 from ketaoutcomes.readers.suggest_values import choice_label, recodes
 
 __all__ = ["place_side_effects", "place_vitals"]
 
+TWICE = (
+    "a choice: the words of side effects or the ticks of the same ones, which are placed; keep one of the "
+    "two blocks, or each effect is counted twice"
+)
+JOINTS = re.compile(r"[,;/+&\n]|\band\b")
+
 
 def place_side_effects(reading: Reading, plan: Plan, sessions: Draft | None) -> None:
     names = [one.name for one in TABLES["side_effects"].columns]
     if reading.has("side_effects", "effect"):
-        draft = draft_of(
-            "side_effects", reading, *(names if reading.main == "side_effects" else ("session", "effect"))
-        )
+        if reading.main != "side_effects":
+            # "se_sev" beside a side effect is its severity; a bare "severity" may be of anything.
+            names = ["session", "effect", *_named_so(reading)]
+        draft = draft_of("side_effects", reading, *names)
+        if _again(reading):
+            draft.lacking = TWICE
         tie_to_session(draft, reading, plan, sessions)
         plan.drafts.append(draft)
+    else:
+        given = reading.targets.get("side_effects", {})
+        plan.refuse(
+            [column for target, (column, _) in given.items() if target != "session"],
+            "it tells of a side effect, and no column beside it tells of which",
+        )
     boxes = _checkbox_fields(reading, plan)
     ticked = {column: effect for column, effect in reading.effects.items() if not column.choices}
     for column, effect in reading.effects.items():
@@ -41,6 +59,24 @@ def place_side_effects(reading: Reading, plan: Plan, sessions: Draft | None) -> 
         tie_to_session(draft, reading, plan, sessions)
         _asked(draft, reading, sessions, ticks=found is ticked)
         plan.drafts.append(draft)
+
+
+def _again(reading: Reading) -> bool:
+    """Whether a column of words tells of side effects that columns of ticks tell of too."""
+    column = reading.targets["side_effects"]["effect"][0]
+    ticked = set(reading.effects.values()) - {"none"}
+    if reading.main == "side_effects" or not ticked:
+        return False
+    terms = effect_terms()
+    return any(
+        terms.name(part.strip()) in ticked for text in column.cells.texts for part in JOINTS.split(text)
+    )
+
+
+def _named_so(reading: Reading) -> list[str]:
+    """Return the columns of side effects that are given by columns named as such."""
+    given = reading.targets["side_effects"].items()
+    return [name for name, (column, _) in given if stripped(column.words, reading.group)[1] == "side_effects"]
 
 
 def _yes_no_choices(column: Column) -> bool:

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from ketaoutcomes.cohort.settings import Settings
 from ketaoutcomes.errors import DataError
-from ketaoutcomes.readers.grids import TEXT, read_grids
+from ketaoutcomes.readers.grids import ABOVE, TEXT, read_grids
 from ketaoutcomes.readers.redcap import redcap_table
 from ketaoutcomes.readers.redcap_dictionary import Dictionary
 from ketaoutcomes.readers.redcap_headers import SPECIAL
 from ketaoutcomes.readers.spreadsheet import is_shown, sheet_frame, unique_names
 from ketaoutcomes.readers.suggest import Suggestion, suggest
+from ketaoutcomes.readers.suggest_zone import hold_to_zones
 
 __all__ = ["is_redcap", "suggest_file"]
 
@@ -33,9 +34,12 @@ def suggest_file(
 
     Raises
     ------
+    ConfigError
+        If the zone is none.
     DataError
         If the file cannot be read, or no sheet has a header.
     """
+    hold_to_zones(timezone)
     if dictionary is not None:
         return _of_redcap(path, dictionary, timezone)
     grids, _ = read_grids(path, Settings())
@@ -46,7 +50,8 @@ def suggest_file(
     shown = {grid.name: sheet_frame(grid, unique_names(grid)) for grid in grids if is_shown(grid)}
     if not shown:
         raise DataError("no sheet has a header and is not hidden, so that no mapping can be suggested")
-    return suggest(next(iter(shown.values())) if None in shown else shown, timezone=timezone)
+    notes = [str(note) for grid in grids if is_shown(grid) for note in grid.notes if note.rule == ABOVE]
+    return suggest(next(iter(shown.values())) if None in shown else shown, timezone=timezone, notes=notes)
 
 
 def is_redcap(headers: Iterable[str]) -> bool:

@@ -61,14 +61,17 @@ class Part:
     ----------
     instrument : Instrument or None
         None where several may be meant.
-    kind : {"score", "item", "date", "clock", "hour", "day", "timing", "mode", "unclear"}
+    kind : {"score", "item", "number", "date", "clock", "hour", "day", "timing", "mode", "unclear"}
+        A "number" stands alone behind the name: an item, or something else that is counted.
     item : int
-        Number of the item, 0 otherwise.
+        Number of the item, or the number that stands alone; 0 otherwise.
     when : When or None
     reason : str
         Why it is unclear.
     bare : bool
         The name is that of the instrument alone.
+    rival : str
+        What else the name may mean: MADRS-24h may be the MADRS, 24 hours after.
     """
 
     instrument: Instrument | None
@@ -77,6 +80,7 @@ class Part:
     when: When | None = None
     reason: str = ""
     bare: bool = False
+    rival: str = ""
 
 
 @lru_cache(maxsize=4096)
@@ -140,11 +144,26 @@ def read_part(words: tuple[str, ...], series: dict[str, int]) -> Part | None:
                 if weak
                 else Part(instrument, "unclear", reason=f"no part of {instrument.name} that is known")
             )
-        if part.item > instrument.n_items:
+        if part.kind == "item" and part.item > instrument.n_items:
             reason = f"{instrument.name} has {instrument.n_items} items"
             return Part(instrument, "unclear", part.item, reason=reason)
-        return replace(part, instrument=instrument, bare=not rest)
+        rival = _rival(words[start:], n, lead, instrument)
+        return replace(part, instrument=instrument, bare=not rest, rival=rival)
     return None
+
+
+def _rival(words: tuple[str, ...], n: int, lead: tuple[str, ...], instrument: Instrument) -> str:
+    """Return another instrument at a time that words may name too, "" if they name none."""
+    for m in range(n - 1, 0, -1):
+        other = instrument_of(squeezed(words[:m]))
+        if other is None or other is instrument:
+            continue
+        # The 24 h of MADRS-24h is a time as well; the 6 of cadss6_hour is none.
+        time = read_when(words[:n], m)
+        when = time[0] if time is not None and time[1] == n - m else None
+        if when is not None and when.kind in ("hour", "day") and _parsed((*lead, *words[m:])) is not None:
+            return f"{other.name} {when.text} {when.kind}s after"
+    return ""
 
 
 def _beginning(words: tuple[str, ...], series: dict[str, int]) -> tuple[Instrument | None, int, str] | None:
@@ -217,8 +236,8 @@ def _told(words: tuple[str, ...], place: int) -> tuple[int, str, int]:
     following = words[place + 1] if place + 1 < len(words) else ""
     if word in ITEM_WORDS and following.isdecimal():
         return 2, "item", int(following)
-    if word.isdecimal() and len(word) <= 2 and int(word) > 0:
-        return 1, "item", int(word)
+    if word.isdecimal() and len(word) <= 3:
+        return 1, "number", int(word)
     if word in SCORE:
         return (2 if following in SCORE else 1), "score", 0
     if word in DATE_WORDS:

@@ -45,7 +45,7 @@ FURTHER: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "session": "sessionnum infusionno infusionnum treatmentnumber visitnumber visitno sitzung sesion",
             "effect": "sideeffectname effectname aename aeterm reaction adversereaction nebenwirkung "
             "nebenwirkungen efectoadverso efectosecundario",
-            "severity": "grade intensity schweregrad gravedad severidad",
+            "severity": "sev aesev grade intensity schweregrad gravedad severidad",
             "serious": "sae",
             "action": "actiontaken",
         },
@@ -82,6 +82,8 @@ MINUTES = {
     **dict.fromkeys(("min", "mins", "minute", "minutes", "minuten", "minutos"), 1.0),
     **dict.fromkeys(("h", "hr", "hrs", "hour", "hours", "stunden", "horas"), 60.0),
 }
+# "hr" is hours behind a length, and may be a heart rate behind these.
+WATCHED = {unit: factor for unit, factor in MINUTES.items() if unit != "hr"}
 MASS = {
     **dict.fromkeys(("kg", "kgs", "kilo", "kilos", "kilogram", "kilograms"), 1.0),
     **dict.fromkeys(("lb", "lbs", "pound", "pounds"), 0.45359237),
@@ -97,9 +99,10 @@ MEASURES: Mapping[str, tuple[str, Mapping[str, float]]] = MappingProxyType(
             words_in("duration length dauer duracion infusiontime"), ("duration_minutes", MINUTES)
         ),
         **dict.fromkeys(
-            words_in("monitored monitoring observation observed"), ("monitored_minutes", MINUTES)
+            words_in("monitored monitoring observation observed"), ("monitored_minutes", WATCHED)
         ),
-        **dict.fromkeys(["onset", "timetoonset"], ("onset_minutes", MINUTES)),
+        "onset": ("onset_minutes", WATCHED),
+        "timetoonset": ("onset_minutes", MINUTES),
     }
 )
 PER_KG = ({"mg", "kg"}, {"mg", "per", "kg"}, {"mgkg"}, {"mgperkg"}, {"mg", "pro", "kg"})
@@ -250,6 +253,8 @@ def _quantity(words: tuple[str, ...], label: tuple[str, ...]) -> tuple[list[Mean
         if len(unit) == 1 and unit[0] in units:
             tables = [name for name, table in TABLES.items() if target in table.names]
             return [Meaning(name, target, units[unit[0]]) for name in tables], ""
+        if units is WATCHED and unit == ("hr",):
+            return [], f"hr may be hours or a heart rate; it may be {target} or vitals.heart_rate"
         if not unit and n == len(words) and squeezed(words) != "ketamine":
             names = "dose_mg or dose_mg_per_kg" if target == "dose_mg" else target
             return [], f"its unit is not told; it may be {names}"

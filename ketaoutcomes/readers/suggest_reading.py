@@ -17,6 +17,7 @@ from ketaoutcomes.readers.suggest_instruments import (
     read_when,
     series_of,
 )
+from ketaoutcomes.readers.suggest_items import settle_numbers
 from ketaoutcomes.readers.suggest_names import VITALS, Meaning, hinted_table, meanings, stripped
 from ketaoutcomes.readers.suggest_plan import Plan
 from ketaoutcomes.readers.suggest_times import pick_date
@@ -30,6 +31,13 @@ OWN_TO_SESSIONS = words_in(
 MEASURED = frozenset(VITALS.values())
 NO_EFFECT = frozenset({"none", "no side effects", "no effects", "nothing"})
 SIDE_EFFECTS = "side_effects"
+# Words of columns that are about all side effects and not about one of them.
+ABOUT_ALL = words_in("any asked other complete yn present")
+NO_NAME = "it tells of side effects, and its name is none that is known; if it is one, write it in checkboxes"
+ONGOING = (
+    "a side effect that is ongoing has not resolved; if that is meant, write it as resolved, "
+    "with yes and no exchanged in values"
+)
 
 
 @dataclass(eq=False)
@@ -75,6 +83,8 @@ def read_group(group: Group, plan: Plan) -> Reading:
     open_columns = [column for column in group.columns if plan.is_open(column)]
     series = series_of(column.words for column in open_columns)
     own = instrument_of(group.name) if group.name else None
+    if own is not None:
+        series |= series_of((*words_of(own.name), *column.words) for column in open_columns)
     found: dict[Column, tuple[Meaning, ...]] = {}
     for column in open_columns:
         part = _part(column, series, own)
@@ -95,6 +105,7 @@ def read_group(group: Group, plan: Plan) -> Reading:
             elif lacking:
                 plan.refuse([column], lacking)
                 del found[column]
+    settle_numbers(reading.parts)
     reading.main = _main(reading, found)
     _choose(reading, found, plan)
     return reading
@@ -107,10 +118,10 @@ def _part(column: Column, series: Mapping[str, int], own) -> Part | None:
     part = Part(exact, "score", bare=True) if exact is not None else read_part(column.words, dict(series))
     if part is None and own is not None:
         # On a sheet of one instrument, "q1" and "total" say enough.
-        inner = read_part((*words_of(own.name), *column.words), {})
+        inner = read_part((*words_of(own.name), *column.words), dict(series))
         if (
             inner is not None
-            and inner.kind in ("item", "score", "timing", "mode")
+            and inner.kind in ("item", "number", "score", "timing", "mode")
             and inner.instrument is own
         ):
             part = inner
@@ -220,6 +231,9 @@ def _choose(reading: Reading, found: dict[Column, tuple[Meaning, ...]], plan: Pl
         usable = [one for one in usable if one.table != "scores" or reading.main == "scores"]
         if reading.main != "sessions":
             usable = [one for one in usable if (one.table, one.target) != ("sessions", "clinic_id")]
+        if not any(one.exact for one in means) and _says_of_effects(column, reading.group):
+            plan.refuse([column], ONGOING if "ongoing" in column.words else NO_NAME)
+            continue
         if any(one.target == "patient_id" for one in means):
             plan.refuse([column], "another code of the patient; one is enough")
             continue
@@ -260,31 +274,46 @@ def _of_kind(column: Column, one: Meaning) -> bool:
         return column.cells.share(PRESSURES) >= MOSTLY
     if one.target == "session":
         return column.cells.fits(column.cells.share(r"[0-9]{1,4}([.]0)?"))
-    return fits(column, TABLES[one.table][one.target].kind)
+    given = TABLES[one.table][one.target]
+    if one.target.endswith("_minutes") and column.cells.n_filled:
+        # 72 under "observed_h" are no hours.
+        return fits_range(column, given.low / one.factor, given.high / one.factor)
+    return fits(column, given.kind)
 
 
 def effect_of(column: Column, reading: Reading) -> str | None:
-    """Return the side effect that a column of yes and no is about, or None."""
-    if "___" in column.name or not (column.cells.ticks or (column.choices and len(column.choices) <= 5)):
+    """Return the known side effect that a column of yes and no is about, or None."""
+    if not _ticked(column):
         return None
     rest, told = stripped(column.words, reading.group)
     marked = told == SIDE_EFFECTS and rest != column.words
-    for words in (column.words, rest) if rest != column.words else (column.words,):
+    for words in dict.fromkeys(_without_answers(one) for one in (column.words, rest)):
         name = " ".join(words)
         if name in NO_EFFECT:
             return "none" if marked or reading.main == SIDE_EFFECTS else None
         if effect_terms().knows(name) and (marked or reading.main in ("sessions", SIDE_EFFECTS)):
             return effect_terms().name(name)
-    known = {one.name for one in TABLES[SIDE_EFFECTS].columns} | {
-        "any",
-        "asked",
-        "other",
-        "complete",
-        "yn",
-        "present",
-    }
-    return (
-        " ".join(rest)
-        if marked and squeezed(rest) not in {squeezed(one.split("_")) for one in known}
-        else None
+    return None
+
+
+def _without_answers(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Return a name's words without the answers that it asks for: "nausea Y/N"."""
+    for answers in (("y", "n"), ("yes", "no"), ("yn",)):
+        n = len(answers)
+        if len(words) > n and words[-n:] == answers:
+            return words[:-n]
+        if len(words) > n and words[:n] == answers:
+            return words[n:]
+    return words
+
+
+def _ticked(column: Column) -> bool:
+    return "___" not in column.name and (
+        column.cells.ticks or (bool(column.choices) and len(column.choices) <= 5)
     )
+
+
+def _says_of_effects(column: Column, group: Group) -> bool:
+    """Whether a column of yes and no is named as one of side effects: ae_related, se_ongoing."""
+    rest, told = stripped(column.words, group)
+    return _ticked(column) and told == SIDE_EFFECTS and rest != column.words and not ABOUT_ALL & set(rest)

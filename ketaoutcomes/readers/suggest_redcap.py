@@ -153,9 +153,11 @@ def _group(form: _Form, frame: pd.DataFrame, patient: Column, special: dict[str,
         if len(events) > 1 and all(numbered.values()):
             session, values = EVENT, {event: str(int(found[1])) for event, found in numbered.items()}
         days = _days(events)
+    restarts = False
     if session is None and INSTANCE in special and not inside.empty:
         filled = bool((_texts(inside, INSTANCE) != "").mean() > MOSTLY)
-        session = INSTANCE if filled else None
+        restarts = filled and _restarts(inside, patient)
+        session = INSTANCE if filled and not restarts else None
     if form.status is not None:
         special = {**special, "status": form.status}
     if days and EVENT not in when:
@@ -170,9 +172,16 @@ def _group(form: _Form, frame: pd.DataFrame, patient: Column, special: dict[str,
         special,
         session,
         values,
-        alone and session == INSTANCE,
+        alone and (restarts or session == INSTANCE),
         days,
+        restarts,
     )
+
+
+def _restarts(frame: pd.DataFrame, patient: Column) -> bool:
+    """Whether a patient has an instance of one number twice, as where each event counts its own."""
+    pairs = pd.DataFrame({"patient": _texts(frame, patient.name), "instance": _texts(frame, INSTANCE)})
+    return bool(pairs[pairs["instance"] != ""].duplicated().any())
 
 
 def _texts(frame: pd.DataFrame, name: str) -> pd.Series:

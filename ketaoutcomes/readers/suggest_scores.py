@@ -19,6 +19,11 @@ __all__ = ["agree_on_clock", "place_scores"]
 SCORES = TABLES["scores"]
 CLOCKS = ("taken", "day", "hour")
 NO_TIME = "when the scores were taken; name a column as taken (a date), day or hour"
+OF_THE_ROW = (
+    "a column of its date as taken: {} {}s are counted from the session of the row where a patient has "
+    "several, and a mapping cannot add them to its start"
+)
+RIVALS = "the instrument, which may be {} or {} a session, and a column of its date as taken"
 NO_DAY = 'the day of "{}", counted from the first session: write it as day'
 
 
@@ -29,6 +34,7 @@ class _Slot:
     instrument: Instrument
     when: When | None
     columns: dict[str, list[Column]] = field(default_factory=dict)
+    rival: str = ""
 
 
 def place_scores(reading: Reading, plan: Plan, start: Found) -> None:
@@ -47,6 +53,7 @@ def place_scores(reading: Reading, plan: Plan, start: Found) -> None:
             continue
         key = (part.instrument.name, part.when)
         slot = slots.setdefault(key, _Slot(part.instrument, part.when))
+        slot.rival = slot.rival or part.rival
         name = f"i{part.item}" if part.kind == "item" else part.kind
         slot.columns.setdefault(name, []).append(column)
     for slot in slots.values():
@@ -121,7 +128,20 @@ def _place_slot(slot: _Slot, slots: dict, reading: Reading, plan: Plan, start: F
         draft.columns[number] = (column,)
     else:
         _time_of_slot(draft, slot.when, reading, plan, start)
+    if slot.rival:
+        _leave_open(draft, slot, dated=bool(own))
     plan.drafts += _by_event(draft) if draft.lacking == NO_TIME else [draft]
+
+
+def _leave_open(draft: Draft, slot: _Slot, *, dated: bool) -> None:
+    """Comment a block out whose columns may be of another instrument at another time."""
+    draft.lacking, draft.blanks = RIVALS.format(slot.instrument.name, slot.rival), ()
+    gone = ("instrument", *(() if dated else (*CLOCKS, "timing")))
+    draft.constants = {name: text for name, text in draft.constants.items() if name not in gone}
+    if not dated:
+        draft.columns = {name: found for name, found in draft.columns.items() if name not in CLOCKS}
+        draft.blanks = (("columns", "taken"),)
+    draft.blanks = (("constants", "instrument"), *draft.blanks)
 
 
 def _by_event(draft: Draft) -> list[Draft]:
@@ -173,6 +193,9 @@ def _time_of_slot(draft: Draft, when: When | None, reading: Reading, plan: Plan,
     """Give a block its time, by the name of its columns or by another column of the group."""
     if when is None:
         _time(draft, reading, plan, start)
+    elif when.kind in ("day", "hour") and reading.group.repeats:
+        draft.lacking = OF_THE_ROW.format(when.text, when.kind)
+        draft.blanks = (("columns", "taken"),)
     elif when.kind in ("day", "hour"):
         draft.constants[when.kind] = when.text
     elif when.kind == "around" and start and reading.group.repeats:

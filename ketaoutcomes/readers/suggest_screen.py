@@ -11,6 +11,7 @@ from ketaoutcomes.cohort.privacy import scan_columns, scan_values
 from ketaoutcomes.cohort.privacy_patterns import load_rules
 from ketaoutcomes.cohort.schema import ITEM, TABLES
 from ketaoutcomes.readers.suggest_columns import Column
+from ketaoutcomes.readers.suggest_patient import usual_codes
 from ketaoutcomes.readers.suggest_plan import Draft, Plan
 
 __all__ = ["hold_to_cells", "id_problem", "screen_names"]
@@ -71,7 +72,12 @@ def screen_names(
 def id_problem(column: Column, frame: pd.DataFrame) -> str | None:
     """Return why a column cannot be the patient's code, or None."""
     # A limited data set may hold dates, but not in codes: the level changes nothing here.
-    cells = pd.DataFrame({"patient_id": frame[column.name].astype("str")})
+    found = frame[column.name].astype("str")
+    codes = usual_codes(column)
+    if codes is not None:
+        # A footer among many codes does not make them names.
+        found = found[found.str.strip().isin(codes)]
+    cells = pd.DataFrame({"patient_id": found})
     for one in scan_values("patients", cells, level=LEVEL):
         return _reason(_letter(one.rule))
     return None

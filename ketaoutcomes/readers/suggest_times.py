@@ -38,6 +38,14 @@ PURPOSES: Mapping[str, frozenset[str]] = MappingProxyType(
 VISIT = words_in("visit visitdate encounter service appointment contact")
 EXACT = {"side_effects": "moment", "vitals": "moment"}
 BEST_IS_ENOUGH = 4
+# The date of a patient's first session is that of a row where nothing else is, and the patient has no other.
+LAST = 5
+FIRST = words_in("first 1 st initial")
+BEGINNING = words_in("start started begin beginning")
+OF_SESSIONS = words_in(
+    "session sessions sess infusion infusions inf treatment treatments tx dose dosing ketamine ket "
+    "esketamine administration"
+)
 
 
 class Found(tuple):
@@ -58,12 +66,22 @@ def _rank(column: Column, table: str, own: Collection[str]) -> int | None:
     if normal_name(column.name) == EXACT.get(table, TABLES[table].date):
         return 0
     rest = set(column.words) - FILLERS
+    if table == "sessions" and _is_first(rest):
+        return LAST
     if rest and rest <= PURPOSES[table]:
         return 1
     rest -= set(own)
     if not rest:
         return BEST_IS_ENOUGH if column.words[-1:] == ("timestamp",) else 2
     return 3 if rest <= VISIT else None
+
+
+def _is_first(words: set[str]) -> bool:
+    """Whether words say the first session or the start of all: "first infusion", "start of treatment"."""
+    rest = words - FIRST - BEGINNING
+    if rest & OF_SESSIONS != rest or not rest:
+        return False
+    return bool(words & FIRST) or bool(words & BEGINNING and rest == {"treatment"})
 
 
 def pick_date(group: Group, columns: Collection[Column], table: str) -> Found:
@@ -77,7 +95,7 @@ def pick_date(group: Group, columns: Collection[Column], table: str) -> Found:
     ranked: dict[int, list[Column]] = {}
     for column in columns:
         rank = _rank(column, table, (*group.words, group.lead)) if column.is_date else None
-        if rank is not None:
+        if rank is not None and not (rank == LAST and group.repeats):
             ranked.setdefault(rank, []).append(column)
     if not ranked:
         return Found.of()

@@ -31,11 +31,11 @@ def write_toml(plan: Plan, patient: str | None, facts: Mapping[str, object], lef
         Column of the patient's code.
     facts : mapping
         `settings` (dict), `wanted` (lines for [cohort] to be completed), `missing` (list of codes),
-        `patient_note`.
+        `notes` and `patient_note` (lists of remarks).
     left : DataFrame
         Columns that are not placed: sheet, column, n_filled, reason.
     """
-    lines = [HEAD, ""]
+    lines = [HEAD, *(f"# Note: {_plain(note)}" for note in facts["notes"]), ""]
     missing = facts["missing"]
     if missing:
         lines.append(f"missing = {_list(missing)}  # codes that the data dictionary gives for no answer")
@@ -53,7 +53,7 @@ def write_toml(plan: Plan, patient: str | None, facts: Mapping[str, object], lef
         )
     else:
         lines.append(f"id = {_text(patient)}")
-    lines += [f"# {note}" for note in facts["patient_note"]]
+    lines += [f"# Note: {_plain(note)}" for note in facts["patient_note"]]
     lines += [line for draft in plan.live for line in ("", *_block(draft))]
     if not any(draft.table == "sessions" for draft in plan.live):
         lines += [

@@ -18,11 +18,12 @@ import numpy as np
 import openpyxl
 import pandas as pd
 from defusedxml.common import DefusedXmlException
-from defusedxml.ElementTree import fromstring
+from defusedxml.ElementTree import iterparse
 from openpyxl.packaging.relationship import get_dependents, get_rels_path
 from openpyxl.reader.workbook import WorkbookParser
 
 from ketaoutcomes.cohort.privacy import scan_name
+from ketaoutcomes.cohort.rules import RULES
 from ketaoutcomes.cohort.settings import Settings
 from ketaoutcomes.errors import DataError, Problem
 from ketaoutcomes.readers.cell_text import CellWriter
@@ -182,11 +183,14 @@ def open_workbook(
     shown = shown_name(path)
     writer = CellWriter.of(settings or Settings())
     archive = open_package(read_plain_file(path, most=MOST_EXPANDED), shown)
+    too_large = Problem(RULES["too_large"].reason, shown, None, "too_large")
     with archive, warnings.catch_warnings():
         # openpyxl warns of parts that it leaves out, and its warnings may hold a cell's place or a name.
         warnings.simplefilter("ignore")
         try:
             return _read(archive, writer, header, shown)
+        except MemoryError:
+            raise DataError(too_large) from None
         except BAD_PARTS:
             raise DataError(Problem(DAMAGED, shown, None, "bad_workbook")) from None
 
@@ -205,11 +209,12 @@ def _read(archive: zipfile.ZipFile, writer: CellWriter, header, shown: str) -> W
         cells_of = next(with_cells)
         if any(one in kind.lower() for one in NO_CELLS):
             continue
-        with archive.open(path) as stream:
-            layout = read_layout(stream)
         label = f"sheet number {number}" if scan_name("sheet", name) or not name.isprintable() else name
+        where = f"{shown}, {label}"
+        with archive.open(path) as stream:
+            layout = read_layout(stream, where=where)
         row = header.get(name) if isinstance(header, Mapping) else header
-        cells = read_cells(cells_of, writer, header=row, where=f"{shown}, {label}", layout=layout)
+        cells = read_cells(cells_of, writer, header=row, where=where, layout=layout)
         comments = _comments(archive, path)
         sheets.append(_sheet(name, label, number, state != "visible", cells, layout, comments))
     names = archive.namelist()
@@ -245,9 +250,11 @@ def _comments(archive: zipfile.ZipFile, path: str) -> list[tuple[bool, str]]:
         kind = relation.Type.lower().rpartition("/")[2]
         if kind not in ("comments", "threadedcomment") or relation.target not in archive.namelist():
             continue
-        for element in fromstring(archive.read(relation.target), forbid_dtd=True).iter():
-            if element.tag.rpartition("}")[2] in ("comment", "threadedComment"):
-                found.append((kind != "comments", " ".join("".join(element.itertext()).split())))
+        with archive.open(relation.target) as stream:
+            for _, element in iterparse(stream, events=("end",), forbid_dtd=True):
+                if element.tag.rpartition("}")[2] in ("comment", "threadedComment"):
+                    found.append((kind != "comments", " ".join("".join(element.itertext()).split())))
+                    element.clear()
     return found
 
 

@@ -23,6 +23,7 @@ from ketaoutcomes.report.scope import WINDOW, with_column
 __all__ = [
     "ALL",
     "ANY_SIDE_EFFECT",
+    "KEY",
     "PREVIOUS",
     "follow_up_by_month",
     "mean_change_by_month",

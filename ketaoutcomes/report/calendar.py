@@ -89,9 +89,7 @@ def calendar_of(cohort: Cohort, month: str | None, *, window: str) -> Calendar |
         if month is not None:
             why = "its dates are shifted, patient by patient, so that none of its months is a real one"
             if not cohort.settings.dates_shifted:
-                why = (
-                    'set deidentification = "limited-data-set" in cohort.toml if the clinic may keep them'
-                )
+                why = 'set deidentification = "limited-data-set" in cohort.toml if the clinic may keep them'
             raise ConfigError(f"this cohort keeps no months, so no month can be chosen; {why}")
         return None
     cut = cohort.settings.data_cut

@@ -13,6 +13,7 @@ from ketaoutcomes.draw.labels import count, missing, percent
 from ketaoutcomes.report.by_month import ALL, PREVIOUS
 from ketaoutcomes.report.calendar import Calendar
 from ketaoutcomes.report.key_questions import key_questions
+from ketaoutcomes.report.nobody import is_empty
 from ketaoutcomes.report.parts import Masthead, Page, Section
 from ketaoutcomes.report.scope import WINDOW, Scope
 from ketaoutcomes.report.sections.headline import Headline
@@ -20,6 +21,7 @@ from ketaoutcomes.report.sections.responders import BASELINE
 from ketaoutcomes.report.wording import baseline_words, induction_words, window_words
 from ketaoutcomes.report.words import (
     UNCONTROLLED,
+    asked,
     ci,
     day_name,
     month_name,
@@ -124,8 +126,15 @@ def _lead_outcome(scope: Scope, top: Headline) -> tuple[list[str], list[str]]:
     at = scope.calendar.outcome_month if scope.calendar is not None else ALL
     row, year = (_shown(top, "response", month) for month in (at, PREVIOUS))
     heads, sentences = [], []
+    when = "" if at in (ALL, None) else f" that ended in {month_name(at)}"
+    if top.nobody:
+        heads.append(top.nobody)
+        before = " or in the 12 months before" if at != ALL else ""
+        said = top.nobody.replace("after induction", f"after an induction{when}{before}")
+        sentences.append(f"{said[:1].upper()}{said[1:]}, so no share of responders is given.")
+    elif year is not None and _has_nobody(top, "response", at):
+        sentences.append(f"No patient was scored after an induction{when}.")
     if row is not None:
-        when = "" if at == ALL else f" that ended in {month_name(at)}"
         estimate, of_total, interval = rate_words(row)
         number = of_total.replace("/", " of ") if row["n"] < FEW and year is not None else f"{estimate} of"
         heads.append(f"{number} patients scored after induction had responded")
@@ -153,8 +162,10 @@ def _lead_safety(scope: Scope, top: Headline) -> tuple[list[str], list[str]]:
     """Any side effect of the month, by checklist where there is one."""
     month = scope.calendar.month if scope.calendar is not None else ALL
     for way, words in (
-        ("checklist", "asked by checklist"),
+        ("checklist", asked("checklist")),
         ("spontaneous", "with effects noted if mentioned"),
+        ("scale", asked("scale")),
+        ("not_stated", asked("not stated")),
     ):
         row = _shown(top, f"any_side_effect_{way}", month)
         if row is not None:
@@ -171,6 +182,12 @@ def _shown(top: Headline, name: str, month: str | None) -> pd.Series | None:
     """A released row with a number in it."""
     row = None if month is None else top.row(name, month)
     return None if row is None or row["suppressed"] or missing(row["estimate"]) else row
+
+
+def _has_nobody(top: Headline, name: str, month: str | None) -> bool:
+    """Whether a measure's row of the month is of nobody."""
+    row = None if month is None else top.row(name, month)
+    return row is not None and is_empty(row["n"])
 
 
 def _reading(scope: Scope, top: Headline) -> tuple[str, ...]:

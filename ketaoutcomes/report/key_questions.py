@@ -8,13 +8,15 @@ import pandas as pd
 
 from ketaoutcomes.derive.side_effects import ANY
 from ketaoutcomes.draw.labels import count, missing, percent, percent_range
+from ketaoutcomes.report.nobody import first_empty_step
 from ketaoutcomes.report.parts import KeyQuestion
 from ketaoutcomes.report.scope import Scope
 from ketaoutcomes.report.sections.timing import at_time, last_shown
-from ketaoutcomes.report.words import bounds, ci, joined, rate_words, time_words
+from ketaoutcomes.report.words import asked, bounds, ci, joined, rate_words, time_words
 
 __all__ = ["key_questions"]
 
+# Shorter than in the sections, for a box.
 WAYS = {"checklist": "by checklist", "spontaneous": "if mentioned", "scale": "by a scale"}
 
 
@@ -50,7 +52,7 @@ def _how_fast(scope: Scope, tables: Mapping[str, pd.DataFrame]) -> KeyQuestion:
         told.append(f"{instrument.name} response by {when}: {share} ({ci(scope.level)} {span}{size}).")
         first = first or (share, f"had responded by {when}")
     if hours is None:
-        told.insert(0, "Response in hours: not recorded.")
+        told.insert(0, f"Response in hours: not recorded{_for_want_of_scores(scope)}.")
     recorded = hours is not None or days is not None
     value, unit = first or ("", "not shown: counts are too small" if recorded else "not recorded")
     return KeyQuestion("How fast?", value, unit, " ".join([*told, _first_response(scope)]), 1)
@@ -60,7 +62,8 @@ def _how_long(scope: Scope, tables: Mapping[str, pd.DataFrame]) -> KeyQuestion:
     """What became of the episodes of response by day 28, or by the last day shown."""
     table = tables.get("durability_days")
     if table is None or table.empty:
-        return KeyQuestion("How long?", "", "not recorded", "No episode of response can be followed.", 2)
+        why = f"No episode of response can be followed{_for_want_of_scores(scope)}."
+        return KeyQuestion("How long?", "", "not recorded", why, 2)
     shown = table[table["suppressed"] == ""]
     if shown.empty:
         return KeyQuestion("How long?", "", "not shown: counts are too small", "", 2)
@@ -90,9 +93,7 @@ def _which_side_effects(scope: Scope, tables: Mapping[str, pd.DataFrame]) -> Key
     told, first = [], None
     for row in table[table["effect"] == ANY].to_dict("records"):
         estimate, of_total, interval = rate_words(row)
-        way = {"checklist": "by checklist", "spontaneous": "if mentioned"}.get(
-            row["ascertainment"], f"by {row['ascertainment']}"
-        )
+        way = WAYS.get(row["ascertainment"], asked(row["ascertainment"]))
         told.append(f"Any, {way}: {estimate} ({of_total}; {ci(scope.level)} {interval}).")
         if first is None and not row["suppressed"]:
             first = (estimate, f"of sessions, {way}")
@@ -134,14 +135,26 @@ def _how_complete(scope: Scope, tables: Mapping[str, pd.DataFrame]) -> KeyQuesti
         kept = f"{count(read - aside)} of {count(read)} rows kept; {count(aside)} set aside by a rule."
     steps = tables.get("attrition")
     if steps is None or steps.empty:
-        return KeyQuestion("How complete are the data?", "", "no score recorded", kept, 7)
+        return KeyQuestion("How complete are the data?", "", _no_scores(scope), kept, 8)
     first, last = steps.iloc[0], steps.iloc[-1]
     if missing(first["n"]) or missing(last["n"]) or not first["n"]:
-        return KeyQuestion("How complete are the data?", "", "not shown: counts are too small", kept, 7)
-    text = (
-        f"{count(last['n'])} of {count(first['n'])} who started{_among(scope)} have a valid baseline, a "
-        f"complete induction and a score after it. {_not_due(steps)}{kept}"
-    )
-    return KeyQuestion(
-        "How complete are the data?", percent(last["n"] / first["n"]), "of starters scored", text, 7
-    )
+        return KeyQuestion("How complete are the data?", "", "not shown: counts are too small", kept, 8)
+    who, nobody = f"who started{_among(scope)}", first_empty_step(scope, steps)
+    some = f"Of the {count(first['n'])} {who} nobody has"
+    if not nobody:
+        some = f"{count(last['n'])} of {count(first['n'])} {who} have"
+    text = f"{some} a valid baseline, a complete induction and a score after it. {_not_due(steps)}{kept}"
+    value, unit = percent(last["n"] / first["n"]), "of starters scored"
+    if nobody:
+        value, unit = "", nobody
+    return KeyQuestion("How complete are the data?", value, unit, text, 8)
+
+
+def _for_want_of_scores(scope: Scope) -> str:
+    """The reason to end a sentence with, where no score can be used at all."""
+    return f": {scope.why_no_instrument}" if scope.is_uncatalogued else ""
+
+
+def _no_scores(scope: Scope) -> str:
+    """Why nobody is followed from session to score, for the box."""
+    return scope.why_no_instrument if scope.cohort.instruments else "no score recorded"

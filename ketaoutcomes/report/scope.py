@@ -12,6 +12,7 @@ from ketaoutcomes.catalog.instruments import INSTRUMENTS, Instrument, find_instr
 from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.derive.arrays import first_of_segment, patient_codes
 from ketaoutcomes.draw.labels import count, missing
+from ketaoutcomes.errors import DataError
 from ketaoutcomes.report.calendar import Calendar, calendar_of
 from ketaoutcomes.report.disclosure import Gate
 from ketaoutcomes.report.words import plural
@@ -93,6 +94,19 @@ class Scope:
         return plural(n, "starter")
 
     @property
+    def is_uncatalogued(self) -> bool:
+        """Whether there are scores, and all of them of instruments that the catalogue does not know."""
+        names = self.cohort.instruments
+        return bool(names) and not any(name in INSTRUMENTS for name in names)
+
+    @property
+    def why_no_instrument(self) -> str:
+        """Why outcomes have no instrument, to follow "not recorded:"."""
+        if self.is_uncatalogued:
+            return "no scores of an instrument that is in the catalogue"
+        return "no symptom instrument has scores"
+
+    @property
     def starters(self) -> str:
         """Whom the sections describe, in words."""
         if not self.has_recent:
@@ -108,7 +122,7 @@ def make_scope(
     Raises
     ------
     DataError
-        If `instrument` is not known.
+        If `instrument` is not known or has no score.
     ConfigError
         If `month` is not a month of the data.
     """
@@ -118,7 +132,7 @@ def make_scope(
         whole = with_column(cohort, "sessions", PERIOD, _sessions_inside(cohort, calendar))
         recent = _started_inside(cohort, calendar)
     sizes = _patients_scored(cohort)
-    name = _main(sizes) if instrument is None else find_instrument(instrument).name
+    name = _main(sizes) if instrument is None else _asked_for(cohort, instrument, sizes)
     momentary = next((known for known in MOMENTARY if sizes.get(known)), None)
     return Scope(
         cohort=whole,
@@ -172,6 +186,36 @@ def _main(sizes: Mapping[str, int]) -> str | None:
     usable = {name: n for name, n in sizes.items() if _counts_days(INSTRUMENTS[name])}
     most = max(usable.values(), default=0)
     return next((name for name in INSTRUMENTS if usable.get(name, 0) >= max(1.0, NEARLY_ALL * most)), None)
+
+
+def _asked_for(cohort: Cohort, instrument: str, sizes: Mapping[str, int]) -> str:
+    """The catalogue's name of the instrument that was asked for; it must have scores."""
+    try:
+        name = find_instrument(instrument).name
+    except DataError as error:
+        # The instruments of this cohort say more than the catalogue's whole list, with which it ends.
+        said = str(error).partition(" Known: ")[0].rstrip(";")
+        which = _which_have_scores(cohort, sizes)
+        if said.endswith("?"):
+            raise DataError(f"{said} {which[:1].upper()}{which[1:]}") from None
+        raise DataError(f"{said}; {which}") from None
+    if not sizes.get(name):
+        raise DataError(f"this cohort has no scores of {name}; {_which_have_scores(cohort, sizes)}")
+    return name
+
+
+def _which_have_scores(cohort: Cohort, sizes: Mapping[str, int]) -> str:
+    """How many instruments have scores and which of them the catalogue knows; no other is named."""
+    n, known = len(cohort.instruments), [name for name in INSTRUMENTS if sizes.get(name)]
+    if not n:
+        return "no instrument has scores in this cohort"
+    of = f"{plural(n, 'instrument')} with scores in this cohort"
+    if not known:
+        return f"of the {of} none is in the catalogue"
+    are = "is" if len(known) == 1 else "are"
+    if len(known) == n:
+        return f"the {of} {are} in the catalogue: {', '.join(known)}"
+    return f"of the {of} {len(known)} {are} in the catalogue: {', '.join(known)}"
 
 
 def _counts_days(instrument: Instrument) -> bool:

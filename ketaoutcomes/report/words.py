@@ -8,6 +8,7 @@ from ketaoutcomes.draw.labels import DASH, count, hidden, missing, percent, perc
 
 __all__ = [
     "UNCONTROLLED",
+    "asked",
     "bounds",
     "ci",
     "day_name",
@@ -16,9 +17,12 @@ __all__ = [
     "plural",
     "rate_words",
     "time_words",
+    "way_name",
 ]
 
 UNCONTROLLED = "Uncontrolled: it describes what followed treatment, not what treatment caused."
+ASKED = {"checklist": "asked by checklist", "spontaneous": "noted if mentioned", "scale": "asked by a scale"}
+NOT_STATED = "asked in a way that is not stated"
 MONTHS = (
     "January", "February", "March", "April", "May", "June", "July",
     "August", "September", "October", "November", "December",
@@ -40,6 +44,16 @@ def plural(value, singular: str, plural_form: str | None = None) -> str:
     """Count and noun, e.g. ``"1 patient"``, ``"1,024 patients"``."""
     noun = singular if not missing(value) and int(value) == 1 else plural_form or f"{singular}s"
     return f"{count(value)} {noun}"
+
+
+def asked(way: str) -> str:
+    """``"asked by checklist"``: how side effects were asked for; any other way is one that is not stated."""
+    return ASKED.get(way, NOT_STATED)
+
+
+def way_name(way: str) -> str:
+    """A way of asking in a list or the head of a column: ``"checklist"``, ``"way of asking not stated"``."""
+    return way if way in ASKED else "way of asking not stated"
 
 
 def joined(words: Iterable[str], last: str = "and") -> str:
@@ -65,6 +79,8 @@ def ci(level: float) -> str:
 def rate_words(row) -> tuple[str, str, str]:
     """A released row with `n_events` of `n` as estimate, n/N and interval, whatever is hidden in it."""
     if not row["suppressed"]:
+        if row["n"] == 0:
+            return DASH, "none", DASH
         span = percent_range(row["conf_low"], row["conf_high"], like=row["estimate"])
         return percent(row["estimate"]), f"{count(row['n_events'])}/{count(row['n'])}", span
     events, estimate = hidden(row["suppressed"])

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pandas as pd
+
+from ketaoutcomes.cohort.read import load_cohort
 
 PAIR = ("patient", "clinic")
 # Columns that say where in the calendar a patient was.
 CALENDAR = ["month", "hours_to_data_cut"]
+DATES = {"sessions": "start", "scores": "taken", "disposition": "when"}
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,38 @@ def under_codes(frame: pd.DataFrame, key: KeyFile) -> pd.DataFrame:
     if "clinic_id" in out:
         out["clinic_id"] = out["clinic_id"].map(key.clinics).astype("str")
     return out.sort_values("patient_id", kind="stable").reset_index(drop=True)
+
+
+def by_the_clock_on_the_wall(source: Path, copy: Path, zone: str):
+    """Return the cohort of a folder whose local times are read as if clocks never changed.
+
+    A copy of the folder says UTC, and lacks the times that a change of clocks skips or repeats.
+    """
+    shutil.copytree(source, copy)
+    settings = copy / "cohort.toml"
+    text = settings.read_text(encoding="utf-8")
+    assert f'timezone = "{zone}"' in text
+    settings.write_text(text.replace(zone, "UTC"), encoding="utf-8")
+    for name, column in DATES.items():
+        path = copy / f"{name}.csv"
+        if path.exists():
+            with open(path, encoding="utf-8", newline="") as file:
+                header, *rows = list(csv.reader(file))
+            place = header.index(column)
+            rows = [row for row in rows if not _is_odd(row[place], ZoneInfo(zone))]
+            with open(path, "w", encoding="utf-8", newline="") as file:
+                csv.writer(file, lineterminator="\n").writerows([header, *rows])
+    return load_cohort(copy)
+
+
+def _is_odd(cell: str, zone: ZoneInfo) -> bool:
+    """A clock time that is on no clock, or on one twice: its two readings differ in their offset."""
+    try:
+        moment = datetime.fromisoformat(cell)
+    except ValueError:
+        return False
+    readings = {moment.replace(tzinfo=zone, fold=fold).utcoffset() for fold in (0, 1)}
+    return len(cell) > 10 and len(readings) > 1
 
 
 def assert_same_tables(before, after, key: KeyFile, *, leave=CALENDAR, skip=()) -> None:

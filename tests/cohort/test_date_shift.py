@@ -1,13 +1,12 @@
-"""Dates moved by each patient's own weeks: gaps are true to the second, and no month is kept."""
+"""Dates moved by each patient's own weeks: gaps by the wall clock are kept, and no month."""
 
 from __future__ import annotations
 
 import csv
 from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 import pytest
-from cohort.mapped import assert_same_tables, read_key_file, under_codes
+from cohort.mapped import assert_same_tables, by_the_clock_on_the_wall, read_key_file
 
 from ketaoutcomes.cohort.check import check
 from ketaoutcomes.cohort.deidentify import deidentify
@@ -53,16 +52,11 @@ def test_every_date_of_a_patient_moves_by_the_weeks_in_the_key(shifted):
     original = {code: one for one, code in key.patients.items()}
     assert set(key.shifts) == {"A1", "A2"}
     for table, column in (("sessions", "start"), ("scores", "taken")):
-        before, after = [], []
+        before = []
         for row in _rows(source / f"{table}.csv"):
-            local = datetime.fromisoformat(row[column])
-            moment = local.replace(tzinfo=ZoneInfo(NEW_YORK)).astimezone(ZoneInfo("UTC"))
-            days = timedelta(days=key.shifts[row["patient_id"]])
+            moved = datetime.fromisoformat(row[column]) + timedelta(days=key.shifts[row["patient_id"]])
             dated = len(row[column]) == 10
-            moved = (
-                f"{local.date() + days}" if dated else (moment + days).replace(tzinfo=None).isoformat() + "Z"
-            )
-            before.append((row["patient_id"], moved))
+            before.append((row["patient_id"], f"{moved.date()}" if dated else moved.isoformat()))
         after = [(original[row["patient_id"]], row[column]) for row in _rows(result.folder / f"{table}.csv")]
         assert sorted(after) == sorted(before)
 
@@ -76,22 +70,62 @@ def test_a_shift_is_1_to_52_whole_weeks_either_way_and_each_patients_own(sample,
     assert 60 < sum(days > 0 for days in shifts.values()) < 180
 
 
-def test_clock_times_keep_their_gaps_to_the_second_over_a_change_of_clocks(shifted):
+@pytest.mark.parametrize("dates", ["hours", "shift"])
+def test_a_gap_over_a_change_of_clocks_is_that_of_the_wall_clock(shifted, tmp_path, dates):
     source, result = shifted
-    before, after = load_cohort(source), load_cohort(result.folder)
+    if dates == "hours":
+        result = deidentify(source, tmp_path / "hours")
     key = read_key_file(result.key)
-    for name in ("sessions", "scores"):
-        frame = before.tables[name]
-        exact = (frame["hour_high"] == frame["hour_low"]).to_numpy()
-        expected = {(key.patients[str(row.patient_id)], row.hour) for row in frame[exact].itertuples()}
-        found = after.tables[name]
-        found = found[found["hour_high"] == found["hour_low"]]
-        assert {(str(row.patient_id), row.hour) for row in found.itertuples()} == expected
-    # From 6 March 09:30:15 to 9 March 09:30:16 are 71 hours and a second: clocks went forward.
-    second = after.sessions[
-        (after.sessions["patient_id"] == key.patients["A1"]) & after.sessions["session"].eq(2)
-    ]
-    assert second["hour"].tolist() == [(71 * 3600 + 1) / 3600]
+    expected = by_the_clock_on_the_wall(source, tmp_path / "wall", NEW_YORK)
+    after = load_cohort(result.folder)
+    assert_same_tables(expected, after, key)
+    # By the clock on the wall, from 6 March 09:30:15 to 9 March 09:30:16 are 72 hours and a second, and
+    # to the middle of 2 November 241 days, 2 hours, 29 minutes and 45 seconds.
+    of_a1 = after.sessions[after.sessions["patient_id"] == key.patients["A1"]]
+    seconds = (of_a1["hour"] * 3600).round().tolist()
+    assert seconds == [0, 72 * 3600 + 1, 241 * 86400 + 2 * 3600 + 29 * 60 + 45]
+
+
+@pytest.mark.parametrize("options", [{}, {"level": "limited-data-set", "dates": "shift"}])
+def test_no_day_is_longer_or_shorter_and_no_weekly_hour_moves_when_clocks_change(clinic, tmp_path, options):
+    monday = datetime(2025, 10, 6, 9)
+    starts = [monday + timedelta(weeks=week) for week in range(30)]
+    # A score of a session's own day ends where the session begins.
+    days = [f"{monday.date() + timedelta(days=day)}" for day in range(200) if day % 7]
+    source = clinic(
+        DATED,
+        patients="patient_id\nA1\n",
+        sessions="patient_id,start,route\n" + "".join(f"A1,{one},IV\n" for one in starts),
+        scores="patient_id,instrument,taken,score\n" + "".join(f"A1,PHQ-9,{one},9\n" for one in days),
+    )
+    result = deidentify(source, tmp_path / "out", **options)
+    after = load_cohort(result.folder)
+    assert set(after.sessions["hour"] % 168) == {0.0}
+    scores = after.scores
+    assert set(scores["hour_high"] - scores["hour_low"]) == {24.0}
+    # Midnight is 15 hours after nine.
+    assert set(scores["hour_low"] % 24) == {15.0}
+    assert set(scores["hour"] - scores["hour_low"]) == {12.0}
+    if options:
+        assert after.settings.timezone == "UTC"
+        assert {row["start"][11:] for row in _rows(result.folder / "sessions.csv")} == {"09:00:00"}
+    else:
+        assert after.settings.timezone is None
+
+
+@pytest.mark.parametrize("zone", ["America/Sao_Paulo", "Atlantic/Azores", "Europe/London", "Asia/Beirut"])
+def test_days_have_24_hours_where_clocks_skip_or_repeat_midnight(clinic, tmp_path, zone):
+    days = [f"{datetime(2018, 2, 1) + timedelta(days=day):%Y-%m-%d}" for day in range(330)]
+    source = clinic(
+        DATED.replace(NEW_YORK, zone),
+        patients="patient_id\nA1\n",
+        sessions=f"patient_id,start,route\nA1,{days[0]} 12:00,IV\nA1,{days[200]},IV\n",
+        scores="patient_id,instrument,taken,score\n" + "".join(f"A1,PHQ-9,{one},9\n" for one in days[1:]),
+    )
+    scores = load_cohort(deidentify(source, tmp_path / "out").folder).scores
+    assert scores["hour_low"].tolist() == [24 * day - 12 for day in range(1, 330)]
+    assert scores["hour_high"].tolist() == [24 * day + 12 for day in range(1, 330)]
+    assert scores["hour"].tolist() == [24 * day for day in range(1, 330)]
 
 
 def test_no_month_and_no_time_to_the_data_cut_is_kept(shifted):
@@ -107,28 +141,10 @@ def test_no_month_and_no_time_to_the_data_cut_is_kept(shifted):
     assert (found.counts["n_quarantined"] == 0).all()
 
 
-def test_the_samples_clock_times_are_the_same_and_its_days_differ_by_an_hour_at_most(sample, tmp_path):
+def test_the_sample_is_the_same_by_the_clock_on_the_wall(sample, tmp_path):
     result = deidentify(sample, tmp_path / "out", level="limited-data-set", dates="shift")
-    before, after, key = load_cohort(sample), load_cohort(result.folder), read_key_file(result.key)
-    # Every session has a clock time; some scores, and every status, have none.
-    assert_same_tables(before, after, key, skip=["scores", "disposition"])
-    for name, who in (("scores", ["patient_id", "instrument"]), ("disposition", ["patient_id"])):
-        expected = under_codes(before.tables[name], key)
-        found = after.tables[name].assign(patient_id=after.tables[name]["patient_id"].astype("str"))
-        days = [(frame["hour_high"] > frame["hour_low"]).to_numpy() for frame in (expected, found)]
-        assert days[0].sum() == days[1].sum() > 200
-        columns = [*who, "hour", *(["score"] if name == "scores" else [])]
-        exact = [
-            frame[~day][columns].reset_index(drop=True)
-            for frame, day in ((expected, days[0]), (found, days[1]))
-        ]
-        assert exact[0].astype({"patient_id": "str"}).equals(exact[1])
-        order = [
-            frame[day].sort_values([*who, "hour"], kind="stable").reset_index(drop=True)
-            for frame, day in ((expected, days[0]), (found, days[1]))
-        ]
-        for column in ("hour", "hour_low", "hour_high"):
-            assert (order[0][column] - order[1][column]).abs().max() <= 1.0 + 1e-9
+    expected = by_the_clock_on_the_wall(sample, tmp_path / "wall", NEW_YORK)
+    assert_same_tables(expected, load_cohort(result.folder), read_key_file(result.key))
 
 
 def test_a_report_of_shifted_dates_is_of_no_month_and_says_so_when_asked_for_one(shifted):

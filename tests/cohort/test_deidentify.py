@@ -10,18 +10,20 @@ import stat
 import numpy as np
 import pandas as pd
 import pytest
-from cohort.mapped import assert_same_tables, read_key_file
+from cohort.mapped import assert_same_tables, by_the_clock_on_the_wall, read_key_file
 
 from ketaoutcomes.cohort.check import check
 from ketaoutcomes.cohort.deidentify import deidentify
 from ketaoutcomes.cohort.read import load_cohort
+from ketaoutcomes.errors import ConfigError
 
 KINDS = ("safe-harbor", "limited-data-set", "parquet")
 
 
 @pytest.fixture(scope="module")
-def before(sample):
-    return load_cohort(sample)
+def before(sample, tmp_path_factory):
+    """The sample as if clocks never changed in New York."""
+    return by_the_clock_on_the_wall(sample, tmp_path_factory.mktemp("wall") / "sample", "America/New_York")
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -130,10 +132,32 @@ def test_a_cohort_is_a_source_as_its_folder_is_and_clinics_may_go(before, tmp_pa
     assert key.clinics == {}
 
 
+def test_a_cohort_whose_hours_tell_of_clock_changes_is_no_source(sample, tmp_path):
+    with pytest.raises(ConfigError, match="give the folder"):
+        deidentify(load_cohort(sample), tmp_path / "out")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_was_set_aside_is_told_by_the_new_folder(done, sample):
+    result = done[1]
+    record = json.loads((result.folder / "import.json").read_text(encoding="utf-8"))
+    assert record["unmapped"] == []
+    aside = 0
+    for one in record["sources"]:
+        with open(sample / f"{one['source']}.csv", encoding="utf-8") as file:
+            assert one["n_read"] == sum(1 for _ in file) - 1
+        assert one["n_read"] == one["n_kept"] + one["n_quarantined"]
+        assert one["n_unmapped"] == 0
+        aside += one["n_quarantined"]
+    assert aside > 0
+    assert load_cohort(result.folder).sources["n_quarantined"].sum() == aside
+
+
 def test_the_summary_says_what_was_done_and_no_value(written):
     result = written
     text = result.summary()
     assert text == repr(result)
     assert "quasi-identifier" in text
+    assert f"Key made: {result.key}." in text
     key = read_key_file(result.key)
     assert not [one for one in (*key.patients, *key.patients.values(), *key.clinics) if one in text]

@@ -8,7 +8,9 @@ import pandas as pd
 import pytest
 
 from ketaoutcomes.cohort.check import check
+from ketaoutcomes.cohort.csv_text import read_csv
 from ketaoutcomes.cohort.read import load_cohort
+from ketaoutcomes.cohort.settings import Settings
 from ketaoutcomes.errors import DataError, PrivacyError
 
 
@@ -303,3 +305,14 @@ def test_no_cell_and_no_id_stands_in_any_message(clinic):
     shown = [repr(cohort), cohort._repr_html_(), check(folder).summary(), *cohort.notes]
     shown += [cohort.quarantine.to_string(), cohort.blanked.to_string()]
     assert all(secret not in text for text in shown)
+
+
+@pytest.mark.parametrize(("n_columns", "told"), [(16_384, set()), (16_385, {"too_large"})])
+def test_a_header_has_at_most_as_many_columns_as_a_sheet_can_have(n_columns, told):
+    data = (",".join(f"v{n}" for n in range(n_columns)) + "\n" + "," * (n_columns - 1) + "1\n").encode()
+    if not told:
+        assert read_csv(data, Settings(), table="scores").frame.shape == (1, n_columns)
+        return
+    with pytest.raises(DataError, match="16,385 columns") as error:
+        read_csv(data, Settings(), table="scores")
+    assert rules(error) == told

@@ -217,6 +217,22 @@ def test_a_weight_goes_to_the_session_of_its_day(read):
     assert len(accounts.cohort.patients) == 2
 
 
+def test_one_weight_that_is_written_in_two_ways_is_one(read):
+    # Two pounds are 0.90718474 kg, so that 200 are 90.7185 kg with six digits.
+    given = {"kx-71": [(80, "kg"), (80.0, "kg")], "kx-72": [(200, "[lb_av]"), (90.7185, "kg")]}
+    days = {"kx-71": DAY, "kx-72": "2026-03-02"}
+    accounts = read(
+        *(
+            observation(f"{name}-{place}", name, "29463-7", days[name], amount(*weight))
+            for name, weights in given.items()
+            for place, weight in enumerate(weights)
+        )
+    )
+    assert rules(accounts) == {}
+    assert rows(accounts, "sessions", "kx-71")["weight_kg"].dropna().tolist() == [80.0]
+    assert rows(accounts, "sessions", "kx-72")["weight_kg"].dropna().tolist() == [90.7185]
+
+
 def test_a_side_effect_has_its_session_and_onset(read):
     found = rows(read(), "side_effects", "kx-71")
     assert found[["session", "effect", "onset_minutes"]].to_numpy().tolist() == [[1, "nausea", 15.0]]

@@ -183,7 +183,8 @@ def test_the_time_zone_given_takes_the_place_of_the_mappings(tmp_path):
 
 def test_the_row_of_the_header_can_be_given(tmp_path):
     workbook = openpyxl.Workbook()
-    fill(workbook.active, [["Clinic", "confidential"], HEADER, *ROWS])
+    # A row of six words, which none of the next has.
+    fill(workbook.active, [["Clinic", "confidential", *"abcd"], HEADER, *ROWS])
     path = raw("clinic.xlsx", saved(workbook))(tmp_path)
     with pytest.raises(ConfigError, match="there is no column 'record_id'"):
         read_spreadsheet(path, MAPPING)

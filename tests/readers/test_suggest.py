@@ -259,7 +259,8 @@ def test_what_is_suggested_reads_the_file(tmp_path):
         6,
         3,
     )
-    assert cohort.side_effects["effect"].tolist() == ["nausea"]
+    # The sessions with a no in every column of side effects had none.
+    assert cohort.side_effects["effect"].tolist() == ["nausea", "none", "none"]
     assert cohort.sessions["side_effects_recorded"].tolist() == [True, True, True]
     # 150 pounds are 68.0388555 kg.
     assert cohort.sessions["weight_kg"].iloc[0] == pytest.approx(68.0388555)

@@ -80,8 +80,9 @@ SETS = {
         f"{ID}=patient_id madrs_d7=scores.score",
     ),
     "items by time": (
-        f"{ID}:one phq9_1_d14:n phq9_2_d14:n phq9_d14_3:n",
-        f"{ID}=patient_id phq9_1_d14=scores.i1 phq9_2_d14=scores.i2 phq9_d14_3=scores.i3",
+        f"{ID}:one phq9_1_d14:n phq9_2_d14:n phq9_d14_3:n phq9_4_d14:n phq9_i5_d14:n",
+        f"{ID}=patient_id phq9_1_d14=scores.i1 phq9_2_d14=scores.i2 phq9_d14_3=scores.i3 "
+        "phq9_4_d14=scores.i4 phq9_i5_d14=scores.i5",
     ),
     "items written in four ways": (
         f"{ID}:many phq9_date:date phq9_1:n phq9_i2:n phq9_q03:n phq9_item_4:n PHQ9Q5:n",
@@ -120,9 +121,40 @@ SETS = {
         f"{ID}=patient_id measure=scores.instrument value=scores.score day=scores.day",
     ),
     "numbers of items that look like other instruments": (
-        f"{ID}:many date:date cadss_1:n cadss_2:n cadss_3:n cadss_4:n cadss_5:n cadss_6:n cadss_total:n",
-        f"{ID}=patient_id date=scores.taken cadss_1=scores.i1 cadss_2=scores.i2 cadss_3=scores.i3 "
-        "cadss_4=scores.i4 cadss_5=scores.i5 cadss_6=scores.i6 cadss_total=scores.score",
+        # 12 of the 23 items of CADSS, the sixth of which is not CADSS-6.
+        f"{ID}:many date:date cadss_total:n " + " ".join(f"cadss_{n}:n" for n in range(1, 13)),
+        f"{ID}=patient_id date=scores.taken cadss_total=scores.score "
+        + " ".join(f"cadss_{n}=scores.i{n}" for n in range(1, 13)),
+    ),
+    "six numbers of 23 items may be sessions and are not placed": (
+        f"{ID}:many date:date cadss_total:n " + " ".join(f"cadss_{n}:n" for n in range(1, 7)),
+        f"{ID}=patient_id date=scores.taken cadss_total=scores.score",
+    ),
+    "more numbers than there are items, and numbers from 0, are no items": (
+        f"{ID}:many date:date phq9_total:n gad7_total:n "
+        + " ".join([f"phq9_{n}:n" for n in range(9)] + [f"madrs_{n}:n" for n in (2, 4, 6)]),
+        f"{ID}=patient_id date=scores.taken phq9_total=scores.score gad7_total=scores.score",
+    ),
+    "numbers over cells that no item has are no items": (
+        f"{ID}:many date:date phq9_total:n " + " ".join(f"gad7_{n}:big" for n in range(1, 8)),
+        f"{ID}=patient_id date=scores.taken phq9_total=scores.score",
+    ),
+    "an instrument whose name ends in a number is one where no other number stands": (
+        f"{ID}:many date:date cadss_6:n",
+        f"{ID}=patient_id date=scores.taken cadss_6=scores.score",
+    ),
+    "beside other numbers it may be one of them": (
+        f"{ID}:many date:date phq9_total:n cadss_6:n cadss_20:n madrs_24:n",
+        f"{ID}=patient_id date=scores.taken phq9_total=scores.score",
+    ),
+    "an hour that may be heart rate, and hours that cannot be": (
+        f"{ID}:many start:date route:route monitoring_hr:n monitored_h:big observation_hours:n",
+        f"{ID}=patient_id start=sessions.start route=sessions.route "
+        "observation_hours=sessions.monitored_minutes",
+    ),
+    "minutes watched are minutes": (
+        f"{ID}:many start:date route:route monitored_min:big",
+        f"{ID}=patient_id start=sessions.start route=sessions.route monitored_min=sessions.monitored_minutes",
     ),
     "a series of nine is the instrument of nine items": (
         f"{ID}:many date:date " + " ".join(f"phq_{n}:n" for n in range(1, 10)),
@@ -151,10 +183,20 @@ SETS = {
         f"{ID}=patient_id phq9_d7=scores.score phq9_24h=scores.score",
     ),
     "side effects in columns of yes and no": (
-        f"{ID}:many session_date:date route:route nausea:yes se_floating:yes headache:yes",
+        f"{ID}:many session_date:date route:route nausea:yes se_sedation:yes headache:yes "
+        "se_floating:yes ae_related:yes ae_expected:yes se_ongoing:yes se_sev:grade",
         f"{ID}=patient_id session_date=sessions.start route=sessions.route "
-        "nausea=sessions.side_effects_recorded,side_effects.effect se_floating=side_effects.effect "
+        "nausea=sessions.side_effects_recorded,side_effects.effect se_sedation=side_effects.effect "
         "headache=side_effects.effect",
+    ),
+    "a side effect of a session beside a severity that may be of anything": (
+        f"{ID}:many session_date:date route:route ae_term:effect severity:grade",
+        f"{ID}=patient_id session_date=sessions.start route=sessions.route ae_term=side_effects.effect",
+    ),
+    "a side effect of a session with its own severity": (
+        f"{ID}:many session_date:date route:route ae_term:effect ae_sev:grade ae_related:yes",
+        f"{ID}=patient_id session_date=sessions.start route=sessions.route "
+        "ae_term=side_effects.effect ae_sev=side_effects.severity",
     ),
     "long side effects": (
         f"{ID}:many session:count side_effect:effect severity:grade onset_min:big serious:yes",

@@ -29,6 +29,7 @@ from readers.spreadsheet_files import (
 
 from ketaoutcomes.cohort.settings import Settings
 from ketaoutcomes.errors import DataError
+from ketaoutcomes.readers import package, sheet_layout
 from ketaoutcomes.readers.cell_text import CellWriter, has_clock
 from ketaoutcomes.readers.workbook import open_workbook, read_workbook
 
@@ -322,3 +323,35 @@ def test_a_cell_that_is_too_long_is_told_by_its_place(tmp_path):
 def test_what_is_no_path_is_refused(path):
     with pytest.raises(DataError, match="file must be a path"):
         read_workbook(path)
+
+
+def rows_ending_in(column: str, n_rows: int) -> bytes:
+    """A workbook of rows with one cell each, in the given column."""
+    space = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    rows = "".join(f'<row r="{n}"><c r="{column}{n}"><v>{n}</v></c></row>' for n in range(1, n_rows + 1))
+    xml = f'<worksheet xmlns="{space}"><sheetData>{rows}</sheetData></worksheet>'
+    return zipped(parts_of(saved(openpyxl.Workbook())) | {"xl/worksheets/sheet1.xml": xml.encode()})
+
+
+def test_one_cell_at_the_far_right_of_each_row_counts_as_the_whole_row(tmp_path, monkeypatch):
+    # XFD is column 16,384; 40 rows up to it have 655,360 cells.
+    monkeypatch.setattr(sheet_layout, "MOST_CELLS", 655_360)
+    (found,) = read_workbook(raw("clinic.xlsx", rows_ending_in("XFD", 40))(tmp_path))
+    assert found.frame.shape == (40, 1)
+    monkeypatch.setattr(sheet_layout, "MOST_CELLS", 655_359)
+    with pytest.raises(DataError) as caught:
+        read_workbook(raw("clinic.xlsx", rows_ending_in("XFD", 40))(tmp_path))
+    assert caught.value.problems[0].rule == "too_large"
+
+
+def test_a_part_beside_the_sheets_may_not_have_elements_without_end(tmp_path, monkeypatch):
+    def with_elements(n):
+        own = {"customXml/item1.xml": b"<a>" + b"<b/>" * n + b"</a>"}
+        return zipped(parts_of(saved(openpyxl.Workbook())) | own)
+
+    monkeypatch.setattr(package, "MOST_TAGS", 1_000)
+    # Two tags for the element around them.
+    assert len(read_workbook(raw("clinic.xlsx", with_elements(998))(tmp_path))) == 1
+    with pytest.raises(DataError) as caught:
+        read_workbook(raw("clinic.xlsx", with_elements(999))(tmp_path))
+    assert caught.value.problems[0].rule == "unsafe_workbook"

@@ -140,12 +140,13 @@ sys.path.insert(0, sys.argv[2])
 from pathlib import Path
 from test_report_files import contents
 from ketaoutcomes.cohort import folder_write
+from ketaoutcomes.report.files import save_folder
 if sys.argv[4] == "renames":
     folder_write._exchange = lambda first, second: False
 print("ready", flush=True)
 number = 0
 while True:
-    files.save_folder(Path(sys.argv[3]), contents(f"run {number}", 8))
+    save_folder(Path(sys.argv[3]), contents(f"run {number}", 8))
     number += 1
 """
 

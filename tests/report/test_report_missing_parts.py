@@ -105,7 +105,7 @@ def test_a_way_of_asking_that_is_not_stated_is_called_so(raw, report_of):
     tables, settings = raw
     side_effects = tables["side_effects"].drop(columns="ascertainment")
     report = report_of({**tables, "side_effects": side_effects}, settings, small_cells="show")
-    assert "way of asking not stated" in report.html
+    assert "asked in a way that is not stated" in report.html
 
 
 def test_under_safe_harbor_nothing_is_shown_by_month_and_the_page_says_why(undated, report_of):

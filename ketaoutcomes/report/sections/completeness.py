@@ -11,10 +11,12 @@ from ketaoutcomes.draw.flow import flow
 from ketaoutcomes.draw.labels import count, missing, percent
 from ketaoutcomes.draw.missing import missing as draw_missing
 from ketaoutcomes.report.disclosure import Released
+from ketaoutcomes.report.nobody import first_empty_step
 from ketaoutcomes.report.parts import Column, Figure, Section, Table
 from ketaoutcomes.report.scope import WINDOW, Scope, without_period
 from ketaoutcomes.report.sections.part import Part, drawn, gathered, too_small
 from ketaoutcomes.report.small_counts import LARGEST_HIDDEN
+from ketaoutcomes.report.words import plural
 
 __all__ = ["completeness"]
 
@@ -55,7 +57,7 @@ def completeness(scope: Scope, beside: Sequence[float] = ()) -> Part:
         else:
             notes.append(f"Attrition cannot be shown{too_small(scope)}.")
     else:
-        notes.append("Attrition: not recorded, since no symptom instrument has scores.")
+        notes.append(f"Attrition: not recorded: {scope.why_no_instrument}.")
     gaps = released["missing"].frame
     if ((gaps["n_missing"] > 0) & ~gaps["column"].str.fullmatch(ALTERNATIVES)).any():
         figures.append(_missing_figure(gaps, "ab"[len(figures)]))
@@ -100,6 +102,8 @@ def _flow_figure(scope: Scope, given: Released, letter: str) -> Figure:
     title = "From session 1 to a score after induction"
     if not missing(first["n"]) and not missing(last["n"]) and first["n"] > 0:
         title = f"{percent(last['n'] / first['n'])} of those who started have a score after induction"
+        nobody = first_empty_step(scope, frame)
+        title = f"{nobody[:1].upper()}{nobody[1:]}" if nobody else title
     told = []
     for row in frame.to_dict("records"):
         size = "not shown" if missing(row["n"]) else count(row["n"])
@@ -122,7 +126,8 @@ def _missing_figure(gaps: pd.DataFrame, letter: str) -> Figure:
     )
     svg = drawn(draw_missing, shown, prefix=f"figure-8{letter}", title=title, description=told)
     rest = len(worst) - len(shown)
-    more = f", and so are {rest} further columns with missing cells" if rest else ""
+    are = "is" if rest == 1 else "are"
+    more = f", and so {are} {plural(rest, 'further column')} with missing cells" if rest else ""
     notes = (f"Single items and the parts of a dose are in the table file only{more}.",)
     return Figure(
         f"Fig. 8{letter}",
@@ -141,7 +146,7 @@ def _export_note(sources: pd.DataFrame, suppresses: bool) -> str:
             "The tables were made from an export; how many of its rows were kept, set aside or not mapped is "
             "not shown, since a number is small."
         )
-    told = f"The tables were made from an export of {count(read)} rows"
+    told = f"The tables were made from an export of {plural(read, 'row')}"
     kept, aside, unmapped = map(count, parts)
     return f"{told}: {kept} kept in part or whole, {aside} set aside by a rule, {unmapped} not mapped."
 

@@ -49,7 +49,7 @@ def course(scope: Scope) -> Part:
         results.append(result)
     found, hidden = gathered(released)
     if not results:
-        notes.append("Not recorded: no symptom instrument has scores.")
+        notes.append(f"Not recorded: {scope.why_no_instrument}.")
     if figures:
         hidden = (Hidden("Section 4", "individual lines", "a line is a patient"), *hidden)
     section = Section(
@@ -170,7 +170,8 @@ def _told(scope: Scope, frame: pd.DataFrame, *, is_model: bool) -> str:
         observed = f", observed {number(row['observed'])}" if is_model else ""
         told.append(f"{words}{observed}{_size(row)}.")
     if len(shown) < len(frame):
-        told.append(f"{len(frame) - len(shown)} days are not shown.")
+        n_hidden = len(frame) - len(shown)
+        told.append(f"{plural(n_hidden, 'day')} {'is' if n_hidden == 1 else 'are'} not shown.")
     return " ".join(told)
 
 

@@ -36,7 +36,7 @@ def durability(scope: Scope) -> Part:
     notes: list[str] = []
     results = []
     if result is None:
-        notes.append(NOBODY)
+        notes.append(f"Not recorded: {scope.why_no_instrument}." if scope.is_uncatalogued else NOBODY)
     else:
         own = _released(scope, result)
         released += own.values()

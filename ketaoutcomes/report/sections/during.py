@@ -14,6 +14,7 @@ from ketaoutcomes.draw.labels import count, missing, number, number_range, perce
 from ketaoutcomes.draw.vital_course import vital_course
 from ketaoutcomes.errors import ConvergenceError, DataError
 from ketaoutcomes.report.disclosure import Released
+from ketaoutcomes.report.nobody import is_empty
 from ketaoutcomes.report.parts import Column, Figure, Section, Table
 from ketaoutcomes.report.scope import Scope
 from ketaoutcomes.report.sections.part import Part, drawn, gathered, too_small
@@ -106,7 +107,8 @@ def _add_vital_signs(scope: Scope, made: _Made) -> None:
     made.released.extend([course, given])
     if course.frame["estimate"].notna().any():
         made.figures.append(_course_figure(scope, result, course.frame, made.letter))
-    if (given.frame["suppressed"] == "").any() and len(given.frame):
+    read = given.frame[~given.frame["n"].map(is_empty).astype(bool)]
+    if (read["suppressed"] == "").any():
         made.figures.append(_excursion_figure(scope, result, given.frame, made.letter))
     elif len(given.frame):
         made.notes.append(f"Excursions of vital signs cannot be shown{too_small(scope)}.")
@@ -136,11 +138,16 @@ def _course_figure(scope: Scope, result: VitalSigns, frame: pd.DataFrame, letter
 
 
 def _population(scope: Scope, result: VitalSigns) -> str:
-    n = int(result.table["n_patients"].max()) if len(result.table) else None
+    # Without a baseline nobody is in the course of changes, though there are readings.
+    n = int(result.table["n_patients"].max()) if len(result.table) else 0
+    n = n or None
     return f"Sessions, up to the data cut, of {scope.of_starters(n)}{scope.during}"
 
 
 def _excursion_figure(scope: Scope, result: VitalSigns, frame: pd.DataFrame, letter: str) -> Figure:
+    # A rule that no session has the readings for is no share, and is named below.
+    unread = [str(label) for label, n in zip(frame["label"], frame["n"], strict=True) if is_empty(n)]
+    frame = frame[~frame["label"].isin(unread)].reset_index(drop=True)
     first = frame[(frame["suppressed"] == "") & (frame["rule"] == RULES[0])]
     title = "Sessions with an excursion of a vital sign"
     if len(first):
@@ -154,6 +161,8 @@ def _excursion_figure(scope: Scope, result: VitalSigns, frame: pd.DataFrame, let
     )  # fmt: skip
     readings = f"{frame['readings'].median():g} readings a session (median)"
     note = f"{readings}; more readings find more. The interval allows for several sessions per patient."
+    if unread:
+        note += f" Without a reading to go by, so not given: {', '.join(unread)}."
     return Figure(f"Fig. 7{letter}", title, _population(scope, result), svg, (note,))
 
 
@@ -169,7 +178,8 @@ def _add_dissociation(scope: Scope, made: _Made) -> None:
         "dissociation_by_session", result.table[list(PEAK_COLUMNS)], place="Section 7, dissociation"
     )
     made.released.append(given)
-    frame = given.frame
+    # Groups of sessions that nobody was scored in are no row.
+    frame = given.frame[~given.frame["n"].map(is_empty).astype(bool)].reset_index(drop=True)
     if not (frame["suppressed"] == "").any() or frame["median"].isna().all():
         made.notes.append(f"Dissociation scores cannot be shown{too_small(scope)}.")
         return

@@ -9,8 +9,10 @@ import numpy as np
 import pandas as pd
 
 from ketaoutcomes.catalog.definitions import WINDOWS
+from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.report import by_month
 from ketaoutcomes.report.disclosure import Hidden, Released
+from ketaoutcomes.report.nobody import is_empty, unscored
 from ketaoutcomes.report.parts import HeadlineGroup, HeadlineRow
 from ketaoutcomes.report.scope import WINDOW, Scope
 from ketaoutcomes.report.sections.headline_months import Frame, frame_of, ordered, with_total, with_total_mean
@@ -23,7 +25,7 @@ from ketaoutcomes.report.sections.headline_rows import (
 )
 from ketaoutcomes.report.small_counts import small
 from ketaoutcomes.report.wording import defined, outcome_words, window_days
-from ketaoutcomes.report.words import ci, month_name
+from ketaoutcomes.report.words import ci, joined, month_name
 
 __all__ = ["Headline", "headline"]
 
@@ -38,12 +40,16 @@ TOTALS_OF_SECTION_6 = ("stopped_early", "serious")
 
 @dataclass(frozen=True)
 class Headline:
-    """The table's groups, and the released tables that they print, by name."""
+    """The table's groups, and the released tables that they print, by name.
+
+    `nobody` says that no patient was scored, in the month and the twelve before; "" where somebody was.
+    """
 
     groups: tuple[HeadlineGroup, ...]
     tables: Mapping[str, pd.DataFrame]
     hidden: tuple[Hidden, ...]
     absent: tuple[str, ...]
+    nobody: str = ""
 
     def row(self, name: str, month: str) -> pd.Series | None:
         """The released row of one measure and month, or None."""
@@ -63,13 +69,15 @@ def headline(scope: Scope) -> Headline:
         {**outcomes.tables, **safety.tables},
         outcomes.hidden + safety.hidden,
         outcomes.absent + safety.absent,
+        outcomes.nobody,
     )
 
 
 def _outcomes(scope: Scope) -> Headline:
     instrument, calendar = scope.instrument, scope.calendar
     if instrument is None:
-        return Headline((), {}, (), ("No scores are recorded, so no outcome is reported.",))
+        why = scope.why_no_instrument if scope.cohort.instruments else "no scores are recorded"
+        return Headline((), {}, (), (f"{why[:1].upper()}{why[1:]}, so no outcome is reported.",))
     if calendar is not None and calendar.outcome_month is None:
         reason = (
             f"No month's follow-up window ({WINDOWS[WINDOW].label}) had closed at the data cut, so no "
@@ -97,6 +105,7 @@ def _outcomes(scope: Scope) -> Headline:
         rows.append(outcome_row(scope, measure, outcome_words(definition, instrument), released, frame))
         tables[name], hidden = released.frame, hidden + released.hidden
     change = by_month.mean_change_by_month(cohort, instrument.name, level=scope.level)
+    n_ended = int(change.loc[change["month"].isin([frame.at, *frame.before]), ["n", "n_missing"]].sum().sum())
     change = ordered(with_total_mean(change, frame, suppresses=scope.gate.suppresses), frame)
     hidden_too = change["month"].isin(without)
     released = scope.gate.means("mean_change", change, place="Page 1, mean change", without=hidden_too)
@@ -118,13 +127,19 @@ def _outcomes(scope: Scope) -> Headline:
         )
     )
     tables["follow_up"], hidden = released.frame, hidden + released.hidden
+    names = [name for name in tables if name != "follow_up" and _is_empty_row(tables[name], frame)]
+    nobody = _nobody(cohort, instrument.name, frame) if {"response", "mean_change"} & set(names) else ""
     rows = [row for row in rows if row is not None]
     if not rows:
-        absent.append(
-            f"No patient with {instrument.name} scores completed an induction in these months, so no "
-            "outcome is reported."
-        )
-        return Headline((), {}, (), tuple(absent))
+        who = f"No patient with {instrument.name} scores completed an induction in these months"
+        if n_ended:
+            who = "No patient who completed an induction in these months has a valid baseline"
+        return Headline((), {}, (), (*absent, f"{who}, so no outcome is reported."), nobody)
+    if names:
+        are = "is" if len(names) == 1 else "are"
+        listed = joined(name.replace("_", " ") for name in names)
+        why = nobody or "no patient with a valid baseline was scored after induction"
+        absent.append(f"{listed[:1].upper()}{listed[1:]}: {why}, so {are} not given.")
     caption = ("Outcomes: all patients with a complete induction", "", "")
     if calendar is not None:
         caption = (
@@ -132,7 +147,18 @@ def _outcomes(scope: Scope) -> Headline:
             month_name(frame.at),
             ", the latest month whose window has closed",
         )
-    return Headline((_group(scope, caption, rows),), tables, hidden, tuple(absent))
+    return Headline((_group(scope, caption, rows),), tables, hidden, tuple(absent), nobody)
+
+
+def _is_empty_row(table: pd.DataFrame, frame: Frame) -> bool:
+    """Whether a measure has nobody, in the month and in the twelve before."""
+    return all(is_empty(n) for n in table.loc[table["month"].isin([frame.at, by_month.PREVIOUS]), "n"])
+
+
+def _nobody(cohort: Cohort, instrument: str, frame: Frame) -> str:
+    """That nobody was scored, of those whose induction ended in the month or in the twelve before."""
+    ended = cohort.patients[by_month.KEY].isin([frame.at, *frame.before]).to_numpy(bool)
+    return unscored(cohort, instrument, ended)
 
 
 def _safety(scope: Scope) -> Headline:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from ketaoutcomes.report.by_month import ALL, PREVIOUS
@@ -51,7 +52,9 @@ def with_total(table: pd.DataFrame, frame: Frame, *, suppresses: bool) -> pd.Dat
         return table
     counts = _summed(table, suppresses)
     total = before[counts].sum()
-    row = {"month": PREVIOUS, **total.to_dict(), "estimate": total["n_events"] / max(total["n"], 1)}
+    # Of nobody there is no share.
+    share = total["n_events"] / total["n"] if total["n"] else np.nan
+    row = {"month": PREVIOUS, **total.to_dict(), "estimate": share}
     return pd.concat([table, pd.DataFrame([row])], ignore_index=True)
 
 

@@ -15,7 +15,7 @@ from ketaoutcomes.report.parts import HeadlineRow
 from ketaoutcomes.report.scope import Scope
 from ketaoutcomes.report.sections.headline_months import Frame
 from ketaoutcomes.report.sections.part import drawn
-from ketaoutcomes.report.words import month_name, plural, rate_words
+from ketaoutcomes.report.words import asked, month_name, plural, rate_words
 
 __all__ = ["follow_up_row", "mean_row", "outcome_row", "rate_row", "session_row", "side_effect_row"]
 
@@ -128,12 +128,7 @@ def _not_known(counts: pd.Series) -> tuple[str, list[str]]:
 
 def side_effect_row(scope: Scope, way: str, released: Released, frame: Frame) -> HeadlineRow | None:
     """Any side effect per session, for one way of asking; with the sessions that have no such record."""
-    words = {
-        "checklist": "asked by checklist",
-        "spontaneous": "noted if mentioned",
-        "scale": "asked by a scale",
-    }
-    detail = f"per session, {words.get(way, 'way of asking not stated')}"
+    detail = f"per session, {asked(way)}"
     row = rate_row(scope, released, frame, measure="Any side effect", detail=detail, letter="b")
     counts = _at(released.frame, frame.at)
     if row is None or counts is None or missing(counts["n"]):

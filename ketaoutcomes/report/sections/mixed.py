@@ -36,7 +36,7 @@ QUESTION = "What do the mixed models say?"
 def mixed(scope: Scope) -> Part:
     """Fixed effects, variances and fit of a mixed model, with what they say in words."""
     if scope.instrument is None:
-        return Part(_section(notes=("Not recorded: no symptom instrument has scores.",)), {})
+        return Part(_section(notes=(f"Not recorded: {scope.why_no_instrument}.",)), {})
     name = scope.instrument.name
     try:
         result = course_lines(scope.recent, name, at=DAYS, level=scope.level)

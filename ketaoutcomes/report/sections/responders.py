@@ -10,6 +10,7 @@ from ketaoutcomes.draw.labels import count, missing, percent
 from ketaoutcomes.draw.rates import rates
 from ketaoutcomes.errors import DataError
 from ketaoutcomes.report.disclosure import Released
+from ketaoutcomes.report.nobody import is_empty, unscored
 from ketaoutcomes.report.parts import Column, Figure, Section, Table
 from ketaoutcomes.report.scope import WINDOW, Scope
 from ketaoutcomes.report.sections.part import Part, drawn, gathered, too_small
@@ -35,7 +36,7 @@ def responders(scope: Scope) -> Part:
     """Response and remission in the window after induction."""
     instrument = scope.instrument
     if instrument is None:
-        return Part(_section(scope, notes=("Not recorded: no symptom instrument has scores.",)), {})
+        return Part(_section(scope, notes=(f"Not recorded: {scope.why_no_instrument}.",)), {})
     figures, released, results, notes, tables = [], [], [], [], []
     sizes = list(scope.sizes)
     for kind in VERBS:
@@ -54,11 +55,15 @@ def responders(scope: Scope) -> Part:
             notes.append(f"{kind.capitalize()}: no patient's window after induction had closed.")
             continue
         released.append(given)
-        if (given.frame["suppressed"] == "").any():
+        results.append(result)
+        if is_empty(given.frame.set_index("denominator").at["scored", "n"]):
+            notes.append(
+                f"{kind.capitalize()}: {unscored(scope.recent, instrument.name)}, so no share is given."
+            )
+        elif (given.frame["suppressed"] == "").any():
             figures.append(_figure(scope, kind, definition, given, "ab"[len(figures)]))
         else:
             notes.append(f"{kind.capitalize()} cannot be shown{too_small(scope)}.")
-        results.append(result)
     by = _split_by(scope)
     if results and by is not None:
         grouped, result = _by_group(scope, by)

@@ -14,7 +14,7 @@ from ketaoutcomes.draw.labels import DASH, count, missing, number, number_range,
 from ketaoutcomes.report.disclosure import Released
 from ketaoutcomes.report.parts import Column, Table
 from ketaoutcomes.report.scope import PERIOD, Scope
-from ketaoutcomes.report.words import bounds, ci, rate_words
+from ketaoutcomes.report.words import bounds, ci, rate_words, way_name
 from ketaoutcomes.results.base import Result
 from ketaoutcomes.results.safety_events import SafetyEvents
 
@@ -81,7 +81,7 @@ def _rare_row(row: dict) -> tuple[str, ...]:
     name = str(row["event"])
     name = name[:1].upper() + name[1:]
     if row["ascertainment"]:
-        name += f", {row['ascertainment']}"
+        name += f", {way_name(row['ascertainment'])}"
     unit = "sessions" if row["per"] == "session" else "patients"
     estimate, of_total, interval = rate_words(row)
     if not row["suppressed"] and not missing(row.get("estimate_high")):
@@ -167,7 +167,7 @@ def _lasting_rows(gone: pd.DataFrame, within: pd.DataFrame, median: pd.DataFrame
         size = f" ({count(row['n'])})" if not missing(row["n"]) else ""
         rows.append(
             (
-                f"{name}, {row['ascertainment']}{size}",
+                f"{name}, {way_name(row['ascertainment'])}{size}",
                 estimate,
                 interval,
                 *cells,

@@ -5,15 +5,15 @@ from __future__ import annotations
 import pandas as pd
 
 from ketaoutcomes.analysis.side_effect_rates import side_effect_rates
-from ketaoutcomes.derive.side_effects import ANY, NOT_STATED
+from ketaoutcomes.derive.side_effects import ANY
 from ketaoutcomes.draw.forest import forest
-from ketaoutcomes.draw.labels import count, missing, percent
+from ketaoutcomes.draw.labels import missing, percent
 from ketaoutcomes.report.disclosure import Released
 from ketaoutcomes.report.parts import Column, Figure, Section, Table
 from ketaoutcomes.report.scope import PERIOD, Scope
 from ketaoutcomes.report.sections.part import Part, drawn, gathered, too_small
 from ketaoutcomes.report.sections.safety import Extra, how_long, rare_events
-from ketaoutcomes.report.words import ci, rate_words
+from ketaoutcomes.report.words import asked, ci, plural, rate_words, way_name
 from ketaoutcomes.results.side_effects import SideEffectRates
 
 __all__ = ["side_effects"]
@@ -21,12 +21,6 @@ __all__ = ["side_effects"]
 MOST_ROWS = 12
 MOST_LASTING = 3
 NOT_RECORDED = "Not recorded: no session says whether there were side effects. This is not zero."
-WAYS = {
-    "checklist": "asked by checklist",
-    "spontaneous": "noted if mentioned",
-    "scale": "asked by a scale",
-    NOT_STATED: "way of asking not stated",
-}
 WHOSE = {"session": "sessions in", "patient": "patients who started in"}
 TITLES = {
     "session": "{way}, {share} of sessions had an effect",
@@ -129,9 +123,9 @@ def _figure(scope: Scope, per: str, given: Released, letter: str) -> Figure:
     title = f"Side effects per {per}"
     first = totals.iloc[0]
     if not first["suppressed"]:
-        way = WAYS.get(first["ascertainment"], first["ascertainment"])
-        title = TITLES[per].format(way=way.capitalize(), share=percent(first["estimate"]))
-    sizes = [f"{row['ascertainment']} {_size(row, per)}" for row in totals.to_dict("records")]
+        way = asked(first["ascertainment"]).capitalize()
+        title = TITLES[per].format(way=way, share=percent(first["estimate"]))
+    sizes = [f"{way_name(row['ascertainment'])}: {_size(row, per)}" for row in totals.to_dict("records")]
     svg = drawn(
         forest, frame, prefix=f"figure-6{letter}", title=title, description=_told(frame, scope),
         unit_line=f"% of {per}s", level=scope.level,
@@ -143,12 +137,13 @@ def _figure(scope: Scope, per: str, given: Released, letter: str) -> Figure:
     if per == "patient":
         note = "Exact intervals. The share grows with the number of sessions that a patient has."
     left_out = given.frame["effect"].nunique() - frame["effect"].nunique()
-    more = f" {left_out} rarer effects are in the table file." if left_out else ""
+    are = "is" if left_out == 1 else "are"
+    more = f" {plural(left_out, 'rarer effect')} {are} in the table file." if left_out else ""
     return Figure(f"Fig. 6{letter}", title, population, svg, (note + more,) if ways else ())
 
 
 def _size(row, per: str) -> str:
-    return "1–10" if missing(row["n"]) else f"{count(row['n'])} {per}s"
+    return "1–10" if missing(row["n"]) else f"{plural(row['n'], per)}"
 
 
 def _top(frame: pd.DataFrame) -> pd.DataFrame:
@@ -161,9 +156,8 @@ def _told(frame: pd.DataFrame, scope: Scope) -> str:
     sentences = []
     for row in frame.to_dict("records"):
         estimate, of_total, interval = rate_words(row)
-        sentences.append(
-            f"{row['effect']}, {row['ascertainment']}: {estimate} ({of_total}, {ci(scope.level)} {interval})."
-        )
+        name = f"{row['effect']}, {asked(row['ascertainment'])}"
+        sentences.append(f"{name}: {estimate} ({of_total}, {ci(scope.level)} {interval}).")
     return " ".join(sentences)
 
 
@@ -181,5 +175,5 @@ def _table(frame: pd.DataFrame, scope: Scope) -> Table:
         rows.append(tuple(cells))
     columns = [Column("Effect", True)]
     for way in ways:
-        columns += [Column(f"{way.capitalize()}, % of sessions"), Column("n/N")]
+        columns += [Column(f"{way_name(way).capitalize()}, % of sessions"), Column("n/N")]
     return Table("Side effects per session", tuple(columns), tuple(rows), is_wide=len(columns) > 3)

@@ -32,7 +32,7 @@ def timing(scope: Scope) -> Part:
     panels = (("hours", scope.momentary), ("days", scope.instrument))
     for unit, instrument in panels:
         if instrument is None:
-            notes.append(NOT_RECORDED[unit])
+            notes.append(_not_recorded(scope, unit))
             continue
         result = _curve(scope, unit, instrument)
         if result is None:
@@ -73,6 +73,13 @@ NOT_RECORDED = {
     "such as a mood rating; an instrument that asks about the past days cannot show a change within hours.",
     "days": "Response in days: not recorded. No score of a symptom instrument is in the data.",
 }
+
+
+def _not_recorded(scope: Scope, unit: str) -> str:
+    """Why there is no panel; where all scores are of unknown instruments that is the reason."""
+    if scope.instrument is None and scope.is_uncatalogued:
+        return f"Response in {unit}: {scope.why_no_instrument}."
+    return NOT_RECORDED[unit]
 
 
 def _curve(scope: Scope, unit: str, instrument: Instrument) -> CurveResult | None:

@@ -1,4 +1,4 @@
-"""The benchmark of mixed models: its clinics have the truth they state, a small run writes its results."""
+"""The benchmarks at a small size: what they measure is what they say, and a run writes its results."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+
+from ketaoutcomes.cohort.simulate import simulate_cohort
 
 
 @pytest.fixture(scope="module")
@@ -110,3 +112,66 @@ def test_a_peer_over_the_limit_sits_out_larger_sizes(benchmark):
     table = pd.read_csv(folder / "mixed.csv")
     assert list(table["status"]) == ["more than 0.0001 s", "not run: more than 0.0001 s at 60 patients"]
     assert list(table["fits"]) == [0, 0]
+
+
+@pytest.fixture
+def million(root, tmp_path):
+    """A function that runs the benchmark of many patients and returns what it printed and its page."""
+
+    def run(*arguments):
+        command = [sys.executable, str(root / "benchmarks" / "million.py"), "--out", str(tmp_path / "out")]
+        done = subprocess.run([*command, *arguments], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout, (tmp_path / "out" / "million.md").read_text(encoding="utf-8")
+
+    return run
+
+
+def test_a_small_run_of_many_patients_measures_all_ways_at_two_sizes_and_leaves_nothing(million, tmp_path):
+    folder = tmp_path / "data"
+    # Three pieces of 100, 100 and 100 patients, and one of 30 for the tenth.
+    printed, page = million("--patients", "300", "--piece", "100", "--folder", str(folder))
+    assert page in printed
+    lines = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| safe harbor")]
+    sizes = [(line[1], line[3]) for line in lines if len(line) == 10]
+    ways = ("plain read", "load_cohort", "check")
+    assert sizes == [(patients, way) for patients in ("30", "300") for way in ways]
+    assert all(0 < float(line[7]) < 8 and float(line[4]) > 0 for line in lines if len(line) == 10)
+    # All ways see the same rows, since none is set aside, and every patient is one of their own.
+    rows = [line for line in lines if len(line) == 7]
+    assert [line[1] for line in rows] == ["30", "300"]
+    for line, n in zip(rows, ("30", "300"), strict=True):
+        total = f"{sum(int(count.replace(',', '')) for count in line[1:]):,}"
+        assert {other[2] for other in lines if len(other) == 10 and other[1] == n} == {total}
+    for stage in ("read", "columns", "identifier scan", "ids", "clock", "rules", "frames", "fingerprint"):
+        assert f"| {stage} | " in page
+    assert "* growth, hours, load_cohort: CPU time as n^" in page
+    assert "300 patients, within 8 GB" in page
+    assert list(folder.iterdir()) == []
+
+
+def test_data_that_are_kept_are_used_again(million, tmp_path):
+    folder = tmp_path / "data"
+    wish = ("--patients", "20", "--forms", "dates", "--folder", str(folder), "--keep")
+    million(*wish)
+    first = {path: path.stat().st_mtime_ns for path in folder.rglob("*.parquet")}
+    assert len(first) == 12
+    million(*wish)
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*.parquet")} == first
+
+
+def test_pieces_of_patients_are_those_that_the_simulator_gives_under_new_numbers(root, tmp_path):
+    script = root / "benchmarks" / "million_parts" / "data.py"
+    command = [sys.executable, str(script), str(tmp_path), "--patients", "50", "--piece", "20"]
+    subprocess.run([*command, "--instruments", "PHQ-9"], check=True)
+    scores = pd.read_parquet(tmp_path / "scores.parquet")
+    assert pd.read_parquet(tmp_path / "patients.parquet")["patient_id"].tolist() == [
+        f"P{number:02d}" for number in range(1, 51)
+    ]
+    # The third piece: ten patients with the third seed, 40 patients on.
+    made = simulate_cohort(n_patients=10, seed=3, instruments=("PHQ-9",)).tables["scores"]
+    numbers = made["patient_id"].str.slice(1).astype(int) + 40
+    third = scores[scores["patient_id"] > "P40"].reset_index(drop=True)
+    assert third["patient_id"].tolist() == [f"P{number:02d}" for number in numbers]
+    for name in ("hour", "score", "i9"):
+        np.testing.assert_array_equal(third[name], made[name].to_numpy(float, na_value=np.nan))

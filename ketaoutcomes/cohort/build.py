@@ -87,6 +87,7 @@ def build(
     # Tables are held against each other only if each is sound by itself: else every row would be an orphan.
     if linked:
         tables, origin = _linked(drafts, settings)
+        release()
     problems += [problem for draft in drafts.values() for problem in draft.problems]
     notes = [*notes, *(note for draft in drafts.values() for note in draft.notes)]
     counts, quarantine, blanked = _tallies(drafts)
@@ -158,7 +159,7 @@ def _linked(
         rows, session = place_vitals(draft, codes, clock)
         tables["vitals"] = _of_sessions(draft, rows, codes, session, clock, kind)
     if "scores" in drafts:
-        tables["scores"] = _scores(drafts["scores"], linked.pop("scores"), clock, kind, settings)
+        tables["scores"] = _scores(drafts["scores"], linked, clock, kind, settings)
     if "side_effects" in drafts:
         draft, codes = drafts["side_effects"], linked.pop("side_effects")
         rows, session, unsure = place_side_effects(draft, codes, clock)
@@ -194,15 +195,19 @@ def _sessions(draft: Draft, rows, codes, clock: Clock, kind) -> pd.DataFrame:
     return _frame(draft, rows, lead)
 
 
-def _scores(draft: Draft, codes, clock: Clock, kind, settings: Settings) -> pd.DataFrame:
+def _scores(draft: Draft, linked, clock: Clock, kind, settings: Settings) -> pd.DataFrame:
+    codes = linked.pop("scores")
     rows, placed = place_scores(draft, codes, clock, settings)
+    rows = draft.places(rows)
     found = draft.words["instrument"].take(rows)
     names = pd.CategoricalDtype(pd.Index(found.levels, dtype="str"))
     lead = {
-        "patient_id": _ids(codes[draft.places(rows)], kind),
+        "patient_id": _ids(codes[rows], kind),
         "instrument": pd.Series(pd.Categorical.from_codes(found.codes, dtype=names)),
-        **_clocked(placed, draft.places(rows)),
+        **_clocked(placed, rows),
     }
+    # They are in the table's own columns now.
+    del codes, placed, found
     return _frame(draft, rows, lead)
 
 

@@ -210,6 +210,7 @@ class Draft:
                 del self.numbers[name]
             elif name in self.words:
                 out[name] = self.words.pop(name).take(at).series()
+                release()
             elif name in self.flags:
                 codes = self.flags.pop(name)[at]
                 out[name] = pd.Series(pd.arrays.BooleanArray(codes == 1, codes < 0), copy=False)

@@ -114,18 +114,29 @@ def _packed_order(groups: np.ndarray, hours: np.ndarray) -> np.ndarray | None:
     # Twentieths of a minute hold whole minutes and tenths of an hour alike.
     ticks = hours * 1200.0
     whole = np.rint(ticks)
-    if not np.isfinite(whole).all() or np.abs(ticks - whole).max() > 1e-6:
+    if not np.isfinite(whole).all():
         return None
+    # In place, here and below: the rows of many patients leave no room for more copies.
+    ticks -= whole
+    if np.abs(ticks, out=ticks).max() > 1e-6:
+        return None
+    del ticks
     whole = whole.astype(np.int64)
     low = int(whole.min())
     hour_bits = int(whole.max() - low).bit_length()
     row_bits = int(n - 1).bit_length()
     if int(groups.max()).bit_length() + hour_bits + row_bits > 63:
         return None
-    key = (groups.astype(np.int64) << (hour_bits + row_bits)) | ((whole - low) << row_bits)
+    whole -= low
+    whole <<= row_bits
+    key = groups.astype(np.int64)
+    key <<= hour_bits + row_bits
+    key |= whole
+    del whole
     key |= np.arange(n, dtype=np.int64)
     key.sort()
-    return key & ((1 << row_bits) - 1)
+    key &= (1 << row_bits) - 1
+    return key
 
 
 def _settle_ties(order: np.ndarray, groups: np.ndarray, hours: np.ndarray, ties) -> None:

@@ -40,7 +40,8 @@ def place_scores(
         len(draft.words["instrument"].levels), 1
     ) + np.maximum(draft.words["instrument"].codes, 0)
     rows = np.flatnonzero(draft.kept)
-    order = time_order(group[rows], placed.hour[rows], timing_codes[rows])
+    at = draft.places(rows)
+    order = time_order(group[at], placed.hour[at], timing_codes[at])
     rows = rows if order is None else rows[order]
     keys = [group, placed.hour, timing_codes]
     shared = neighbours(rows, *keys)

@@ -156,7 +156,7 @@ def _apply(block: Block, mapping: TableMapping, intake: Intake, source: int, cel
         frame[name] = value
     frame.insert(0, "patient_id", owner)
     if block.checkboxes and len(frame) and not (frame["effect"].str.lower() == "none").any():
-        intake.note(NEVER_NONE, table="side_effects")
+        intake.note(NEVER_NONE, table="side_effects", rule="never_none")
     intake.add(source, block.table, frame[~nobody], rows[~nobody])
 
 

@@ -182,10 +182,10 @@ READ = (
     fine("labels without the dictionary, named as they stand", labels(cells=False), header("Total", "PHQ-9 total"), style(mapping={
         "cohort": {"deidentification": "limited-data-set", "timezone": "America/New_York"}, "patient": {"id": "Record ID"},
         "rows": [
-            {"table": "sessions", "when": {"Repeat Instrument": "session"}, "columns": {"start": "Date", "route": "Route"}},
+            {"table": "sessions", "when": {"Repeat Instrument": "session"}, "columns": {"start": "Date", "route": "Route"}, "values": {"route": {"1": "IV", "2": "IM"}}},
             {"table": "side_effects", "when": {"Repeat Instrument": "session"}, "columns": {"session": "Repeat Instance"}, "checkboxes": {"Side effects (choice=Nausea)": "nausea"}},
             {"table": "scores", "columns": {"taken": "Date", "score": "PHQ-9 total"}, "constants": {"instrument": "PHQ-9"}},
-        ]}), made={"side_effects": 2}, kept=8, unmapped=2, notes=("columns_united", "columns_united")),
+        ]}), made={"side_effects": 2}, kept=8, unmapped=2, notes=("columns_united", "columns_united", "never_none")),
     fine("labels for REDCap's own columns, no dictionary", *[header(name, label) for name, label in (("redcap_repeat_instrument", "Repeat Instrument"), ("redcap_repeat_instance", "Repeat Instance"))]),
     fine("the dictionary of the programs' interface", labels(), dictionary(API_DICTIONARY)),
     fine("the dictionary in another language", labels(), dictionary(SPANISH)),
@@ -210,7 +210,7 @@ READ = (
     fine("incomplete forms", cell(5, "phq9_complete", "0"), cell(6, "phq9_complete", "1"), cell(3, "session_complete", "0"), notes=("form_not_complete", "form_not_complete")),
     fine("incomplete forms with labels", labels(), cell(5, "Total", "20"), dictionary(), notes=()),
     fine("rows of all kinds shuffled", style(raw="\n".join([LINES[0], *LINES[:0:-1]]).encode())),
-    fine("classic, one row per patient", style(raw=CLASSIC.encode()), *ALL_ROWS, *[replaced(n, when={}) for n in range(4)], replaced(1, columns={"start": "inf_date", "route": "inf_route"}), replaced(2, columns={}), made={"sessions": 2, "scores": 2, "side_effects": 1}, kept=2),
+    fine("classic, one row per patient", style(raw=CLASSIC.encode()), *ALL_ROWS, *[replaced(n, when={}) for n in range(4)], replaced(1, columns={"start": "inf_date", "route": "inf_route"}), replaced(2, columns={}), made={"sessions": 2, "scores": 2, "side_effects": 1}, kept=2, notes=("never_none",)),
     fine("longitudinal", column("redcap_event_name", EVENTS, 1), without("redcap_repeat_instrument", "redcap_repeat_instance"), *[replaced(n, when={"redcap_event_name": ("baseline_arm_1", "treatment_arm_1", "treatment_arm_1")[n]}) for n in range(3)], replaced(1, columns={"start": "inf_date", "route": "inf_route"}), replaced(2, columns={"moment": "inf_date"}), unset(3, "when")),
     fine("repeating events with a blank instrument", *REPEATING_EVENTS, *[replaced(n, when={"redcap_event_name": ("baseline_arm_1", "treatment_arm_1", "treatment_arm_1")[n]}) for n in range(3)]),
     fine("events by their labels", column("Event Name", NAMED_EVENTS, 1), labels(), dictionary(), *[replaced(n, when={"redcap_event_name": ("baseline_arm_1", "treatment_arm_1", "treatment_arm_1")[n]}) for n in range(3)]),

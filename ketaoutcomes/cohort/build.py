@@ -155,23 +155,19 @@ def _linked(
     with_effects = unsure = None
     # The largest first: each table's cells are let go of as it is made.
     if "vitals" in drafts:
-        draft, codes = drafts["vitals"], linked.pop("vitals")
-        rows, session = place_vitals(draft, codes, clock)
-        tables["vitals"] = _of_sessions(draft, rows, codes, session, clock, kind)
+        tables["vitals"] = _vitals(drafts["vitals"], linked.pop("vitals"), clock, kind)
     if "scores" in drafts:
         tables["scores"] = _scores(drafts["scores"], linked, clock, kind, settings)
     if "side_effects" in drafts:
-        draft, codes = drafts["side_effects"], linked.pop("side_effects")
-        rows, session, unsure = place_side_effects(draft, codes, clock)
-        with_effects = np.bincount(session[rows], minlength=session_rows.size) > 0
-        tables["side_effects"] = _of_sessions(draft, rows, codes, session, clock, kind)
+        codes = linked.pop("side_effects")
+        tables["side_effects"], with_effects, unsure = _effects(drafts["side_effects"], codes, clock, kind)
     if "disposition" in drafts:
         draft, codes = drafts["disposition"], linked["disposition"]
         rows, placed = place_disposition(draft, codes, clock, settings)
         lead = {"patient_id": _ids(codes[rows], kind), **_clocked(placed, rows)}
         tables["disposition"] = _frame(draft, rows, lead)
     told = recorded(drafts["sessions"], session_rows, with_effects, unsure)
-    tables["sessions"] = _sessions(drafts["sessions"], session_rows, linked["sessions"], clock, kind)
+    tables["sessions"] = _sessions(drafts["sessions"], session_rows, linked.pop("sessions"), clock, kind)
     tables["sessions"]["side_effects_recorded"] = told
     hours = hours_to_data_cut(drafts, clock, settings)
     if hours is not None:
@@ -182,10 +178,13 @@ def _linked(
 
 
 def _sessions(draft: Draft, rows, codes, clock: Clock, kind) -> pd.DataFrame:
+    rows = draft.places(rows)
     owner = codes[rows]
+    number = np.arange(1, owner.size + 1)
+    number -= clock.starts[owner]
     lead = {
         "patient_id": _ids(owner, kind),
-        "session": pd.Series(np.arange(rows.size) - clock.starts[owner] + 1, dtype="int64"),
+        "session": pd.Series(number, dtype="int64", copy=False),
         **_hours(clock.hour, clock.low, clock.high),
         "clock_known": pd.Series(clock.exact, copy=False),
     }
@@ -209,6 +208,18 @@ def _scores(draft: Draft, linked, clock: Clock, kind, settings: Settings) -> pd.
     # They are in the table's own columns now.
     del codes, placed, found
     return _frame(draft, rows, lead)
+
+
+def _vitals(draft: Draft, codes, clock: Clock, kind) -> pd.DataFrame:
+    rows, session = place_vitals(draft, codes, clock)
+    return _of_sessions(draft, rows, codes, session, clock, kind)
+
+
+def _effects(draft: Draft, codes, clock: Clock, kind) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+    """Return the table of side effects, and which sessions have a row in it and which a doubtful record."""
+    rows, session, unsure = place_side_effects(draft, codes, clock)
+    with_effects = np.bincount(session[rows], minlength=clock.hour.size) > 0
+    return _of_sessions(draft, rows, codes, session, clock, kind), with_effects, unsure
 
 
 def _of_sessions(draft: Draft, rows, codes, session, clock: Clock, kind) -> pd.DataFrame:

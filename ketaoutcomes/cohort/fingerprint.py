@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pandas.api.extensions import ExtensionArray
 
+from ketaoutcomes.cohort.memory import release
 from ketaoutcomes.cohort.values import text
 
 __all__ = ["fingerprint", "set_aside_digest"]
@@ -39,6 +40,7 @@ def fingerprint(tables: Mapping[str, pd.DataFrame], extra: Iterable[str] = ()) -
         for column in sorted(frame.columns):
             digest.update(f"column {column}\n".encode())
             _add(digest, frame[column])
+        release()
     for line in extra:
         digest.update(f"{line}\n".encode())
     return digest.hexdigest()

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ketaoutcomes.engine.multiplicity import simultaneous
+from ketaoutcomes.engine.multiplicity import STEPWISE_METHODS, simultaneous
 
 __all__ = ["adjusted"]
 
@@ -16,6 +16,9 @@ Array = NDArray[np.float64]
 
 METHODS = {
     "holm": "Holm's method",
+    "hochberg": "Hochberg's method",
+    "bh": "Benjamini and Hochberg's method (false discovery rate)",
+    "by": "Benjamini and Yekutieli's method (false discovery rate)",
     "bonferroni": "Bonferroni's method",
     "sidak": "Šidák's method",
     "tukey": "Tukey's method",
@@ -94,7 +97,7 @@ def _words(adjust: str, sizes: set[int], error: float, *, several: bool) -> str:
     count = f"{min(sizes)}" if len(sizes) == 1 else f"{min(sizes)} to {max(sizes)}"
     families = " of each family" if several else ""
     sentence = f"p-values and limits are adjusted for the {count} contrasts{families} by {METHODS[adjust]}"
-    if adjust == "holm":
+    if adjust in STEPWISE_METHODS:
         sentence = (
             f"p-values are adjusted for the {count} contrasts{families} by {METHODS[adjust]}, which has no "
             "simultaneous limits: those shown are Bonferroni's"

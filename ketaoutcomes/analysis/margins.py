@@ -137,11 +137,12 @@ def contrasts(
     reference : level, optional
         Each other level less this one ("IM - IV" for the reference "IV"); a tuple of levels where
         `factor` is several variables. Without it all pairs, the earlier level less the later.
-    adjust : {"none", "holm", "bonferroni", "sidak", "tukey", "dunnett", "mvt"}
+    adjust : str
+        "none", "holm", "hochberg", "bh", "by", "bonferroni", "sidak", "tukey", "dunnett" or "mvt".
         For the number of contrasts within each level of `by`. The limits are adjusted too; with
-        "holm", which has none, they are Bonferroni's. "tukey" is for all pairs, "dunnett" for a
-        reference, "mvt" for either: it uses the correlation of the estimates, and "dunnett" does the
-        same (emmeans' "dunnettx" is an approximation to it).
+        "holm", "hochberg", "bh" and "by", which have none, they are Bonferroni's. "tukey" is for all
+        pairs, "dunnett" for a reference, "mvt" for either: it uses the correlation of the estimates, and
+        "dunnett" does the same (emmeans' "dunnettx" is an approximation to it).
 
     Returns
     -------

@@ -12,12 +12,21 @@ from ketaoutcomes.engine.multivariate_t import largest_t
 from ketaoutcomes.engine.studentized_range import LARGEST_DF, range_quantile, range_tail, t_quantile
 from ketaoutcomes.errors import DataError
 
-__all__ = ["P_VALUE_METHODS", "SIMULTANEOUS_METHODS", "Simultaneous", "adjust_p_values", "simultaneous"]
+__all__ = [
+    "P_VALUE_METHODS",
+    "SIMULTANEOUS_METHODS",
+    "STEPWISE_METHODS",
+    "Simultaneous",
+    "adjust_p_values",
+    "simultaneous",
+]
 
 Array = NDArray[np.float64]
 
 P_VALUE_METHODS = ("none", "bonferroni", "holm", "sidak", "hochberg", "bh", "by")
-SIMULTANEOUS_METHODS = ("none", "holm", "bonferroni", "sidak", "tukey", "dunnett", "mvt")
+# These have no intervals of their own; Bonferroni's hold whatever they find.
+STEPWISE_METHODS = ("holm", "hochberg", "bh", "by")
+SIMULTANEOUS_METHODS = ("none", *STEPWISE_METHODS, "bonferroni", "sidak", "tukey", "dunnett", "mvt")
 
 
 @dataclass(frozen=True)
@@ -30,7 +39,7 @@ class Simultaneous:
     critical : (m,) float
         What the standard errors are multiplied by to give the limits.
     limits : str
-        The method behind `critical`: Bonferroni for Holm, which has no intervals of its own.
+        The method behind `critical`: Bonferroni for `STEPWISE_METHODS`, which have none of their own.
     error : float
         Three standard errors of a simulated p-value near 0.05; 0 where nothing was simulated.
     """
@@ -121,8 +130,9 @@ def simultaneous(
     ----------
     statistic, df : (m,) float
         Without missing values.
-    method : {"none", "holm", "bonferroni", "sidak", "tukey", "dunnett", "mvt"}
-        "dunnett" is "mvt" under the name that it has for many treatments against one control.
+    method : str
+        One of `SIMULTANEOUS_METHODS`. "dunnett" is "mvt" under the name that it has for many
+        treatments against one control.
     level : float
         Confidence level of the family.
     correlation : (m, m) float, optional
@@ -148,7 +158,7 @@ def simultaneous(
         return Simultaneous(np.array(p), np.array([critical[d] for d in df]), "tukey", 0.0)
     alone = m == 1 or method == "none"
     single = 2 * np.where(df > LARGEST_DF, ndtr(-size), stdtr(np.minimum(df, LARGEST_DF), -size))
-    limits = "none" if alone else "bonferroni" if method == "holm" else method
+    limits = "none" if alone else "bonferroni" if method in STEPWISE_METHODS else method
     alpha = 1.0 - level
     if limits == "bonferroni":
         alpha = alpha / m

@@ -14,6 +14,7 @@ __all__ = [
     "HIDDEN_COUNT",
     "HIDDEN_ESTIMATE",
     "MINUS",
+    "TURNING",
     "clean",
     "count",
     "hidden",
@@ -33,6 +34,9 @@ DASH = "–"
 MINUS = "−"
 HIDDEN_COUNT = "1–10"
 HIDDEN_ESTIMATE = "not shown"
+# Marks that turn the direction of the words after them (Unicode Standard Annex 9); a name with one
+# would be read, and make others be read, as what is not written there.
+TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 # Advance widths of Helvetica, Arial and Liberation Sans in thousandths of the type size.
@@ -150,8 +154,8 @@ def is_hidden(cells: Mapping) -> bool:
 
 
 def clean(text) -> str:
-    """`text` on one line without control characters, which XML does not allow."""
-    characters = (" " if c in "\n\r\t" else c for c in str(text))
+    """`text` on one line without control characters, which XML does not allow, and without turning marks."""
+    characters = (" " if c in "\n\r\t" else c for c in str(text) if c not in TURNING)
     return "".join(c for c in characters if unicodedata.category(c) not in ("Cc", "Cs", "Co", "Cn"))
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 __all__ = [
+    "EXIT_CODES",
+    "BusyError",
     "ConfigError",
     "ConvergenceError",
     "DataError",
@@ -16,6 +19,24 @@ __all__ = [
     "Problem",
     "printable",
 ]
+
+# What the command line's exit codes say; no number is ever given another meaning.
+EXIT_CODES: Mapping[int, str] = MappingProxyType(
+    {
+        0: "done",
+        1: "unexpected error",
+        2: "usage, or settings that cannot be used",
+        3: "a data-quality threshold is not met; the report is written and says so",
+        5: "files cannot be read or written",
+        6: "another run is writing the same report",
+        10: "data",
+        11: "privacy: the data look as if they identify people; nothing is written",
+        12: "formula",
+        20: "no convergence",
+        130: "interrupted",
+        143: "terminated",
+    }
+)
 
 # Blanks of other widths, which no terminal acts upon.
 SHOWN = frozenset({"Zs"})
@@ -126,6 +147,12 @@ class ConfigError(DataError):
     """A configuration file or an argument holds a key or value that is not known."""
 
     exit_code = 2
+
+
+class BusyError(FileExistsError):
+    """Another run is writing the same folder; it is an error of files, with an exit code of its own."""
+
+    exit_code = 6
 
 
 class PrivacyError(KetaError):

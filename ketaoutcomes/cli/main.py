@@ -1,13 +1,13 @@
 """The command line: import, check and de-identify a clinic's data, write the monthly report, simulate.
 
 Results go to standard output. Progress goes to standard error, and only on a terminal, so that a
-scheduled run leaves a short log. Exit codes: 0 done; 1 unexpected; 2 usage; 5 files cannot be read
-or written; 10 data; 11 privacy; 12 formula; 20 no convergence; 130 interrupted; 143 terminated.
+scheduled run leaves a short log. The exit codes and what they say are `ketaoutcomes.errors.EXIT_CODES`.
 """
 
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import signal
 import sys
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.print_usage(sys.stderr)
         return 2
     try:
-        with _ended_in_order(), redirect_stdout(PlainOutput(sys.stdout)):
+        with _ended_in_order(), _libraries_silent(), redirect_stdout(PlainOutput(sys.stdout)):
             code = options.run(options)
             sys.stdout.flush()
         return code
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_FILES
     except OSError as error:
-        return _refused(_about_file(error), EXIT_FILES)
+        return _refused(_about_file(error), getattr(error, "exit_code", EXIT_FILES))
     except MemoryError:
         return _refused(NO_MEMORY, DataError.exit_code)
     except _Terminated:
@@ -77,6 +77,18 @@ def _ended_in_order() -> Iterator[None]:
     finally:
         if ours:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+@contextmanager
+def _libraries_silent() -> Iterator[None]:
+    """Keep out of a log that is mailed what a library says of its caches, where a user has no home."""
+    log = logging.getLogger("matplotlib")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
 
 
 def _terminate(number, frame) -> None:

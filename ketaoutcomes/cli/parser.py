@@ -7,7 +7,9 @@ import argparse
 from ketaoutcomes.cli.deidentify import run_deidentify
 from ketaoutcomes.cli.folders import run_check, run_simulate
 from ketaoutcomes.cli.imports import run_import
+from ketaoutcomes.cli.notebook import run_notebook
 from ketaoutcomes.cli.report import run_report
+from ketaoutcomes.errors import EXIT_CODES
 
 __all__ = ["make_parser"]
 
@@ -16,9 +18,10 @@ example:
   ketaoutcomes import --suggest export.csv --out mapping.toml
   ketaoutcomes import export.csv --mapping mapping.toml --out clinic
   ketaoutcomes report clinic --out reports/clinic
+  ketaoutcomes report --config clinic.toml --quiet
+  ketaoutcomes notebook data_quality --data clinic
 
-exit codes: 0 done, 1 unexpected, 2 usage, 5 files, 10 data, 11 privacy, 12 formula,
-20 no convergence, 130 interrupted, 143 ended
+exit codes:
 """
 
 
@@ -27,7 +30,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="ketaoutcomes",
         description="Outcomes of ketamine clinics: import and check the data, write the monthly report.",
-        epilog=EPILOG,
+        epilog=EPILOG + "".join(f"  {code:>3}  {words}\n" for code, words in EXIT_CODES.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action=_Version, help="print the version and exit")
@@ -38,6 +41,7 @@ def make_parser() -> argparse.ArgumentParser:
         _report(commands),
         _deidentify(commands),
         _simulate(commands),
+        _notebook(commands),
     ]
     for command in made:
         command.add_argument("--quiet", action="store_true", help="print only what went wrong")
@@ -93,17 +97,42 @@ def _import(commands) -> argparse.ArgumentParser:
 
 
 def _report(commands) -> argparse.ArgumentParser:
-    report = commands.add_parser("report", help="write the monthly report of a cohort's folder")
-    report.add_argument("folder", metavar="FOLDER", help="folder with patients, sessions, scores, …")
+    report = commands.add_parser(
+        "report",
+        help="write the monthly report of a cohort's folder",
+        description="Write the report of a cohort's folder. What is given here wins over the --config FILE.",
+    )
+    report.add_argument("data", nargs="?", metavar="FOLDER", help="folder with patients, sessions, scores, …")
+    report.add_argument("--config", metavar="FILE", help="TOML file of a scheduled run")
     report.add_argument("--out", metavar="OUT", help="folder of the report (default: reports/<name>-<month>)")
-    report.add_argument("--month", metavar="YYYY-MM", help="month to report (default: the last complete one)")
+    report.add_argument(
+        "--month", metavar="YYYY-MM", help="month to report, or last: the last complete one (default)"
+    )
     report.add_argument("--instrument", metavar="NAME", help="main instrument (default: the most used one)")
     report.add_argument(
         "--small-cells",
-        choices=("show", "suppress"),
+        choices=("show", "round", "suppress"),
         help="counts of 1 to 10: hidden by default, shown by default only for synthetic data",
     )
-    report.set_defaults(run=run_report)
+    report.add_argument("--level", type=float, metavar="P", help="confidence level (default: 0.95)")
+    report.add_argument(
+        "--formats",
+        type=_words,
+        metavar="A,B",
+        help="which files to write, e.g. html,pdf,csv,json,xlsx",
+    )
+    report.add_argument("--kind", choices=("monthly", "cohort"), help="of a month (default), or of the whole")
+    report.add_argument(
+        "--previous", metavar="FOLDER", help="the last release, or auto: the newest of an earlier month"
+    )
+    report.add_argument(
+        "--force",
+        dest="replace",
+        action="store_const",
+        const=True,
+        help="replace a different report that a --config FILE would leave",
+    )
+    report.set_defaults(run=run_report, usage_error=report.error)
     return report
 
 
@@ -155,6 +184,21 @@ def _simulate(commands) -> argparse.ArgumentParser:
     return simulate
 
 
+def _notebook(commands) -> argparse.ArgumentParser:
+    command = commands.add_parser(
+        "notebook",
+        help="run a notebook on a cohort's folder and write it as a page",
+        description="Run one of the notebooks on a cohort's folder and write what it shows as one page, for "
+        "use inside the clinic: small counts are not hidden in it.",
+    )
+    command.add_argument("name", nargs="?", metavar="NAME", help="of the notebook, e.g. data_quality")
+    command.add_argument("--list", action="store_true", help="say which notebooks there are")
+    command.add_argument("--data", metavar="FOLDER", help="folder with patients, sessions, scores, …")
+    command.add_argument("--out", metavar="HTML", help="page to write (default: NAME.html)")
+    command.set_defaults(run=run_notebook, usage_error=command.error)
+    return command
+
+
 class _Version(argparse.Action):
     """Print the version without loading what the commands need."""
 
@@ -166,6 +210,10 @@ class _Version(argparse.Action):
 
         print(f"ketaoutcomes {package_version()}")
         parser.exit()
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
 
 
 def _positive(text: str) -> int:

@@ -11,7 +11,16 @@ from pathlib import Path
 
 from ketaoutcomes.errors import printable
 
-__all__ = ["PlainOutput", "clear_line", "need_folder", "need_path", "print_json", "progress", "records"]
+__all__ = [
+    "PlainOutput",
+    "clear_line",
+    "need_folder",
+    "need_path",
+    "note",
+    "print_json",
+    "progress",
+    "records",
+]
 
 
 def need_folder(folder: str) -> None:
@@ -81,6 +90,12 @@ def print_json(content: dict) -> None:
     if any(ord(sign) > 0xFFFF and not sign.isprintable() for sign in text):
         text = json.dumps(content, indent=2, sort_keys=True)
     print(text)
+
+
+def note(text: str) -> None:
+    """Say on standard error what somebody must know, also of a quiet run, whose log is mailed."""
+    clear_line()
+    print(f"ketaoutcomes: {printable(text)}", file=sys.stderr)
 
 
 def clear_line() -> None:

@@ -6,6 +6,8 @@ see either the earlier folder or the new one, whole. Elsewhere the earlier one i
 new one moved in, and the earlier one deleted; a run that is killed between the first two leaves the
 earlier folder under its aside name, and the next run puts it back.
 
+What is there already, to the byte, is left as it is: the same input twice changes no file.
+
 Names beside the target hold a word of ours and sixteen random digits, so that no folder of anybody
 else is ever taken for one of these.
 """
@@ -14,10 +16,12 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import hashlib
 import os
 import re
 import secrets
 import shutil
+import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,7 +31,9 @@ try:
 except ImportError:  # no such lock on this system; two runs at once are then the caller's care
     fcntl = None
 
-__all__ = ["replace_folder"]
+from ketaoutcomes.errors import BusyError
+
+__all__ = ["content_digest", "only_run", "replace_folder"]
 
 AT_FDCWD = -100
 RENAME_EXCHANGE = 2
@@ -63,8 +69,10 @@ def replace_folder(
 
     Raises
     ------
+    BusyError
+        If another run is writing `folder`.
     FileExistsError
-        If `folder` holds something else, or another run is writing it.
+        If `folder` holds something else.
     OSError
         If the files cannot be written; an earlier folder is then still whole.
     """
@@ -73,6 +81,8 @@ def replace_folder(
     with _only_writer(target, what):
         _recover(target, is_own)
         _refuse_foreign(target, is_own, what)
+        if _holds(target, files, mode):
+            return target
         staged = _beside(target, "new")
         try:
             _write_all(staged, files, mode)
@@ -83,21 +93,78 @@ def replace_folder(
     return target
 
 
+def content_digest(folder: str | os.PathLike) -> str | None:
+    """SHA-256 of a folder's file names and contents; None where there is no folder or no file in it."""
+    folder = Path(folder)
+    files = sorted(path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else []
+    if not files:
+        return None
+    whole = hashlib.sha256()
+    for path in files:
+        whole.update(os.fsencode(path.relative_to(folder).as_posix()) + b"\0")
+        whole.update(hashlib.sha256(path.read_bytes()).digest())
+    return whole.hexdigest()
+
+
+@contextmanager
+def only_run(place: str | os.PathLike, what: str) -> Iterator[None]:
+    """Be the only run that makes what is to stand at `place`, from before it is made until it is written.
+
+    The lock is the system's own, on a file beside `place`: it ends with the process, however that ends,
+    so that no run is kept out by one that is dead. Folders that had to be made for the file go again where
+    nothing was written into them.
+
+    Parameters
+    ----------
+    place : path
+        The folder to be written; where its name is not known yet, any name that such runs share.
+    what : str
+        What is made, for the message, e.g. "report".
+
+    Raises
+    ------
+    BusyError
+        If another run has it.
+    OSError
+        If the folder of `place` cannot be made or written.
+    """
+    place = Path(os.path.realpath(place))
+    made = [folder for folder in place.parents if not folder.exists()]
+    place.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with _held(place, f"{MARK}-run", f"another run is making this {what}; it is left to it"):
+            yield
+    finally:
+        for folder in made:
+            try:
+                folder.rmdir()
+            except OSError:
+                break
+
+
 @contextmanager
 def _only_writer(target: Path, what: str) -> Iterator[None]:
-    """Hold the target's lock; the system lets go of it when the process dies."""
+    """Hold the target's lock while it is replaced."""
+    with _held(target, MARK, f"another run is writing this {what}; wait for it to end"):
+        yield
+
+
+@contextmanager
+def _held(target: Path, mark: str, message: str) -> Iterator[None]:
+    """Hold a lock of the target's; the system lets go of it when the process dies."""
     if fcntl is None:
         yield
         return
-    path = target.parent / f".{target.name}.{MARK}.lock"
+    path = target.parent / f".{target.name}.{mark}.lock"
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        # Whoever made the folder may have taken it away again, empty.
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(descriptor)
-            message = f"another run is writing this {what}; wait for it to end"
-            raise FileExistsError(errno.EEXIST, message, target.name) from None
+            raise BusyError(errno.EEXIST, message, target.name) from None
         # The holder before us removes the file when it ends: then this lock is on no name, so again.
         if _is_same_file(descriptor, path):
             break
@@ -155,6 +222,19 @@ def _refuse_foreign(target: Path, is_own: Callable[[Path], bool], what: str) -> 
     if any(target.iterdir()) and not is_own(target):
         message = f"holds other files and is not a {what} of ketaoutcomes; name a new or empty folder"
         raise FileExistsError(errno.EEXIST, message, target.name)
+
+
+def _holds(target: Path, files: Mapping[str, bytes], mode: int) -> bool:
+    """Whether `target` holds these files with this content, nothing else, and is open to no more people."""
+    if not target.exists() or stat.S_IMODE(target.stat().st_mode) & 0o777 & ~mode:
+        return False
+    found = {path.relative_to(target).as_posix(): path for path in target.rglob("*")}
+    folders = {folder.as_posix() for name in files for folder in Path(name).parents} - {"."}
+    if set(found) != {*files, *folders} or any(path.is_symlink() for path in found.values()):
+        return False
+    if not all(found[name].is_file() and found[name].stat().st_size == len(files[name]) for name in files):
+        return False
+    return all(found[name].read_bytes() == content for name, content in files.items())
 
 
 def _write_all(staged: Path, files: Mapping[str, bytes], mode: int) -> None:

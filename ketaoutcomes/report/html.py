@@ -9,6 +9,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from ketaoutcomes.draw.labels import TURNING
 from ketaoutcomes.report.parts import Page
 
 __all__ = ["render"]
@@ -31,6 +32,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        finalize=_straight,
     )
     environment.filters["css_string"] = _css_string
     return environment
@@ -40,6 +42,13 @@ def _environment() -> Environment:
 def _style() -> Markup:
     """The style sheet; it is ours, so it goes in as it is."""
     return Markup((TEMPLATES / "style.css").read_text(encoding="utf-8"))
+
+
+def _straight(value: object) -> object:
+    """Words without marks that turn the direction of what follows; drawings are without them already."""
+    if isinstance(value, str) and not isinstance(value, Markup) and not TURNING.isdisjoint(value):
+        return "".join(sign for sign in value if sign not in TURNING)
+    return value
 
 
 def _css_string(value: str) -> Markup:

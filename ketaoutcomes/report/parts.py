@@ -12,6 +12,7 @@ __all__ = [
     "HeadlineGroup",
     "HeadlineRow",
     "KeyQuestion",
+    "LookInto",
     "Masthead",
     "Page",
     "Section",
@@ -88,7 +89,7 @@ class KeyQuestion:
 
 @dataclass(frozen=True)
 class HeadlineRow:
-    """One measure of the first page's table."""
+    """One measure of the first page's table; `table` and `month` name the released row that it prints."""
 
     measure: str
     detail: str
@@ -103,6 +104,19 @@ class HeadlineRow:
     spark_note: str = ""
     letter: str = ""
     is_hidden: bool = False
+    signal: str = ""
+    is_signal: bool = False
+    table: str = ""
+    month: str = ""
+
+
+@dataclass(frozen=True)
+class LookInto:
+    """A question for the committee, raised by a signal; never a cause."""
+
+    heading: str
+    text: str
+    section: int
 
 
 @dataclass(frozen=True)
@@ -139,3 +153,4 @@ class Page:
     footnotes: tuple[tuple[str, str], ...]
     sections: tuple[Section, ...]
     facts: tuple[tuple[str, str], ...] = field(default_factory=tuple)
+    look_into: tuple[LookInto, ...] = ()

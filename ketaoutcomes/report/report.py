@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 
 import pandas as pd
 from markupsafe import escape
 
+from ketaoutcomes.errors import ConfigError
 from ketaoutcomes.report.files import MANIFEST, csv_text, manifest_text, save_folder, sha256
-from ketaoutcomes.report.parts import Section
+from ketaoutcomes.report.machine import document, json_text
+from ketaoutcomes.report.parts import Page, Section
 
-__all__ = ["Report", "finished"]
-
-PAGE_NAME = "report.html"
+__all__ = ["FORMATS", "Report", "finished"]
 
 
 @dataclass(frozen=True)
@@ -34,9 +35,22 @@ class Report:
         Every table behind the page, masked as printed: column `suppressed` is empty where a row is
         shown and holds the reason where it is not.
     manifest : mapping
-        Versions, fingerprint, definitions, settings, and the SHA-256 of each file.
+        Versions, fingerprint, definitions, settings; saved, also the SHA-256 of each file.
     html : str
         The page, self-contained.
+    page : Page
+        The parts that every format is made of.
+    further : callable, optional
+        From the report to further files of its kind by name, e.g. tables for a manuscript.
+
+    Attributes
+    ----------
+    pdf : bytes
+        The page on A4 sheets; made when first asked for, and once.
+    json : str
+        The report for programs; docs/report_json.md says what stands where.
+    xlsx : bytes
+        The tables as a workbook.
     """
 
     title: str
@@ -45,19 +59,66 @@ class Report:
     tables: Mapping[str, pd.DataFrame]
     manifest: Mapping
     html: str
+    page: Page
+    further: Callable[[Report], Mapping[str, bytes]] | None = None
 
-    def save(self, folder: str | os.PathLike) -> Path:
-        """Write the page, the tables and the manifest to `folder`, which is replaced whole.
+    @cached_property
+    def pdf(self) -> bytes:
+        # Only here: a report that is never printed loads no typesetter.
+        from ketaoutcomes.report.pdf import render_pdf
+
+        return render_pdf(self.page)
+
+    @cached_property
+    def json(self) -> str:
+        return json_text(
+            document(
+                title=self.title,
+                month=self.month,
+                page=self.page,
+                tables=self.tables,
+                manifest=self.manifest,
+            )
+        )
+
+    @cached_property
+    def xlsx(self) -> bytes:
+        # Only here: a report whose tables nobody opens in a spreadsheet need not load its writer.
+        from ketaoutcomes.report.workbook import workbook_bytes
+
+        about = [("title", self.title), ("month", self.month or "all months")]
+        about += [("note", banner) for banner in self.page.masthead.banners]
+        about.append(("input, SHA-256", str(self.manifest["cohort"]["fingerprint"])))
+        about.append(("software", f"ketaoutcomes {self.manifest['versions']['ketaoutcomes']}"))
+        return workbook_bytes(self.tables, about=about)
+
+    def save(self, folder: str | os.PathLike, formats: Sequence[str] | None = None) -> Path:
+        """Write the report to `folder`, which is replaced whole.
+
+        Parameters
+        ----------
+        folder : path
+            A new folder, an empty one, or one that holds an earlier report.
+        formats : sequence of {"html", "pdf", "csv", "json", "xlsx"}, optional
+            All by default: report.html, report.pdf, tables/*.csv, report.json, tables.xlsx. The
+            manifest, with the SHA-256 of every other file, is always written, and so are a cohort
+            report's manuscript.html and manuscript.docx.
 
         Raises
         ------
+        ConfigError
+            If a format is not known or none is named.
         FileExistsError
             If `folder` holds something that is not a report, or another run is writing it.
         OSError
             If it cannot be written; an earlier report is then still whole.
         """
-        files = _files(self.html, self.tables)
-        files[MANIFEST] = manifest_text(dict(self.manifest)).encode()
+        chosen = _chosen(formats)
+        files = {name: body for format_name in chosen for name, body in _WRITERS[format_name](self).items()}
+        if self.further is not None:
+            files |= self.further(self)
+        hashes = {name: sha256(body) for name, body in files.items()}
+        files[MANIFEST] = manifest_text({**self.manifest, "files": hashes}).encode()
         return save_folder(folder, files)
 
     def __repr__(self) -> str:
@@ -79,15 +140,39 @@ def finished(
     tables: Mapping[str, pd.DataFrame],
     record: Mapping,
     html: str,
+    page: Page,
+    further: Callable[[Report], Mapping[str, bytes]] | None = None,
 ) -> Report:
-    """The report, with the SHA-256 of each of its files in the manifest."""
-    hashes = {name: sha256(content) for name, content in _files(html, tables).items()}
-    manifest = {"kind": "ketaoutcomes report", **record, "files": hashes}
-    return Report(title, month, sections, MappingProxyType(dict(tables)), MappingProxyType(manifest), html)
+    """The report, with what kind of thing it is in its manifest."""
+    manifest = MappingProxyType({"kind": "ketaoutcomes report", **record})
+    return Report(title, month, sections, MappingProxyType(dict(tables)), manifest, html, page, further)
 
 
-def _files(html: str, tables: Mapping[str, pd.DataFrame]) -> dict[str, bytes]:
-    files = {PAGE_NAME: html.encode()}
-    for name in sorted(tables):
-        files[f"tables/{name}.csv"] = csv_text(tables[name]).encode()
-    return files
+def _tables_as_csv(report: Report) -> dict[str, bytes]:
+    return {f"tables/{name}.csv": csv_text(report.tables[name]).encode() for name in sorted(report.tables)}
+
+
+_WRITERS: Mapping[str, Callable[[Report], dict[str, bytes]]] = MappingProxyType(
+    {
+        "html": lambda report: {"report.html": report.html.encode()},
+        "pdf": lambda report: {"report.pdf": report.pdf},
+        "csv": _tables_as_csv,
+        "json": lambda report: {"report.json": report.json.encode()},
+        "xlsx": lambda report: {"tables.xlsx": report.xlsx},
+    }
+)
+FORMATS = tuple(_WRITERS)
+
+
+def _chosen(formats: Sequence[str] | None) -> list[str]:
+    """The formats asked for, each once and in our order."""
+    if formats is None:
+        return list(FORMATS)
+    asked = [formats] if isinstance(formats, str) else list(formats)
+    known = ", ".join(FORMATS)
+    for name in asked:
+        if name not in FORMATS:
+            raise ConfigError(f"unknown format {str(name)[:20]!r}; a report can be written as {known}")
+    if not asked:
+        raise ConfigError(f"no format is named; a report can be written as {known}")
+    return [name for name in FORMATS if name in asked]

@@ -1,4 +1,4 @@
-"""What became of an export's rows stands in data_quality and in section 8, and small counts do not."""
+"""What became of an export's rows stands in data_quality and in section 14, and small counts do not."""
 
 from __future__ import annotations
 

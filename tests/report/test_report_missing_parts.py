@@ -71,7 +71,7 @@ def test_patients_and_sessions_alone_are_enough_for_a_report(raw, report_of, sma
     report = report_of(
         {name: tables[name] for name in ("patients", "sessions")}, settings, small_cells=small_cells
     )
-    assert len(report.sections) == 9
+    assert len(report.sections) == 15
     assert "No scores are recorded, so no outcome is reported." in text(report)
 
 
@@ -84,7 +84,7 @@ def test_one_patient_is_enough_for_a_report(raw, report_of, small_cells):
         settings,
         small_cells=small_cells,
     )
-    assert len(report.sections) == 9
+    assert len(report.sections) == 15
     assert not re.search(r"\b(nan|inf|None|<NA>|NaT)\b", text(report))
 
 

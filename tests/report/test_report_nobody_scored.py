@@ -76,7 +76,7 @@ def test_the_box_of_completeness_says_it_too(unscored):
     words = box(unscored, "How complete are the data?")
     assert words.startswith("no patient was scored after induction")
     assert "%" not in words
-    assert "Section 8" in words
+    assert "Section 14" in words
 
 
 def test_no_page_shows_a_number_of_nobody(unscored):

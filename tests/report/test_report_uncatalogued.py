@@ -24,7 +24,7 @@ def report(request, report_of):
 
 
 def test_there_is_a_report_with_every_section(report):
-    assert [section.number for section in report.sections] == list(range(1, 10))
+    assert [section.number for section in report.sections] == list(range(1, 16))
     assert report.manifest["settings"]["instrument"] is None
 
 
@@ -40,7 +40,7 @@ def test_the_first_page_says_why_there_is_no_outcome(report):
     assert "No scores of an instrument that is in the catalogue, so no outcome is reported." in words
     first = words.split("1 How fast do patients respond?")[0]
     assert "no score recorded" not in first
-    assert f"{REASON}" in first.split("How complete are the data?")[1].split("Section 8")[0]
+    assert f"{REASON}" in first.split("How complete are the data?")[1].split("Section 14")[0]
     assert "Scores of 1 instrument that is not in the catalogue" in words
 
 

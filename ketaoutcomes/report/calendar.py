@@ -36,12 +36,15 @@ class Calendar:
         Last day of the data, as the clinic stated it.
     incomplete : tuple of str
         Months of the data that may not be over at the end of the data.
+    known : tuple of str
+        Every month from the first with a session to the last with one, oldest first.
     """
 
     month: str
     outcome_month: str | None
     cut: str | None
     incomplete: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
 
     @property
     def is_complete(self) -> bool:
@@ -104,7 +107,7 @@ def calendar_of(cohort: Cohort, month: str | None, *, window: str) -> Calendar |
     closed = _closed_months(cohort, window)
     due = [name for name in complete if name <= month and name in closed]
     incomplete = tuple(name for name in known if name not in complete)
-    return Calendar(month, due[-1] if due else None, cut, incomplete)
+    return Calendar(month, due[-1] if due else None, cut, incomplete, _without_gaps(known))
 
 
 def month_after(month: str) -> str:
@@ -126,6 +129,11 @@ def _closed_months(cohort: Cohort, window: str) -> set[str]:
     is_open = follow_up(cohort).still_open(closes)[patient_codes(last)]
     months = last["month"].astype("object").to_numpy()
     return {str(name) for name in months[last["month"].notna().to_numpy()]} - set(months[is_open])
+
+
+def _without_gaps(known: list[str]) -> tuple[str, ...]:
+    """The months from the first to the last; a month without a session is one of nobody, not none."""
+    return tuple(_named(number) for number in range(_number(known[0]), _number(known[-1]) + 1))
 
 
 def _months_of_sessions(cohort: Cohort) -> list[str]:

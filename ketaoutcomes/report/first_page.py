@@ -16,7 +16,9 @@ from ketaoutcomes.report.key_questions import key_questions
 from ketaoutcomes.report.nobody import is_empty
 from ketaoutcomes.report.parts import Masthead, Page, Section
 from ketaoutcomes.report.scope import WINDOW, Scope
+from ketaoutcomes.report.sections.charted import baseline_words as charted_on
 from ketaoutcomes.report.sections.headline import Headline
+from ketaoutcomes.report.sections.months import look_into
 from ketaoutcomes.report.sections.responders import BASELINE
 from ketaoutcomes.report.wording import baseline_words, induction_words, window_words
 from ketaoutcomes.report.words import (
@@ -24,6 +26,7 @@ from ketaoutcomes.report.words import (
     asked,
     ci,
     day_name,
+    joined,
     month_name,
     plural,
     rate_words,
@@ -53,7 +56,7 @@ def first_page(
     """Everything that the page template prints."""
     lead, text = _lead(scope, top)
     return Page(
-        masthead=_masthead(scope),
+        masthead=_masthead(scope, record),
         lead=lead,
         lead_text=text,
         questions=key_questions(scope, tables),
@@ -62,18 +65,17 @@ def first_page(
         footnotes=_footnotes(scope, top),
         sections=sections,
         facts=_facts(record),
+        look_into=look_into(top.charts),
     )
 
 
-def _masthead(scope: Scope) -> Masthead:
+def _masthead(scope: Scope, record: Mapping[str, Any]) -> Masthead:
     settings, calendar = scope.cohort.settings, scope.calendar
     facts = [("Cohort", settings.name or scope.cohort.source)]
     facts.append(
         (
             "Patients",
-            count(scope.cohort.n_patients)
-            if scope.cohort.n_patients > 10 or not scope.gate.suppresses
-            else "1–10",
+            _patients(scope),
         )
     )
     if calendar is not None:
@@ -83,8 +85,17 @@ def _masthead(scope: Scope) -> Masthead:
         kicker="Monthly outcome report" if calendar is not None else "Outcome report",
         title=_title(calendar) if calendar is not None else "All patients",
         facts=tuple(facts),
-        banners=_banners(scope),
+        banners=(*_banners(scope), *(f"Data quality. {words}" for words in record["thresholds_not_met"])),
     )
+
+
+def _patients(scope: Scope) -> str:
+    """The number of all patients, or why it does not stand there."""
+    gate, n = scope.gate, scope.cohort.n_patients
+    printed = gate.printable("patients", n)
+    if printed is not None:
+        return count(printed)
+    return gate.few.words if gate.few.is_small(n) else "not shown"
 
 
 def _banners(scope: Scope) -> tuple[str, ...]:
@@ -118,7 +129,27 @@ def _lead(scope: Scope, top: Headline) -> tuple[str, str]:
     heads, sentences = _lead_outcome(scope, top)
     more_heads, more_sentences = _lead_safety(scope, top)
     head = "; ".join([*heads, *more_heads]) or "Not enough can be shown for a summary"
-    return head[0].upper() + head[1:], " ".join([*sentences, *more_sentences, UNCONTROLLED])
+    words = [*sentences, *more_sentences, *_lead_signals(top), UNCONTROLLED]
+    return head[0].upper() + head[1:], " ".join(words)
+
+
+def _lead_signals(top: Headline) -> list[str]:
+    """Which measures' months have a signal, and of how many there is none."""
+    tested = [chart for chart in top.charts if chart.result is not None]
+    if not tested:
+        return []
+    seen = [chart for chart in tested if chart.is_signal]
+    if not seen:
+        return [f"Month by month there is no signal in {plural(len(tested), 'measure')}."]
+    named = joined(
+        f"{chart.kind.measure[:1].lower()}{chart.kind.measure[1:]}"
+        if not chart.kind.measure.startswith("BP")
+        else chart.kind.measure
+        for chart in seen
+    )
+    others = len(tested) - len(seen)
+    rest = f"; none in the other {plural(others, 'measure')}" if others else ""
+    return [f"Month by month there are signals in {named}{rest}: see “To look into”."]
 
 
 def _lead_outcome(scope: Scope, top: Headline) -> tuple[list[str], list[str]]:
@@ -200,8 +231,9 @@ def _reading(scope: Scope, top: Headline) -> tuple[str, ...]:
     elif any(row.spark for group in top.groups for row in group.rows):
         words.append(
             "Charts: filled dots are complete months, black is the month in the row; hollow is provisional: "
-            "the month is not over or its window is still open. The grey line is the value of the 12 "
-            "months before."
+            "the month is not over or its window is still open. Grey: the mean and the three-sigma limits of "
+            f"{charted_on(scope)}. A ring marks a month outside the limits, orange a shift. “No "
+            "signal” does not mean “good” or “unchanged”."
         )
     return (*words, *top.absent)
 
@@ -220,7 +252,9 @@ def _footnotes(scope: Scope, top: Headline) -> tuple[tuple[str, str], ...]:
     if any(row.letter == "b" for row in rows):
         notes.append(("b", "The interval allows for several sessions per patient."))
     if scope.gate.suppresses:
-        notes.append(("c", "Counts of 1–10, and whatever would reveal them, are not shown; 0 is."))
+        rounds = " All other counts are rounded to the nearest 5." if scope.gate.rounds else ""
+        said = f"Counts of {scope.gate.few.words}, and whatever would reveal them, are not shown; 0 is."
+        notes.append(("c", said + rounds))
     return tuple(notes)
 
 

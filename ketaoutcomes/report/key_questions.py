@@ -9,6 +9,7 @@ import pandas as pd
 from ketaoutcomes.derive.side_effects import ANY
 from ketaoutcomes.draw.labels import count, missing, percent, percent_range
 from ketaoutcomes.report.nobody import first_empty_step
+from ketaoutcomes.report.numbering import COMPLETENESS, DURABILITY, SIDE_EFFECTS, TIMING
 from ketaoutcomes.report.parts import KeyQuestion
 from ketaoutcomes.report.scope import Scope
 from ketaoutcomes.report.sections.timing import at_time, last_shown
@@ -55,7 +56,7 @@ def _how_fast(scope: Scope, tables: Mapping[str, pd.DataFrame]) -> KeyQuestion:
         told.insert(0, f"Response in hours: not recorded{_for_want_of_scores(scope)}.")
     recorded = hours is not None or days is not None
     value, unit = first or ("", "not shown: counts are too small" if recorded else "not recorded")
-    return KeyQuestion("How fast?", value, unit, " ".join([*told, _first_response(scope)]), 1)
+    return KeyQuestion("How fast?", value, unit, " ".join([*told, _first_response(scope)]), TIMING)
 
 
 def _how_long(scope: Scope, tables: Mapping[str, pd.DataFrame]) -> KeyQuestion:
@@ -63,10 +64,10 @@ def _how_long(scope: Scope, tables: Mapping[str, pd.DataFrame]) -> KeyQuestion:
     table = tables.get("durability_days")
     if table is None or table.empty:
         why = f"No episode of response can be followed{_for_want_of_scores(scope)}."
-        return KeyQuestion("How long?", "", "not recorded", why, 2)
+        return KeyQuestion("How long?", "", "not recorded", why, DURABILITY)
     shown = table[table["suppressed"] == ""]
     if shown.empty:
-        return KeyQuestion("How long?", "", "not shown: counts are too small", "", 2)
+        return KeyQuestion("How long?", "", "not shown: counts are too small", "", DURABILITY)
     at = shown[shown["time"] == 28]
     row = (at if len(at) else shown).iloc[-1]
     span = percent_range(row["conf_low"], row["conf_high"], like=row["estimate"])
@@ -77,7 +78,7 @@ def _how_long(scope: Scope, tables: Mapping[str, pd.DataFrame]) -> KeyQuestion:
     )
     still = bounds(row["still_responding"], row["still_responding_high"])
     unit = f"responding at day {row['time']:g} without a further session"
-    return KeyQuestion("How long?", still, unit, told, 2)
+    return KeyQuestion("How long?", still, unit, told, DURABILITY)
 
 
 def _which_side_effects(scope: Scope, tables: Mapping[str, pd.DataFrame]) -> KeyQuestion:
@@ -106,7 +107,7 @@ def _which_side_effects(scope: Scope, tables: Mapping[str, pd.DataFrame]) -> Key
     if scope.has_recent:
         told.insert(0, f"Sessions in the {scope.period}.")
     value, unit = first or ("", "not shown: counts are too small")
-    return KeyQuestion("Which side effects?", value, unit, " ".join(told), 6)
+    return KeyQuestion("Which side effects?", value, unit, " ".join(told), SIDE_EFFECTS)
 
 
 def _first_response(scope: Scope) -> str:
@@ -129,16 +130,18 @@ def _not_due(steps: pd.DataFrame) -> str:
 
 def _how_complete(scope: Scope, tables: Mapping[str, pd.DataFrame]) -> KeyQuestion:
     rows = tables["rows_by_table"]
-    kept = "Rows are counted in section 8."
+    kept = f"Rows are counted in section {COMPLETENESS}."
     if (rows["suppressed"] == "").all():
         read, aside = int(rows["n_read"].sum()), int(rows["n_quarantined"].sum())
         kept = f"{count(read - aside)} of {count(read)} rows kept; {count(aside)} set aside by a rule."
     steps = tables.get("attrition")
     if steps is None or steps.empty:
-        return KeyQuestion("How complete are the data?", "", _no_scores(scope), kept, 8)
+        return KeyQuestion("How complete are the data?", "", _no_scores(scope), kept, COMPLETENESS)
     first, last = steps.iloc[0], steps.iloc[-1]
     if missing(first["n"]) or missing(last["n"]) or not first["n"]:
-        return KeyQuestion("How complete are the data?", "", "not shown: counts are too small", kept, 8)
+        return KeyQuestion(
+            "How complete are the data?", "", "not shown: counts are too small", kept, COMPLETENESS
+        )
     who, nobody = f"who started{_among(scope)}", first_empty_step(scope, steps)
     some = f"Of the {count(first['n'])} {who} nobody has"
     if not nobody:
@@ -147,7 +150,7 @@ def _how_complete(scope: Scope, tables: Mapping[str, pd.DataFrame]) -> KeyQuesti
     value, unit = percent(last["n"] / first["n"]), "of starters scored"
     if nobody:
         value, unit = "", nobody
-    return KeyQuestion("How complete are the data?", value, unit, text, 8)
+    return KeyQuestion("How complete are the data?", value, unit, text, COMPLETENESS)
 
 
 def _for_want_of_scores(scope: Scope) -> str:

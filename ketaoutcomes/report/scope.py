@@ -12,9 +12,10 @@ from ketaoutcomes.catalog.instruments import INSTRUMENTS, Instrument, find_instr
 from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.derive.arrays import first_of_segment, patient_codes
 from ketaoutcomes.draw.labels import count, missing
-from ketaoutcomes.errors import DataError
+from ketaoutcomes.errors import ConfigError, DataError
 from ketaoutcomes.report.calendar import Calendar, calendar_of
 from ketaoutcomes.report.disclosure import Gate
+from ketaoutcomes.report.settings import ReportSettings
 from ketaoutcomes.report.words import plural
 
 __all__ = ["PERIOD", "WINDOW", "Scope", "make_scope", "with_column", "without_period"]
@@ -47,6 +48,8 @@ class Scope:
         One with a recall of hours, on which onset in hours can be seen.
     gate : Gate
     level : float
+    settings : ReportSettings
+        What the report was told: the charts' baseline, changes, groups, thresholds.
     has_recent : bool
         Whether `recent` is narrowed to the twelve months.
     """
@@ -58,6 +61,7 @@ class Scope:
     momentary: Instrument | None
     gate: Gate
     level: float
+    settings: ReportSettings
     has_recent: bool
 
     @property
@@ -115,7 +119,13 @@ class Scope:
 
 
 def make_scope(
-    cohort: Cohort, *, month: str | None, instrument: str | None, gate: Gate, level: float
+    cohort: Cohort,
+    *,
+    month: str | None,
+    instrument: str | None,
+    gate: Gate,
+    level: float,
+    settings: ReportSettings,
 ) -> Scope:
     """The scope of a report on `cohort`.
 
@@ -127,6 +137,7 @@ def make_scope(
         If `month` is not a month of the data.
     """
     calendar = calendar_of(cohort, month, window=WINDOW)
+    _check_baseline(settings, calendar)
     whole, recent = cohort, None
     if calendar is not None:
         whole = with_column(cohort, "sessions", PERIOD, _sessions_inside(cohort, calendar))
@@ -142,8 +153,23 @@ def make_scope(
         momentary=None if momentary is None else INSTRUMENTS[momentary],
         gate=gate,
         level=level,
+        settings=settings,
         has_recent=recent is not None,
     )
+
+
+def _check_baseline(settings: ReportSettings, calendar: Calendar | None) -> None:
+    """Refuse a baseline of the charts that is not made of months of the data."""
+    if settings.baseline is None:
+        return
+    if calendar is None:
+        raise ConfigError("this cohort keeps no months, so control charts have no baseline; leave it out")
+    first, last = settings.baseline
+    if not calendar.known[0] <= first <= last <= calendar.known[-1]:
+        raise ConfigError(
+            f"the baseline of the control charts, {first} to {last}, must lie within the months of the data, "
+            f"{calendar.known[0]} to {calendar.known[-1]}"
+        )
 
 
 def with_column(cohort: Cohort, table: str, column: str, values) -> Cohort:

@@ -1,4 +1,4 @@
-"""Section 8: what was read, kept, set aside and missing, and who is not scored."""
+"""Completeness: what was read, kept, set aside and missing, and who is not scored."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from ketaoutcomes.draw.labels import count, missing, percent
 from ketaoutcomes.draw.missing import missing as draw_missing
 from ketaoutcomes.report.disclosure import Released
 from ketaoutcomes.report.nobody import first_empty_step
+from ketaoutcomes.report.numbering import COMPLETENESS
 from ketaoutcomes.report.parts import Column, Figure, Section, Table
 from ketaoutcomes.report.scope import WINDOW, Scope, without_period
 from ketaoutcomes.report.sections.part import Part, drawn, gathered, too_small
@@ -20,6 +21,7 @@ from ketaoutcomes.report.words import plural
 
 __all__ = ["completeness"]
 
+PLACE = f"Section {COMPLETENESS}"
 MOST_COLUMNS = 12
 # Items stand beside a total and the parts of a dose beside the dose, so their gaps say nothing.
 ALTERNATIVES = r"i\d+|n_missing_items|dose_mg|weight_kg"
@@ -35,15 +37,16 @@ def completeness(scope: Scope, beside: Sequence[float] = ()) -> Part:
     whole = data_quality(without_period(scope.cohort), name, at=WINDOW)
     gate = scope.gate
     released = {
-        "rows": gate.files("rows_by_table", whole.rows, size="n_kept", place="Section 8, rows"),
-        "rules": gate.files("rows_set_aside", whole.rules, size="n_rows", place="Section 8, rows set aside"),
+        "rows": gate.files("rows_by_table", whole.rows, size="n_kept", place=f"{PLACE}, rows"),
+        "rules": gate.files("rows_set_aside", whole.rules, size="n_rows", place=f"{PLACE}, rows set aside"),
         "blanked": gate.files(
-            "cells_set_to_missing", whole.blanked, size="n_cells", place="Section 8, cells set to missing"
+            "cells_set_to_missing",
+            whole.blanked,
+            size="n_cells",
+            place=f"{PLACE}, cells set to missing",
         ),
-        "missing": gate.files(
-            "missing_cells", whole.missing, size="n_rows", place="Section 8, missing cells"
-        ),
-        "recording": gate.rates("recording", followed.recording, place="Section 8, sessions with a record"),
+        "missing": gate.files("missing_cells", whole.missing, size="n_rows", place=f"{PLACE}, missing cells"),
+        "recording": gate.rates("recording", followed.recording, place=f"{PLACE}, sessions with a record"),
     }
     figures, notes = [], []
     if len(whole.sources):
@@ -51,7 +54,7 @@ def completeness(scope: Scope, beside: Sequence[float] = ()) -> Part:
     if name is not None and len(followed.flow):
         steps = _reasons(followed.flow, followed.losses, gate.suppresses)
         sizes = (scope.cohort.n_patients, *beside)
-        released["flow"] = gate.flow("attrition", steps, place="Section 8, attrition", beside=sizes)
+        released["flow"] = gate.flow("attrition", steps, place=f"{PLACE}, attrition", beside=sizes)
         if released["flow"].frame["n"].notna().any():
             figures.append(_flow_figure(scope, released["flow"], "a"))
         else:
@@ -65,7 +68,7 @@ def completeness(scope: Scope, beside: Sequence[float] = ()) -> Part:
         notes.append("No cell of the columns supplied is missing.")
     found, hidden = gathered(list(released.values()))
     section = Section(
-        number=8,
+        number=COMPLETENESS,
         question="How complete are the data?",
         reading=("The share of starters with a known result bounds everything above.",),
         terms=(
@@ -108,9 +111,10 @@ def _flow_figure(scope: Scope, given: Released, letter: str) -> Figure:
     for row in frame.to_dict("records"):
         size = "not shown" if missing(row["n"]) else count(row["n"])
         told.append(f"{str(row['step']).capitalize()}: {size}.")
-    svg = drawn(flow, frame, prefix=f"figure-8{letter}", title=title, description=" ".join(told))
+    svg = drawn(flow, frame, prefix=f"figure-{COMPLETENESS}{letter}", title=title, description=" ".join(told))
     population = f"{scope.instrument.name}, patients who started{scope.during}"
-    return Figure(f"Fig. 8{letter}", title, population, svg, ("% of starters. Hatched: lost at that step.",))
+    note = "% of starters. Hatched: lost at that step."
+    return Figure(f"Fig. {COMPLETENESS}{letter}", title, population, svg, (note,))
 
 
 def _missing_figure(gaps: pd.DataFrame, letter: str) -> Figure:
@@ -124,13 +128,13 @@ def _missing_figure(gaps: pd.DataFrame, letter: str) -> Figure:
         f"{count(row['n_rows'])})."
         for row in shown.to_dict("records")
     )
-    svg = drawn(draw_missing, shown, prefix=f"figure-8{letter}", title=title, description=told)
+    svg = drawn(draw_missing, shown, prefix=f"figure-{COMPLETENESS}{letter}", title=title, description=told)
     rest = len(worst) - len(shown)
     are = "is" if rest == 1 else "are"
     more = f", and so {are} {plural(rest, 'further column')} with missing cells" if rest else ""
     notes = (f"Single items and the parts of a dose are in the table file only{more}.",)
     return Figure(
-        f"Fig. 8{letter}",
+        f"Fig. {COMPLETENESS}{letter}",
         title,
         "Share of rows without a value, by table and column; whole data set",
         svg,

@@ -12,6 +12,7 @@ from ketaoutcomes.draw.curve_band import model_course
 from ketaoutcomes.draw.labels import count, missing, number, number_range
 from ketaoutcomes.errors import DataError
 from ketaoutcomes.report.disclosure import Hidden, Released
+from ketaoutcomes.report.numbering import COURSE
 from ketaoutcomes.report.parts import Column, Figure, Section, Table
 from ketaoutcomes.report.scope import Scope
 from ketaoutcomes.report.sections.part import Part, drawn, gathered, too_small
@@ -53,7 +54,7 @@ def course(scope: Scope) -> Part:
     if figures:
         hidden = (Hidden("Section 4", "individual lines", "a line is a patient"), *hidden)
     section = Section(
-        number=4,
+        number=COURSE,
         question="What is the symptom course?",
         reading=(
             "Line: mean of a mixed model, of all who have a score. It holds if missing scores depend only on "

@@ -11,6 +11,7 @@ from ketaoutcomes.draw.incidence import stacked
 from ketaoutcomes.draw.labels import count, missing, percent, percent_range
 from ketaoutcomes.errors import DataError
 from ketaoutcomes.report.disclosure import Hidden, Released
+from ketaoutcomes.report.numbering import DURABILITY
 from ketaoutcomes.report.parts import Column, Figure, Section, Table
 from ketaoutcomes.report.scope import Scope
 from ketaoutcomes.report.sections.between import between_sessions
@@ -20,7 +21,7 @@ from ketaoutcomes.results.durability import STACKED, DurabilityResult, counts_by
 
 __all__ = ["durability"]
 
-NUMBER = 2
+NUMBER = DURABILITY
 PLACE = f"Section {NUMBER}"
 MARKS = (7.0, 14.0, 28.0, 42.0, 56.0)
 REPLICATES = 200

@@ -15,6 +15,7 @@ from ketaoutcomes.draw.vital_course import vital_course
 from ketaoutcomes.errors import ConvergenceError, DataError
 from ketaoutcomes.report.disclosure import Released
 from ketaoutcomes.report.nobody import is_empty
+from ketaoutcomes.report.numbering import DURING
 from ketaoutcomes.report.parts import Column, Figure, Section, Table
 from ketaoutcomes.report.scope import Scope
 from ketaoutcomes.report.sections.part import Part, drawn, gathered, too_small
@@ -68,7 +69,7 @@ def during_sessions(scope: Scope) -> Part:
     _add_dissociation(scope, made)
     found, hidden = gathered(made.released)
     section = Section(
-        number=7,
+        number=DURING,
         question="What happens during sessions?",
         reading=(
             "A highest value is the highest of what was read: it grows with the number of readings. Rules "

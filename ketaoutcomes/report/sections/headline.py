@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -11,10 +11,13 @@ import pandas as pd
 from ketaoutcomes.catalog.definitions import WINDOWS
 from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.report import by_month
+from ketaoutcomes.report.calendar import months_before
 from ketaoutcomes.report.disclosure import Hidden, Released
 from ketaoutcomes.report.nobody import is_empty, unscored
 from ketaoutcomes.report.parts import HeadlineGroup, HeadlineRow
 from ketaoutcomes.report.scope import WINDOW, Scope
+from ketaoutcomes.report.sections.charted import Charted, charted
+from ketaoutcomes.report.sections.headline_charts import kind_of, with_chart
 from ketaoutcomes.report.sections.headline_months import Frame, frame_of, ordered, with_total, with_total_mean
 from ketaoutcomes.report.sections.headline_rows import (
     follow_up_row,
@@ -23,7 +26,7 @@ from ketaoutcomes.report.sections.headline_rows import (
     session_row,
     side_effect_row,
 )
-from ketaoutcomes.report.small_counts import small
+from ketaoutcomes.report.small_counts import SmallCounts, blank
 from ketaoutcomes.report.wording import defined, outcome_words, window_days
 from ketaoutcomes.report.words import ci, joined, month_name
 
@@ -42,7 +45,8 @@ TOTALS_OF_SECTION_6 = ("stopped_early", "serious")
 class Headline:
     """The table's groups, and the released tables that they print, by name.
 
-    `nobody` says that no patient was scored, in the month and the twelve before; "" where somebody was.
+    `charts` are the months of each measure with a row, in the order of the rows. `nobody` says that no
+    patient was scored, in the month and the twelve before; "" where somebody was.
     """
 
     groups: tuple[HeadlineGroup, ...]
@@ -50,6 +54,7 @@ class Headline:
     hidden: tuple[Hidden, ...]
     absent: tuple[str, ...]
     nobody: str = ""
+    charts: tuple[Charted, ...] = ()
 
     def row(self, name: str, month: str) -> pd.Series | None:
         """The released row of one measure and month, or None."""
@@ -70,6 +75,7 @@ def headline(scope: Scope) -> Headline:
         outcomes.hidden + safety.hidden,
         outcomes.absent + safety.absent,
         outcomes.nobody,
+        outcomes.charts + safety.charts,
     )
 
 
@@ -86,7 +92,7 @@ def _outcomes(scope: Scope) -> Headline:
         return Headline((), {}, (), (reason,))
     frame = frame_of(calendar and calendar.outcome_month, calendar)
     cohort = by_month.with_months(scope.cohort, None if calendar is None else frame.months)
-    rows, tables, hidden, absent = [], {}, (), []
+    rows, tables, hidden, absent, charts = [], {}, (), [], []
 
     response, remission = defined(instrument, "response"), defined(instrument, "remission")
     kinds = [("response", "Response", response), ("remission", "Remission", remission)]
@@ -102,14 +108,19 @@ def _outcomes(scope: Scope) -> Headline:
         released = _rate(scope, name, table, frame, beside=beside, without=without)
         if not beside:
             beside, without = (_sizes(released.frame),), _hidden_months(released.frame)
-        rows.append(outcome_row(scope, measure, outcome_words(definition, instrument), released, frame))
+        row = outcome_row(scope, measure, outcome_words(definition, instrument), released, frame)
+        rows.append(_charted_row(scope, name, row, released, frame, charts))
         tables[name], hidden = released.frame, hidden + released.hidden
     change = by_month.mean_change_by_month(cohort, instrument.name, level=scope.level)
     n_ended = int(change.loc[change["month"].isin([frame.at, *frame.before]), ["n", "n_missing"]].sum().sum())
     change = ordered(with_total_mean(change, frame, suppresses=scope.gate.suppresses), frame)
     hidden_too = change["month"].isin(without)
-    released = scope.gate.means("mean_change", change, place="Page 1, mean change", without=hidden_too)
-    rows.append(mean_row(scope, released, frame))
+    released = scope.gate.means(
+        "mean_change", change, place="Page 1, mean change", without=hidden_too,
+        total=change["month"].isin(frame.before), then_total=_then_total(scope, "outcome_month"),
+    )  # fmt: skip
+    row = mean_row(scope, released, frame)
+    rows.append(_charted_row(scope, "mean_change", row, released, frame, charts))
     tables["mean_change"], hidden = released.frame, hidden + released.hidden
 
     follow_up = by_month.follow_up_by_month(cohort, instrument.name, level=scope.level)
@@ -117,15 +128,11 @@ def _outcomes(scope: Scope) -> Headline:
     released = _rate(
         scope, "follow_up", follow_up, frame, beside=beside, without=without, apart=("n_no_baseline",)
     )
-    rows.append(
-        follow_up_row(
-            scope,
-            released,
-            frame,
-            detail=f"{instrument.name}, {window_days(WINDOWS[WINDOW])} after induction, "
-            "of those with a valid baseline",
-        )
+    detail = (
+        f"{instrument.name}, {window_days(WINDOWS[WINDOW])} after induction, of those with a valid baseline"
     )
+    row = follow_up_row(scope, released, frame, detail=detail)
+    rows.append(_charted_row(scope, "follow_up", row, released, frame, charts))
     tables["follow_up"], hidden = released.frame, hidden + released.hidden
     names = [name for name in tables if name != "follow_up" and _is_empty_row(tables[name], frame)]
     nobody = _nobody(cohort, instrument.name, frame) if {"response", "mean_change"} & set(names) else ""
@@ -147,7 +154,23 @@ def _outcomes(scope: Scope) -> Headline:
             month_name(frame.at),
             ", the latest month whose window has closed",
         )
-    return Headline((_group(scope, caption, rows),), tables, hidden, tuple(absent), nobody)
+    groups = (_group(scope, caption, rows),)
+    return Headline(groups, tables, hidden, tuple(absent), nobody, tuple(charts))
+
+
+def _charted_row(
+    scope: Scope,
+    name: str,
+    row: HeadlineRow | None,
+    released: Released,
+    frame: Frame,
+    charts: list[Charted],
+) -> HeadlineRow | None:
+    """`row` with its chart, which is added to `charts`."""
+    if row is None or scope.calendar is None:
+        return row
+    charts.append(charted(scope, name, released.frame, frame, kind_of(name)))
+    return with_chart(scope, row, charts[-1], frame)
 
 
 def _is_empty_row(table: pd.DataFrame, frame: Frame) -> bool:
@@ -165,11 +188,12 @@ def _safety(scope: Scope) -> Headline:
     calendar = scope.calendar
     frame = frame_of(calendar and calendar.month, calendar)
     cohort = by_month.with_months(scope.cohort, None if calendar is None else frame.months)
-    rows, tables, hidden, absent = [], {}, (), []
+    rows, tables, hidden, absent, charts = [], {}, (), [], []
     measures = by_month.session_measures(cohort, level=scope.level, before=frame.before)
     ways = [name for name in measures if name.startswith(by_month.ANY_SIDE_EFFECT)]
     if scope.gate.suppresses:
-        measures = _without_other_ways(measures, ways)
+        measures = _without_other_ways(measures, ways, scope.gate.few)
+    few_sessions = _few_sessions(scope, measures, frame)
     if not ways:
         absent.append("Side effects: not recorded. No session says whether there were any; this is not zero.")
     for name in (*ways, *SESSION_MEASURES):
@@ -184,12 +208,15 @@ def _safety(scope: Scope) -> Headline:
         table = ordered(measures[name], frame)
         # Whether an effect was serious is known of nearly all who were asked in any way.
         beside = [_sizes(tables[way]) for way in ways] if name == "serious" else ()
-        released = _rate(scope, name, table, frame, beside=beside, exchange=exchange, also=also)
+        released = _rate(
+            scope, name, table, frame, beside=beside, without=few_sessions, exchange=exchange, also=also
+        )
+        released = replace(released, frame=_without_sessions(released.frame, few_sessions, scope.gate.few))
         if is_any:
             row = side_effect_row(scope, name.removeprefix(by_month.ANY_SIDE_EFFECT), released, frame)
         else:
             row = session_row(scope, released, frame, *SESSION_MEASURES[name])
-        rows.append(row)
+        rows.append(_charted_row(scope, name, row, released, frame, charts))
         tables[name], hidden = released.frame, hidden + released.hidden
     caption = ("Safety: all sessions", "", "")
     if calendar is not None:
@@ -197,10 +224,35 @@ def _safety(scope: Scope) -> Headline:
     rows = [row for row in rows if row is not None]
     this = "This month" if calendar is None or calendar.is_complete else "Month so far"
     groups = (_group(scope, caption, rows, this),) if rows else ()
-    return Headline(groups, tables, hidden, tuple(absent))
+    return Headline(groups, tables, hidden, tuple(absent), charts=tuple(charts))
 
 
-def _without_other_ways(measures: Mapping[str, pd.DataFrame], ways: Sequence[str]) -> dict[str, pd.DataFrame]:
+def _few_sessions(scope: Scope, measures: Mapping[str, pd.DataFrame], frame: Frame) -> tuple[str, ...]:
+    """Months whose number of sessions is small, and those that would give it away by the total."""
+    if not measures or not scope.gate.suppresses:
+        return ()
+    table = ordered(next(iter(measures.values())), frame)
+    # All sessions as events of themselves: only the sizes decide.
+    counted = table[["month"]].assign(n=table["n_sessions"], n_events=table["n_sessions"])
+    released = _rate(scope, "sessions", counted, frame, place="Page 1, sessions")
+    return tuple(counted["month"][released.frame["n"].isna()])
+
+
+def _without_sessions(frame: pd.DataFrame, months: Sequence[str], few: SmallCounts) -> pd.DataFrame:
+    """`frame` without the number of sessions of some months, and without few that have no record.
+
+    The months' numbers without a record add up to that of the twelve months, which goes with any of them.
+    """
+    hidden = frame["month"].isin(months).to_numpy(bool)
+    frame = blank(frame.copy(), hidden, ["n_sessions"])
+    silent = hidden | few.small(frame["n_no_record"])
+    is_sum = (frame["month"] == by_month.PREVIOUS).to_numpy(bool)
+    return blank(frame, silent | (is_sum & silent[~is_sum].any()), ["n_no_record"])
+
+
+def _without_other_ways(
+    measures: Mapping[str, pd.DataFrame], ways: Sequence[str], small_counts: SmallCounts
+) -> dict[str, pd.DataFrame]:
     """`measures` without the sessions that have no record where few were asked in another way.
 
     A month's sessions minus those without a record and those asked in one way are those asked in
@@ -209,7 +261,8 @@ def _without_other_ways(measures: Mapping[str, pd.DataFrame], ways: Sequence[str
     few: set[str] = set()
     for name in ways:
         table = measures[name]
-        few |= set(table["month"][small(table["n_sessions"] - table["n_no_record"] - table["n"])])
+        others = table["n_sessions"] - table["n_no_record"] - table["n"]
+        few |= set(table["month"][small_counts.small(others)])
     if few:
         few.add(by_month.PREVIOUS)
     return {
@@ -229,6 +282,7 @@ def _rate(
     apart=(),
     exchange=(),
     also=(),
+    place="",
 ) -> Released:
     """A measure's months and their total, through the gate.
 
@@ -242,17 +296,30 @@ def _rate(
         if months.isin(exchange).sum() == len(exchange) == 2
         else None
     )
+    is_sum = (months == by_month.PREVIOUS).to_numpy(bool)
+    of_outcomes = "n_patients" not in table and "n_sessions" not in table and not place
+    sums = [months.isin([*frame.before[1:], frame.at])] if exchange else []
     return scope.gate.parts(
         name,
         table,
-        place=f"Page 1, {name.replace('_', ' ')}",
+        place=place or f"Page 1, {name.replace('_', ' ')}",
         total=months.isin(frame.before),
+        sum_row=int(np.flatnonzero(is_sum)[0]) if is_sum.any() else None,
+        sums=sums,
+        then_total=_then_total(scope, "outcome_month" if of_outcomes else "month"),
         beside=[[sizes.get(month, np.nan) for month in months] for sizes in beside],
         without=months.isin(without),
         apart=apart,
         swapped=swapped,
         also=also,
     )
+
+
+def _then_total(scope: Scope, which: str) -> tuple[str, ...]:
+    """The twelve months that the total of the last release summed."""
+    release = scope.gate.previous
+    at = None if release is None else release.settings.get(which)
+    return months_before(at, len(scope.calendar.year)) if at and scope.calendar is not None else ()
 
 
 def _hidden_months(frame: pd.DataFrame) -> tuple[str, ...]:
@@ -273,6 +340,6 @@ def _group(
     columns = ("Measure", "All", ci(scope.level), "Not known")
     if scope.calendar is not None:
         columns = (
-            "Measure", this, ci(scope.level), "Not known", "Previous 12 months", "Month by month",
+            "Measure", this, ci(scope.level), "Not known", "Previous 12 months", "Month by month", "Signal",
         )  # fmt: skip
     return HeadlineGroup(*caption, tuple(rows), columns)

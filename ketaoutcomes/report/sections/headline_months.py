@@ -20,16 +20,23 @@ YEAR = 12
 class Frame:
     """Which months a group of measures shows; `at` is the month in the row.
 
-    `open` are months that are provisional: not over, or with windows that have not closed.
+    `open` are months that are provisional: not over, or with windows that have not closed. `earlier`
+    are months before the twelve `before`, which only the control charts show.
     """
 
     at: str
     before: tuple[str, ...]
     after: tuple[str, ...]
     open: tuple[str, ...] = ()
+    earlier: tuple[str, ...] = ()
 
     @property
     def months(self) -> tuple[str, ...]:
+        return (*self.earlier, *self.before, self.at, *self.after)
+
+    @property
+    def recent(self) -> tuple[str, ...]:
+        """The months that a spark on page 1 shows."""
         return (*self.before, self.at, *self.after)
 
 
@@ -38,7 +45,9 @@ def frame_of(at: str | None, calendar: Calendar | None) -> Frame:
     if at is None or calendar is None:
         return Frame(ALL, (), ())
     after = tuple(month for month in (*months_before(calendar.month, YEAR), calendar.month) if month > at)
-    return Frame(at, months_before(at, YEAR), after, (*after, *calendar.incomplete))
+    before = months_before(at, YEAR)
+    earlier = tuple(month for month in calendar.known if month < before[0])
+    return Frame(at, before, after, (*after, *calendar.incomplete), earlier)
 
 
 def with_total(table: pd.DataFrame, frame: Frame, *, suppresses: bool) -> pd.DataFrame:

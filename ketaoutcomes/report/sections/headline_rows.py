@@ -5,26 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pandas as pd
-from markupsafe import Markup
 
 from ketaoutcomes.draw.labels import DASH, count, missing, number, number_range, percent
-from ketaoutcomes.draw.monthly import spark
 from ketaoutcomes.report.by_month import PREVIOUS
 from ketaoutcomes.report.disclosure import Released
 from ketaoutcomes.report.parts import HeadlineRow
 from ketaoutcomes.report.scope import Scope
 from ketaoutcomes.report.sections.headline_months import Frame
-from ketaoutcomes.report.sections.part import drawn
-from ketaoutcomes.report.words import asked, month_name, plural, rate_words
+from ketaoutcomes.report.words import asked, rate_words
 
 __all__ = ["follow_up_row", "mean_row", "outcome_row", "rate_row", "session_row", "side_effect_row"]
 
-NOT_CHARTED = {
-    "hidden": "Not charted: more than a third of the months are not shown.",
-    "months": "Not charted: fewer than three months have a value.",
-    "events": "Not charted: fewer than one event a month.",
-}
-FEWEST_MONTHS = 3
 PAST = {"Response": "responded", "Remission": "remitted"}
 
 
@@ -35,10 +26,10 @@ def rate_row(
     counts, before = _at(released.frame, frame.at), _at(released.frame, PREVIOUS)
     if counts is None and before is None:
         return None
-    chart, why = _chart(scope, released, frame, measure)
     row = HeadlineRow(
         measure=measure, detail=detail, letter=letter, value=DASH, value_detail="none", interval=DASH,
-        not_known=DASH, previous=DASH, spark=chart, spark_note=why,
+        not_known=DASH, previous=DASH,
+        table=released.name, month=frame.at,
     )  # fmt: skip
     if counts is not None:
         value, of_total, interval = rate_words(counts)
@@ -82,11 +73,10 @@ def mean_row(scope: Scope, released: Released, frame: Frame) -> HeadlineRow | No
     counts, before = _at(released.frame, frame.at), _at(released.frame, PREVIOUS)
     if counts is None and before is None:
         return None
-    chart, why = _chart(scope, released, frame, "Mean change", as_percent=False)
     row = HeadlineRow(
         measure="Mean change", detail=f"{scope.instrument.name} points from baseline; minus is a fall",
         letter="a", value=DASH, value_detail="none", interval=DASH, not_known=DASH, previous=DASH,
-        spark=chart, spark_note=why,
+        table=released.name, month=frame.at,
     )  # fmt: skip
     if counts is not None and counts["suppressed"]:
         row = replace(row, value="not shown", value_detail="", interval="not shown", is_hidden=True)
@@ -161,50 +151,3 @@ def _at(table: pd.DataFrame, month: str) -> pd.Series | None:
     if rows.empty or (rows.iloc[0]["n"] is not pd.NA and rows.iloc[0]["n"] == 0):
         return None
     return rows.iloc[0]
-
-
-def _chart(
-    scope: Scope, released: Released, frame: Frame, measure: str, *, as_percent: bool = True
-) -> tuple[Markup | None, str]:
-    """The measure month by month, or why there is no chart."""
-    if scope.calendar is None:
-        return None, ""
-    months = released.frame[released.frame["month"] != PREVIOUS].reset_index(drop=True)
-    shown = months[(months["suppressed"] == "") & months["estimate"].notna()]
-    why = _why_no_chart(months, shown)
-    if why:
-        return None, NOT_CHARTED[why]
-    print_value = percent if as_percent else number
-    told = "; ".join(f"{month_name(row.month)} {print_value(row.estimate)}" for row in shown.itertuples())
-    open_months = int(months["provisional"].sum())
-    note = f" {plural(open_months, 'month')} provisional." if open_months else ""
-    title = f"{measure} by month"
-    description = f"{told}.{note}"
-    picture = drawn(
-        spark, months, prefix=f"spark-{released.name.replace('_', '-')}", title=title,
-        description=description,
-        size={"height_px": 60.0, "width_px": 206.0}, as_percent=as_percent, centre=_centre(released.frame),
-        emphasis=frame.at,
-    )  # fmt: skip
-    return picture, ""
-
-
-def _why_no_chart(months: pd.DataFrame, shown: pd.DataFrame) -> str:
-    """A key of `NOT_CHARTED`, or "" where a chart says something."""
-    if 3 * (months["suppressed"] != "").sum() > len(months):
-        return "hidden"
-    if len(shown) < FEWEST_MONTHS:
-        return "months"
-    if "n_events" in shown and shown["n_events"].sum() < len(shown):
-        return "events"
-    return ""
-
-
-def _centre(table: pd.DataFrame) -> float | None:
-    """The value of the twelve months before, for the line to compare with."""
-    before = _at(table, PREVIOUS)
-    return (
-        None
-        if before is None or before["suppressed"] or missing(before["estimate"])
-        else float(before["estimate"])
-    )

@@ -1,4 +1,4 @@
-"""Section 9: definitions, methods and limits, written from the settings of this run."""
+"""The last section: definitions, methods and limits, written from the settings of this run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import pandas as pd
 
 from ketaoutcomes.analysis.notes import same_time_note
 from ketaoutcomes.catalog.definitions import BASELINE_RULES, OUTCOMES, PHASE_RULES, WINDOWS
-from ketaoutcomes.report.disclosure import Hidden
+from ketaoutcomes.report.disclosure import Gate, Hidden
+from ketaoutcomes.report.numbering import METHODS
 from ketaoutcomes.report.parts import Column, Section, Table, Text
 from ketaoutcomes.report.scope import Scope
 from ketaoutcomes.report.sections.part import Part
@@ -53,7 +54,7 @@ def methods(scope: Scope, results: Sequence[Result], hidden: Sequence[Hidden], a
         left.append(Text("Not recorded or not reported", points=tuple(absent)))
     right = [Text("Small counts", paragraphs=_small_counts(scope)), Text("Words", terms=WORDS)]
     section = Section(
-        number=9,
+        number=METHODS,
         question="Definitions, methods and limits",
         reading=("Written from the settings of this run.",),
         texts=(tuple(left), tuple(right)),
@@ -141,17 +142,40 @@ def _small_counts(scope: Scope) -> tuple[str, ...]:
         if scope.cohort.settings.synthetic:
             return ("Small counts are shown, since the data are synthetic.",)
         return ("Small counts are shown in this report. It must not leave the clinic.",)
+    gate = scope.gate
+    few = gate.few.words.replace("–", " to ")
+    rounds = ""
+    if gate.rounds:
+        rounds = (
+            " All other counts are rounded to the nearest 5; shares and their intervals are computed from "
+            "the rounded counts, means are given to one decimal."
+        )
     return (
-        "Counts of 1 to 10 patients or sessions, and all but 1 to 10, are not shown, nor are their "
-        "percentages and intervals; 0 is. A count that subtraction would give away is not shown either: a "
-        "month of a printed total, a group of patients, a denominator, a step of the attrition, a "
-        "neighbouring time of a curve, a group that lacks a few of the patients of another. Of curves only "
-        "planned times are shown; percentiles need 20 patients. Of mixed models a term of a group of 1 to 10 "
-        "patients is not shown, nor is a picture of residuals, in which a point is a patient or a score.",
-        "Counts of rows, cells and sessions without a record describe the files and are shown.",
-        "Not done yet: a comparison with earlier reports, and of every figure of this report with every "
-        "other. Two groups or two reports that differ by a few patients may show a small count, so what "
-        "leaves the clinic needs a check by hand.",
+        f"Counts of {few} patients or sessions, and all but {few}, are not shown, nor are their "
+        f"percentages and intervals; 0 is.{rounds} A count that subtraction would give away is not shown "
+        "either: a month of a printed total, a group of patients, a denominator, a step of the attrition, a "
+        "neighbouring time of a curve, a group that lacks a few of the patients of another. Whether a hidden "
+        "number of rows that add up follows from the rest is decided exactly. Where a size is hidden, the "
+        "estimate is rounded until many sizes fit it. Of curves only planned times are shown; percentiles "
+        f"need 20 patients. Of mixed models a term of a group of {few} patients is not shown, nor is a "
+        "picture of residuals, in which a point is a patient or a score.",
+        "Counts of rows, cells and sessions without a record describe the files and are shown, unless a row "
+        "is a patient.",
+        _last_release(gate),
+    )
+
+
+def _last_release(gate: Gate) -> str:
+    """Which earlier report this one was compared with, and what a reader must know of it."""
+    told = gate.compared_with
+    if gate.previous is None:
+        return (
+            f"{told[:1].upper()}{told[1:]}. Two reports that differ by a few patients may show a small count, "
+            "so what leaves the clinic after an earlier report needs that comparison."
+        )
+    return (
+        f"{told[:1].upper()}{told[1:]}: what the two together would tell is not shown. Earlier ones than "
+        "that were not compared with."
     )
 
 

@@ -11,6 +11,7 @@ from ketaoutcomes.draw.effects import effects
 from ketaoutcomes.draw.labels import count, missing, number
 from ketaoutcomes.errors import ConvergenceError, DataError, FormulaError
 from ketaoutcomes.report.disclosure import Hidden, Released
+from ketaoutcomes.report.numbering import MIXED
 from ketaoutcomes.report.parts import Column, Figure, Section, Table, Text
 from ketaoutcomes.report.scope import Scope
 from ketaoutcomes.report.sections.course import DAYS, draw_model, observed_of, released_means, slug_of
@@ -87,7 +88,7 @@ def mixed(scope: Scope) -> Part:
 
 def _section(*, reading=(), terms=(), figures=(), texts=(), tables=(), notes=()) -> Section:
     return Section(
-        number=5,
+        number=MIXED,
         question=QUESTION,
         reading=reading,
         terms=terms,

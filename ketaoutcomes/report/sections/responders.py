@@ -1,4 +1,4 @@
-"""Section 3: who responded after induction, over three denominators and by group."""
+"""Section 3: who responded after induction, over three denominators, and by which rules."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from ketaoutcomes.analysis.response import response_rates
 from ketaoutcomes.catalog.definitions import WINDOWS, Outcome, baseline_rule
 from ketaoutcomes.draw.labels import count, missing, percent
 from ketaoutcomes.draw.rates import rates
-from ketaoutcomes.errors import DataError
 from ketaoutcomes.report.disclosure import Released
 from ketaoutcomes.report.nobody import is_empty, unscored
-from ketaoutcomes.report.parts import Column, Figure, Section, Table
+from ketaoutcomes.report.numbering import RESPONDERS
+from ketaoutcomes.report.parts import Figure, Section
 from ketaoutcomes.report.scope import WINDOW, Scope
+from ketaoutcomes.report.sections.change_parts import change_parts
 from ketaoutcomes.report.sections.part import Part, drawn, gathered, too_small
 from ketaoutcomes.report.wording import baseline_words, defined, outcome_words, window_words
 from ketaoutcomes.report.words import ci, plural, rate_words
@@ -20,8 +21,6 @@ from ketaoutcomes.results.rates import RateResult
 
 __all__ = ["responders"]
 
-BY = ("diagnosis", "route")
-MOST_GROUPS = 12
 BASELINE = "last_14_days"
 VERBS = {"response": "responded", "remission": "were in remission"}
 OF = {
@@ -37,7 +36,7 @@ def responders(scope: Scope) -> Part:
     instrument = scope.instrument
     if instrument is None:
         return Part(_section(scope, notes=(f"Not recorded: {scope.why_no_instrument}.",)), {})
-    figures, released, results, notes, tables = [], [], [], [], []
+    figures, released, results, notes = [], [], [], []
     sizes = list(scope.sizes)
     for kind in VERBS:
         definition = defined(instrument, kind)
@@ -64,17 +63,32 @@ def responders(scope: Scope) -> Part:
             figures.append(_figure(scope, kind, definition, given, "ab"[len(figures)]))
         else:
             notes.append(f"{kind.capitalize()} cannot be shown{too_small(scope)}.")
-    by = _split_by(scope)
-    if results and by is not None:
-        grouped, result = _by_group(scope, by)
-        if grouped is not None:
-            released.append(grouped)
-            results.append(result)
-            if (grouped.frame["suppressed"] == "").any():
-                tables.append(_table(scope, by, grouped.frame))
-    found, hidden = gathered(released)
-    section = _section(scope, figures=tuple(figures), tables=tuple(tables), notes=tuple(notes))
-    return Part(section, found, hidden, tuple(results))
+    changed = change_parts(scope, **_printed(released, results))
+    found, hidden = gathered([*released, *changed.released])
+    section = _section(
+        scope,
+        figures=tuple(figures),
+        tables=changed.tables,
+        notes=(*notes, *changed.notes),
+    )
+    return Part(section, found, hidden, (*results, *changed.results))
+
+
+def _printed(released: list[Released], results: list[RateResult]) -> dict[str, list]:
+    """What the figures print of those scored: responders, whom the table of rules has too, and others."""
+    known, fixed = [], []
+    for given, result in zip(released, results, strict=True):
+        if "denominator" not in given.frame:
+            continue
+        events = given.frame.set_index("denominator").at["scored", "n_events"]
+        if missing(events):
+            continue
+        name = str(result.provenance["arguments"]["outcome"])
+        if given.name == "response_rates":
+            fixed.append(name)
+        else:
+            known.append(float(events))
+    return {"known": known, "fixed": fixed}
 
 
 def _section(scope: Scope, *, figures=(), tables=(), notes=()) -> Section:
@@ -87,7 +101,7 @@ def _section(scope: Scope, *, figures=(), tables=(), notes=()) -> Section:
         terms.append(("Baseline:", f"{baseline_words(baseline_rule(BASELINE), scope.instrument)}."))
         terms.append(("Window:", f"{window_words(WINDOWS[WINDOW])}."))
     return Section(
-        number=3,
+        number=RESPONDERS,
         question="Who responded?",
         reading=(
             "The same patients over three denominators, all of them patients whose window has closed. Over "
@@ -101,14 +115,13 @@ def _section(scope: Scope, *, figures=(), tables=(), notes=()) -> Section:
     )
 
 
-def _rates(scope: Scope, definition: Outcome, by: str | None = None) -> RateResult:
+def _rates(scope: Scope, definition: Outcome) -> RateResult:
     return response_rates(
         scope.recent,
         scope.instrument.name,
         at=WINDOW,
         outcome=definition.name,
         baseline=BASELINE,
-        by=by,
         level=scope.level,
     )
 
@@ -144,43 +157,3 @@ def _not_known(frame: pd.DataFrame) -> str:
                 return "not shown, since it would reveal 1–10 patients"
             words.append(f"{count(row['n_missing'])} of {count(row['n'])} {WHO[row['denominator']]}")
     return "; ".join(words)
-
-
-def _split_by(scope: Scope) -> str | None:
-    """The column that responders are split by: the first of `BY` with two or more levels."""
-    frames = (scope.recent.patients, scope.recent.sessions)
-    for name in BY:
-        for frame in frames:
-            if name in frame.columns and 2 <= frame[name].nunique() <= MOST_GROUPS:
-                return name
-    return None
-
-
-def _by_group(scope: Scope, by: str) -> tuple[Released | None, RateResult | None]:
-    definition = defined(scope.instrument, "response")
-    if definition is None:
-        return None, None
-    try:
-        result = _rates(scope, definition, by)
-    except DataError:
-        return None, None
-    scored = result.table[result.table["denominator"] == "scored"]
-    table = scored.drop(columns=["denominator", "n_missing", "n_not_due"])
-    table = table[table["n"] > 0].sort_values("n", ascending=False, kind="stable")
-    return scope.gate.parts(f"response_by_{by}", table, place=f"Section 3, by {by}"), result
-
-
-def _table(scope: Scope, by: str, frame: pd.DataFrame) -> Table:
-    rows = []
-    for row in frame.to_dict("records"):
-        estimate, of_total, interval = rate_words(row)
-        rows.append((str(row[by]), estimate, of_total, interval))
-    note = "Groups are in order of size and are not ranked. They differ in more than this column."
-    if by == "route":
-        note += " Route: that of session 1."
-    return Table(
-        caption=f"Response by {by}, of those scored",
-        columns=(Column(by.capitalize(), True), Column("Responded"), Column("n/N"), Column(ci(scope.level))),
-        rows=tuple(rows),
-        notes=(note,),
-    )

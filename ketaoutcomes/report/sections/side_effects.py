@@ -9,6 +9,7 @@ from ketaoutcomes.derive.side_effects import ANY
 from ketaoutcomes.draw.forest import forest
 from ketaoutcomes.draw.labels import missing, percent
 from ketaoutcomes.report.disclosure import Released
+from ketaoutcomes.report.numbering import SIDE_EFFECTS
 from ketaoutcomes.report.parts import Column, Figure, Section, Table
 from ketaoutcomes.report.scope import PERIOD, Scope
 from ketaoutcomes.report.sections.part import Part, drawn, gathered, too_small
@@ -75,7 +76,7 @@ def _commonest(frame: pd.DataFrame) -> list[str]:
 
 def _section(*, figures=(), tables=(), notes=()) -> Section:
     return Section(
-        number=6,
+        number=SIDE_EFFECTS,
         question="Which side effects?",
         reading=(
             "Per session and per patient answer different questions: “how often does it happen?” and “how "

@@ -11,6 +11,7 @@ from ketaoutcomes.draw.labels import count, missing, percent_range
 from ketaoutcomes.draw.onset import onset
 from ketaoutcomes.errors import DataError
 from ketaoutcomes.report.disclosure import Hidden, Released
+from ketaoutcomes.report.numbering import TIMING
 from ketaoutcomes.report.parts import Figure, Section
 from ketaoutcomes.report.scope import Scope
 from ketaoutcomes.report.sections.part import Part, drawn, gathered, too_small
@@ -55,7 +56,7 @@ def timing(scope: Scope) -> Part:
         )
         hidden = (steps, *hidden)
     section = Section(
-        number=1,
+        number=TIMING,
         question="How fast do patients respond?",
         reading=(
             "First response after session 1. A score shows only that the change came between two "

@@ -1,0 +1,1 @@
+"""Tables and figures of a paper on a cohort; one file per group of them."""

@@ -25,7 +25,7 @@ $(VENV)/.notebooks: $(VENV)/.ready
 
 setup: $(VENV)/.ready  ## make the virtual environment and install
 
-report: $(VENV)/.ready  ## write the monthly outcome report of data/sample (FOLDER=... for another)
+report: $(VENV)/.ready  ## write the monthly outcome report of data/sample: HTML, PDF, tables (FOLDER=... for another)
 	@echo "Writing the monthly outcome report of $(FOLDER)"
 	@$(BIN)/ketaoutcomes report $(FOLDER) --out $(OUT)
 

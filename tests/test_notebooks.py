@@ -40,6 +40,13 @@ def test_notebook_has_at_most_fifteen_cells_and_no_logic(path):
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook_reads_the_folder_that_it_is_told_and_the_sample_otherwise(path):
+    code = "\n".join(code_cells(path))
+    assert code.count("data/sample") == 1
+    assert 'os.environ.get("KETAOUTCOMES_DATA", "../data/sample")' in code_cells(path)[0]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_code_of_the_notebook_runs_from_top_to_bottom(path, tmp_path, sample):
     (tmp_path / "notebooks").mkdir()
     shutil.copytree(sample, tmp_path / "data" / "sample")

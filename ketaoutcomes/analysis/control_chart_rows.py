@@ -249,6 +249,8 @@ def _n_baseline(freeze: Any, names: list[str]) -> int:
     for form in (MONTH, DAY):
         # A month that has no row of its own still ends the baseline.
         if form.fullmatch(name) and all(form.fullmatch(other) for other in names):
+            if name > names[-1]:
+                raise DataError("freeze lies after the last point; name the last point of the baseline")
             n_baseline = sum(other <= name for other in names)
             if n_baseline:
                 return n_baseline

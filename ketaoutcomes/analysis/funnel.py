@@ -11,7 +11,7 @@ import pandas as pd
 
 from ketaoutcomes.analysis.frame_columns import check_columns
 from ketaoutcomes.analysis.funnel_notes import funnel_definitions, funnel_notes
-from ketaoutcomes.analysis.funnel_units import CASES, MEAN, PROPORTION, Units, read_units
+from ketaoutcomes.analysis.funnel_units import CASES, MEAN, PROPORTION, Units, check_adjust, read_units
 from ketaoutcomes.derive.arguments import check_choice, is_number
 from ketaoutcomes.engine.funnel_limits import (
     ADJUSTMENTS,
@@ -109,7 +109,7 @@ def funnel(
         funnel(cases, group="clinic_id", events="event")
         funnel(cases, group="clinic_id", events="event", adjust="~ baseline")
     """
-    _check(data, group, events, size, value, std_error, expected, adjust, target)
+    _check(data, group, events, size, value, std_error, expected, adjust, target, title)
     check_choice("overdispersion", overdispersion, ADJUSTMENTS)
     inner, outer = _levels(levels)
     units = read_units(
@@ -140,13 +140,15 @@ def funnel(
     )
 
 
-def _check(data, group, events, size, value, std_error, expected, adjust, target) -> None:
+def _check(data, group, events, size, value, std_error, expected, adjust, target, title) -> None:
     """Refuse arguments that do not go together."""
     names = {
         "group": group, "events": events, "size": size, "value": value, "std_error": std_error,
         "expected": expected,
     }  # fmt: skip
     check_columns(data, names, needed=("group",))
+    if title is not None and not isinstance(title, str):
+        raise DataError("title is a text, or left out")
     if group == IDENTIFIER:
         raise DataError(f"{IDENTIFIER} is an identifier: each patient would be a unit; give e.g. a clinic")
     if (events is None) == (value is None):
@@ -159,6 +161,7 @@ def _check(data, group, events, size, value, std_error, expected, adjust, target
         raise DataError(
             "give one of size (a share of cases), expected (a ratio) and adjust (expected from a model)"
         )
+    check_adjust(adjust, group)
     if target is not None:
         if not is_number(target) or not np.isfinite(target):
             raise DataError("target is one number, such as 0.5; without it all units together are taken")

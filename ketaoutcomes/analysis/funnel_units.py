@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -111,7 +113,8 @@ def read_units(
     labels = tuple(labels[place] for place in used)
     if not FEWEST <= len(labels) <= MOST:
         say = "a funnel plot compares 2 or more" if len(labels) < FEWEST else f"at most {MOST:,} are drawn"
-        raise DataError(f"'{group}' has {len(labels)} units with all that is needed; {say}")
+        units = "unit" if len(labels) == 1 else "units"
+        raise DataError(f"'{group}' has {len(labels):,} {units} with all that is needed; {say}")
     columns = {role: values[keep] for role, values in columns.items()}
     lost = {name: n for name, n in dropped.items() if n}
     if value is not None:
@@ -128,6 +131,18 @@ def read_units(
     model = expected_events(design.x, columns["events"])
     found = _ratios(labels, code, columns["events"], model.expected, level, lost)
     return Units(**{**vars(found), "model": model, "formula": right_side_of(adjust)})
+
+
+def check_adjust(adjust: Any, group: str) -> None:
+    """Refuse covariates that are no text, and the units themselves: nothing would be left to compare."""
+    if adjust is None:
+        return
+    is_several = isinstance(adjust, list | tuple) and len(adjust) > 0
+    if not isinstance(adjust, str) and not (is_several and all(isinstance(one, str) for one in adjust)):
+        raise DataError('adjust is a formula such as "~ baseline + age", or the names of columns')
+    names = re.findall(r"[^\W\d]\w*", adjust) if isinstance(adjust, str) else adjust
+    if group in names:
+        raise DataError(f"adjust names '{group}', the units that are compared; leave it out")
 
 
 def right_side_of(adjust: str | Sequence[str]) -> str:
@@ -179,7 +194,7 @@ def _proportions(labels, code, events, cases, target, level, dropped) -> Units:
     found = np.bincount(code, events, len(labels))
     if not (n > 0).all():
         n_bad = int((n <= 0).sum())
-        raise DataError(f"{n_bad} of {len(labels)} units have no case; leave them out")
+        raise DataError(f"units without a case: {n_bad} of {len(labels)}; leave them out")
     share = float(found.sum() / n.sum()) if target is None else float(target)
     low, high = wilson(found.astype(int), n.astype(int), level=level)
     spread = np.sqrt(share * (1.0 - share) / n)
@@ -194,7 +209,7 @@ def _ratios(labels, code, events, expected, level, dropped) -> Units:
     found, sums = np.bincount(code, events, m), np.bincount(code, expected, m)
     if not (sums > 0).all():
         n_bad = int((sums <= 0).sum())
-        raise DataError(f"{n_bad} of {m} units have no expected event; leave them out")
+        raise DataError(f"units without an expected event: {n_bad} of {m}; leave them out")
     are_cases = code.size > m and np.isin(events, (0.0, 1.0)).all() and (expected <= 1.0).all()
     n = np.bincount(code, minlength=m).astype(float) if code.size > m else np.full(m, np.nan)
     variance = np.bincount(code, expected * (1.0 - expected), m) if are_cases else sums

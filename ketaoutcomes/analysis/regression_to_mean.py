@@ -35,9 +35,9 @@ NOT_SUBTRACTED = (
     "group nobody knows how much of the change it is."
 )
 FLARE = (
-    "Patients who come when they feel at their worst are selected more sharply than by a cut-off. Each point "
-    "by which the mean baseline lies beyond the patients' own usual mean gives back (1 - reliability) "
-    "points; how many there are is not known here."
+    "Patients who come when they feel at their worst are selected more sharply than by a cut-off. Of each "
+    "point by which the mean baseline lies beyond the patients' own usual mean, (1 - autocorrelation) comes "
+    "back, up to the whole point; neither their number nor the autocorrelation is known here."
 )
 
 

@@ -31,6 +31,7 @@ from ketaoutcomes.results.sequential import SequentialResult
 __all__ = ["sequential_chart"]
 
 KINDS = ("cusum", "vlad")
+COLUMNS = ("case", "event", "expected", "score", "cusum", "vlad", "signal")
 FEWEST_BASELINE_EVENTS = 10
 SOURCE = "Steiner, Cook, Farewell and Treasure 2000, Biostatistics 1, 441"
 
@@ -128,6 +129,7 @@ def sequential_chart(
     marked = baseline if isinstance(baseline, str) else None
     names = {"event": event, "expected": None if is_formula else expected, "order": order, "baseline": marked}
     check_columns(data, names, needed=("event",), once=False)
+    _check_names(names, order, title)
     _check_numbers(baseline, odds_ratio, limit, in_control_length)
     if baseline is None and (expected is None or is_formula):
         raise DataError(
@@ -169,6 +171,19 @@ def sequential_chart(
     )
 
 
+def _check_names(names: dict, order, title) -> None:
+    if order is not None and order == names["event"]:
+        raise DataError("order and event name the same column; order is a date, a month or a number")
+    if order == IDENTIFIER:
+        raise DataError(
+            f"{IDENTIFIER} is an identifier and stands in no table; give a date, a month or a number"
+        )
+    if order in COLUMNS:
+        raise DataError(f"order='{order}' is a column of the result; give yours another name")
+    if title is not None and not isinstance(title, str):
+        raise DataError("title is a text, or left out")
+
+
 def _check_numbers(baseline, odds_ratio, limit, in_control_length) -> None:
     if not is_number(odds_ratio) or not np.isfinite(odds_ratio) or odds_ratio <= 0 or odds_ratio == 1:
         raise DataError(
@@ -208,6 +223,9 @@ def _cases(data: pd.DataFrame, event: str, expected, is_formula: bool, order, ba
         for name, n in lost.items()
         if n
     ]
+    if not rows.size:
+        names = ", ".join(f"'{name}' in {count(n)}" for name, n in lost.items() if n)
+        raise DataError(f"no case is left of {count(len(data))}; missing: {names}")
     first = _baseline_of(data, rows, baseline)
     y = happened[rows]
     if expected is None or is_formula:
@@ -236,6 +254,8 @@ def _ordered(data: pd.DataFrame, order: str | None) -> np.ndarray:
     """Positions of the rows in order; rows without a place in it are left out."""
     if order is None:
         return np.arange(len(data))
+    if list(data.columns).count(order) != 1:
+        read_named(data, order)  # which says what is absent, or there twice
     values = data[order].reset_index(drop=True)
     known = values[values.notna()]
     try:

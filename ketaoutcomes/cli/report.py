@@ -56,9 +56,9 @@ def _report(options: argparse.Namespace, config, out: Path, say: Callable[[str |
     for breach in breaches:
         note(f"data-quality threshold: {breach.words}")
     if options.json:
-        print_json(_content(cohort, report, out, is_new, breaches, code))
+        print_json(_content(report, out, is_new, breaches, code))
     elif not options.quiet:
-        print("\n".join(_told(cohort, report, out, is_new)))
+        print("\n".join(_told(report, out, is_new)))
     return code
 
 
@@ -179,15 +179,16 @@ def _refuse_different(report, out: Path, config) -> None:
         raise FileExistsError(errno.EEXIST, message, out.name)
 
 
-def _content(cohort, report, out: Path, is_new: bool, breaches, code: int) -> dict:
+def _content(report, out: Path, is_new: bool, breaches, code: int) -> dict:
     """The run as one JSON object; it holds no count that the report hides."""
     from ketaoutcomes.report.earlier import read_manifest
 
     manifest = report.manifest
     signals = report.tables.get("signals")
+    _, aside, is_whole = _rows(report)
     return {
-        "n_patients": _shown(report, cohort.n_patients),
-        "n_rows_set_aside": _shown(report, cohort.counts["n_quarantined"].sum()),
+        "n_patients": manifest["cohort"]["n_patients"],
+        "n_rows_set_aside": aside if is_whole else None,
         "report": str(_page(out)),
         "month": report.month,
         "written": is_new,
@@ -204,43 +205,36 @@ def _content(cohort, report, out: Path, is_new: bool, breaches, code: int) -> di
     }
 
 
-def _told(cohort, report, out: Path, is_new: bool) -> list[str]:
+def _told(report, out: Path, is_new: bool) -> list[str]:
     """What a person reads."""
     from ketaoutcomes.report.numbering import COMPLETENESS
 
-    n, read, aside = (
-        _shown(report, size)
-        for size in (cohort.n_patients, cohort.counts["n_read"].sum(), cohort.counts["n_quarantined"].sum())
-    )
-    lines = [
-        f"{report.title}: {_words(n)} patients, {len(report.sections)} sections, {len(report.tables)} tables."
-    ]
-    if aside != 0:
-        lines.append(
-            f"{_words(aside)} of {_words(read)} rows set aside by a rule; see section {COMPLETENESS}."
-        )
+    n = report.manifest["cohort"]["n_patients"]
+    # Where the number is small, or differs little from that of the last report, the report has none.
+    who = "patients (their number is not shown)" if n is None else f"{n:,} patients"
+    lines = [f"{report.title}: {who}, {len(report.sections)} sections, {len(report.tables)} tables."]
+    read, aside, is_whole = _rows(report)
+    if aside or not is_whole:
+        where = "" if is_whole else ", of the tables whose counts are shown"
+        lines.append(f"{aside:,} of {read:,} rows set aside by a rule{where}; see section {COMPLETENESS}.")
     if not is_new:
         lines.append("Unchanged: the same report stood there already.")
     return [*lines, f"Open {_page(out)}"]
+
+
+def _rows(report) -> tuple[int, int, bool]:
+    """Rows read and set aside as the report shows them, and whether no table's are hidden.
+
+    The sum over all tables would give away, beside those that are shown, the one that is hidden.
+    """
+    table = report.tables.get("rows_by_table")
+    if table is None:
+        return 0, 0, False
+    shown = table[table["n_read"].notna() & table["n_quarantined"].notna()]
+    return int(shown["n_read"].sum()), int(shown["n_quarantined"].sum()), len(shown) == len(table)
 
 
 def _page(out: Path) -> Path:
     """The file to open, of the formats that were written."""
     names = ("report.html", "report.pdf", "tables.xlsx", "report.json", "tables")
     return next((out / name for name in names if (out / name).exists()), out)
-
-
-def _shown(report, size) -> int | None:
-    """A count for the log; None where the report would hide it."""
-    from ketaoutcomes.report.small_counts import LARGEST_HIDDEN
-
-    small_cells = report.manifest["settings"]["small_cells"]
-    if small_cells == "show":
-        return int(size)
-    if 0 < size <= LARGEST_HIDDEN:
-        return None
-    return 5 * round(size / 5) if small_cells == "round" else int(size)
-
-
-def _words(size: int | None) -> str:
-    return "1–10" if size is None else f"{size:,}"

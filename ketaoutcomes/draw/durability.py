@@ -174,6 +174,8 @@ def _draw_curve(sheet: Sheet, room: Room, table: pd.DataFrame, style: GroupStyle
             sheet.ax.plot(
                 x, edge, color=style.color, linewidth=0.5, linestyle=style.line, zorder=2.4, gid="edge"
             )
+            seen = np.isfinite(edge)
+            room.take_line(sheet.pixels(x[seen], edge[seen]), margin=2)
     x, low, high = _stairs(table, ("estimate", "estimate_high"), end)
     sheet.ax.fill_between(
         x, low, high, where=high - low > 1e-9, color=PALETTE["band"] if alone else style.color,

@@ -26,6 +26,8 @@ __all__ = ["forest"]
 ANY = "any side effect"
 WIDTH, LEFT, WIDEST_NAMES, TOP, BOTTOM = 400.0, 126.0, 172.0, 46.0, 42.0
 TEXT_WIDTH, EDGE = 87.0, 14.0
+# What the names of several series take above the rows.
+NAMES_PX = 16.0
 WIDE_PITCH, NARROW_PITCH, MANY_ROWS = 23.0, 18.0, 14
 PANEL_TOP, PANEL_PX, ACROSS, LEAST_PANEL, MOST_COLUMNS, BETWEEN_ROWS = 62.0, 84.0, 26.0, 44.0, 5, 66.0
 NOTE_PITCH, LEAST_PLOT, LEAST_NAMES = 13.0, 60.0, 70.0
@@ -119,6 +121,7 @@ class _Plan:
     columns: int
     n_panels: int
     is_grouped: bool
+    is_single: bool
 
     @property
     def body(self) -> float:
@@ -128,7 +131,7 @@ class _Plan:
     def layout(self, n_lines: int) -> Layout:
         """The figure with `n_lines` notes below it."""
         n_rows = -(-self.n_panels // self.columns)
-        top = PANEL_TOP if self.n_panels > 1 else TOP
+        top = PANEL_TOP if self.n_panels > 1 else TOP - (NAMES_PX if self.is_single else 0.0)
         bottom = BOTTOM + NOTE_PITCH * n_lines
         inner = n_rows * self.body + (n_rows - 1) * BETWEEN_ROWS if self.names else 0.0
         wide = self.left + self.columns * (PANEL_PX + ACROSS) - ACROSS + EDGE
@@ -155,7 +158,8 @@ def _plan(ax: Axes | None, names, panels, is_grouped: bool, level: float, is_sha
         left = min(left, max(width - right - 2.0 * least, LEAST_NAMES))
         most = int((width - left - right + ACROSS) // (LEAST_PANEL + ACROSS))
         columns = min(columns, max(most, 1))
-    return _Plan(names, pitch, left, right, columns, len(panels), is_grouped)
+    is_single = len(panels) == 1 and len(panels[0][1]) < 2
+    return _Plan(names, pitch, left, right, columns, len(panels), is_grouped, is_single)
 
 
 def _given_width(ax: Axes | None) -> float | None:
@@ -354,7 +358,8 @@ def _write_numbers(sheet: Sheet, plan: _Plan, label: str, series: list[Series], 
     first, edge = series[0], plan.right
     color = first.style.color if len(series) > 1 else PALETTE["secondary"]
     words = _head(series, level)
-    sheet.write(words, ("right", edge), ("top", 30), size=NOTE, color=color, align="right", gid="head")
+    up = 30.0 - (NAMES_PX if plan.is_single else 0.0)
+    sheet.write(words, ("right", edge), ("top", up), size=NOTE, color=color, align="right", gid="head")
     for place, row in _row_of(first, plan.names, label):
         estimate, interval = row_texts(row, is_share)
         at = ("data", place)

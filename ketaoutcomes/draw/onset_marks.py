@@ -201,6 +201,7 @@ def label_landmarks(sheet: Sheet, room: Room, landmarks: pd.DataFrame) -> None:
         beside = [min(x + side * (half + 8), width + RIGHT - half) for side in (-1, 1)]
         ways = [(across, up, True) for up in (top + 5, bottom - 14, top + 17, bottom - 26)]
         ways += [(place, up, True) for up in (top - 8, bottom, (top + bottom) / 2 + 6) for place in beside]
+        ways += [(place, up, True) for up in (bottom - 14, bottom - 26) for place in beside]
         ways += [(across, up, False) for up in (top + 5, bottom - 14)]
         for center, up, is_strict in ways:
             box = (center - half - 1, center + half + 1, up - 1, up + 9)
@@ -273,8 +274,12 @@ def draw_notes(
     if len(parts.boxes):
         low = sheet.pixels(parts.boxes[:, 0], parts.boxes[:, 2])
         high = sheet.pixels(parts.boxes[:, 1], parts.boxes[:, 3])
-        largest = int(np.argmax(np.prod(high - low, axis=1)))
-        notes.append((BOX_NOTE, [tuple(low[largest] + (0.3, 0.7) * (high[largest] - low[largest]))]))
+        largest = np.argsort(-np.prod(high - low, axis=1), kind="stable")[:3]
+        # Words may stand in the way to the middle of a box, or to all of it.
+        inside = [(0.3, 0.7), (0.15, 0.9), (0.8, 0.9), (0.8, 0.1)]
+        notes.append(
+            (BOX_NOTE, [tuple(low[one] + part * (high[one] - low[one])) for one in largest for part in inside])
+        )
     if naive is not None and len(naive):
         path = _naive_path(naive, end)
         corners = sheet.pixels(path[:, 0], path[:, 1])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import brentq
-from scipy.special import gammaln, nctdtr, ndtri, stdtrit
+from scipy.special import chdtri, gammaln, nctdtr, ndtr, ndtri, stdtrit
 
 from ketaoutcomes.errors import DataError
 
@@ -19,6 +19,10 @@ __all__ = [
     "paired_change",
     "standardised_difference",
 ]
+
+# Changes that differ by less, for their size, are the same but for rounding.
+SAME = 1e-9
+FARTHEST_T = 1e4
 
 
 @dataclass(frozen=True)
@@ -126,7 +130,8 @@ def paired_change(before: ArrayLike, after: ArrayLike, *, level: float = 0.95) -
     half = stdtrit(n - 1, 0.5 + level / 2) * std_error if n > 1 else np.nan
     spread = sd_before * sd_after
     covariance = float(np.cov(before, after)[0, 1]) if n > 1 else np.nan
-    sizes = _effect_sizes(n, mean, sd, sd_before, sd_after, covariance, level) if n > 2 and sd > 0 else ()
+    differ = n > 2 and sd > SAME * np.abs(change).max()
+    sizes = _effect_sizes(n, mean, sd, sd_before, sd_after, covariance, level) if differ else ()
     return PairedChange(
         n=n,
         mean_before=float(before.mean()) if n else np.nan,
@@ -168,11 +173,24 @@ def noncentral_t_limits(t: float, df: float, *, level: float = 0.95) -> tuple[fl
     half = -ndtri(tail) * np.sqrt(1.0 + t**2 / (2.0 * df))
 
     def limit(share: float, first: float, last: float) -> float:
-        return float(brentq(lambda shift: nctdtr(df, shift, t) - share, first, last, xtol=1e-10))
+        return float(brentq(lambda shift: _below(t, df, shift) - share, first, last, xtol=1e-10))
 
-    # Wide brackets: with few degrees of freedom the limits lie far from the normal ones.
+    if t > FARTHEST_T:
+        # The normal part is then nothing beside the spread of the SD, and nctdtr is NaN.
+        low, high = (float(t * np.sqrt(chdtri(df, share) / df)) for share in (1.0 - tail, tail))
+        return low, high
+    # Wide brackets: with few degrees of freedom the limits lie far from the normal ones. Yet for t of 0 or
+    # more the probability is at least Phi(-shift), so that none lies much below 0, where nctdtr is NaN.
     far = 2.0 * half + 3.0
-    return limit(1.0 - tail, t - far, t + 1.0), limit(tail, t - 1.0, t + far)
+    return limit(1.0 - tail, max(t - far, ndtri(tail) - 0.1), t + 1.0), limit(tail, t - 1.0, t + far)
+
+
+def _below(t: float, df: float, shift: float) -> float:
+    """P(T <= t) of the noncentral t distribution; where nctdtr is NaN, far in a tail, its normal form."""
+    found = float(nctdtr(df, shift, t))
+    if np.isfinite(found):
+        return found
+    return float(ndtr((t * (1.0 - 0.25 / df) - shift) / np.sqrt(1.0 + t**2 / (2.0 * df))))
 
 
 def standardised_difference(first: ArrayLike, second: ArrayLike) -> float:

@@ -136,6 +136,8 @@ def check_formats(names: Sequence[str]) -> tuple[str, ...]:
 
 def _bytes_of(path: Path) -> bytes:
     """Content of a plain file, which is not a pipe or a device that would never end."""
+    if path.is_dir():
+        raise ConfigError(Problem(f"{path.name or path}: is a folder; name the TOML file", rule="config"))
     with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise ConfigError(Problem(f"{path.name}: is not a file of text", rule="config"))

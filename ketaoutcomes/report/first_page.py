@@ -64,7 +64,7 @@ def first_page(
         reading=_reading(scope, top),
         footnotes=_footnotes(scope, top),
         sections=sections,
-        facts=_facts(record),
+        facts=_facts(scope, record),
         look_into=look_into(top.charts),
     )
 
@@ -96,6 +96,16 @@ def _patients(scope: Scope) -> str:
     if printed is not None:
         return count(printed)
     return gate.few.words if gate.few.is_small(n) else "not shown"
+
+
+def _patients(scope: Scope) -> str:
+    """All patients of the cohort, as far as the gate lets the number stand."""
+    n = scope.cohort.n_patients
+    shown = scope.gate.printable("patients", n)
+    if shown is not None:
+        return count(shown)
+    few = scope.gate.few
+    return f"1–{few.largest}" if few.is_small(n) else "not shown: close to the last report’s"
 
 
 def _banners(scope: Scope) -> tuple[str, ...]:
@@ -258,7 +268,7 @@ def _footnotes(scope: Scope, top: Headline) -> tuple[tuple[str, str], ...]:
     return tuple(notes)
 
 
-def _facts(record: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+def _facts(scope: Scope, record: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     found = record["versions"]
     others = ", ".join(f"{name} {version}" for name, version in found.items() if name != "ketaoutcomes")
     facts = [
@@ -270,9 +280,10 @@ def _facts(record: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
             ", ".join(
                 f"{name.replace('_', ' ')} {value}"
                 for name, value in record["settings"].items()
-                if value is not None
+                if isinstance(value, str | float)
             ),
         ),
+        ("Compared with", scope.gate.compared_with),
         (
             "Tables",
             "every number on these pages is in tables/*.csv, listed with its SHA-256 in manifest.json",

@@ -24,12 +24,18 @@ def record_of(scope: Scope, results: Sequence[Result]) -> dict[str, Any]:
         "momentary_instrument": scope.momentary and scope.momentary.name,
         "small_cells": scope.gate.small_cells,
         "level": scope.level,
+        "baseline": _plain(scope.settings.baseline),
+        "changes": _plain(dict(scope.settings.changes)),
+        "by": _plain(scope.settings.by),
+        "thresholds": _plain(asdict(scope.settings.thresholds)),
     }
+    release = scope.gate.previous
     cohort = {
         "name": scope.cohort.settings.name or scope.cohort.source,
         "fingerprint": scope.cohort.fingerprint,
         "settings": _plain(asdict(scope.cohort.settings)),
         "selection": len(scope.cohort.selection),
+        "n_patients": scope.gate.printable("patients", scope.cohort.n_patients),
     }
     seeds = {
         result.provenance["arguments"]["seed"]
@@ -40,6 +46,7 @@ def record_of(scope: Scope, results: Sequence[Result]) -> dict[str, Any]:
         "versions": versions(),
         "cohort": cohort,
         "settings": settings,
+        "compared_with": release and {"month": release.month, "fingerprint": release.fingerprint},
         "seed": sorted(seeds),
         "definitions": definitions_used(results).to_dict("records"),
         "analyses": [

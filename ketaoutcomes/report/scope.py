@@ -16,6 +16,7 @@ from ketaoutcomes.errors import ConfigError, DataError
 from ketaoutcomes.report.calendar import Calendar, calendar_of
 from ketaoutcomes.report.disclosure import Gate
 from ketaoutcomes.report.settings import ReportSettings
+from ketaoutcomes.report.small_rounded import nearest
 from ketaoutcomes.report.words import plural
 
 __all__ = ["PERIOD", "WINDOW", "Scope", "make_scope", "with_column", "without_period"]
@@ -84,18 +85,26 @@ class Scope:
     @property
     def sizes(self) -> tuple[int, ...]:
         """Numbers of patients that every report prints; other sizes must not differ from them by a few."""
-        whole, started = self.cohort.n_patients, self.n_starters
-        return (whole, started) if self.gate.may_stand_beside(started, whole) else (whole,)
+        whole = self.gate.printable("patients", self.cohort.n_patients)
+        started = self.gate.printable("starters", self.n_starters)
+        if started is not None and not self.gate.may_stand_beside(self.n_starters, self.cohort.n_patients):
+            started = None
+        return tuple(size for size in (whole, started) if size is not None)
+
+    def starters_counted(self, noun: str = "starter") -> str:
+        """``"181 starters"``, or ``"starters"`` where the gate does not let their number stand."""
+        shown = self.gate.printable("starters", self.n_starters)
+        if shown is None or not self.gate.may_stand_beside(self.n_starters, self.cohort.n_patients):
+            return f"{noun}s"
+        return plural(shown, noun)
 
     def of_starters(self, n) -> str:
         """``"172 of 181 starters"``, as far as the gate lets the numbers stand; `n` may be missing."""
-        if missing(n):
+        if missing(n) or not self.gate.may_stand_beside(n, self.n_starters):
             return "starters"
-        if not self.gate.may_stand_beside(n, self.n_starters):
-            return "starters"
-        if self.n_starters in self.sizes:
-            return f"{count(n)} of {plural(self.n_starters, 'starter')}"
-        return plural(n, "starter")
+        some = nearest(int(n)) if self.gate.rounds else n
+        all_of_them = self.starters_counted()
+        return f"{count(some)} of {all_of_them}" if all_of_them != "starters" else plural(some, "starter")
 
     @property
     def is_uncatalogued(self) -> bool:

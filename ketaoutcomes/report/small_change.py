@@ -116,8 +116,13 @@ def _closed(
 
 
 def _one_follows(hidden: np.ndarray, few: SmallCounts) -> bool:
-    """Whether one of the small counts among the hidden ones has one value only, given their sum."""
+    """Whether one of the small counts among the hidden ones has one value only, given their sum.
+
+    The sum is that of a group too: it follows from `n` and must not be small itself.
+    """
     is_small, total = few.small(hidden), int(hidden.sum())
+    if few.is_small(total):
+        return True
     low = np.where(is_small, 1, 0)
     least, most = sum_intervals(low, np.where(is_small, few.largest, total), total)
     return bool((is_small & (least == most)).any())

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ketaoutcomes.report.small_counts import SECONDARY, TOGETHER, SmallCounts
+from ketaoutcomes.report.small_counts import CHANGED, SECONDARY, TOGETHER, SmallCounts
 from ketaoutcomes.report.solvable import System, follows, sum_intervals
 
 __all__ = ["Parts", "closed"]
@@ -85,18 +85,17 @@ def closed(
         found = _found(parts, told, reason, without_n, few) - lost
         if not found:
             return reason, without_n
-        is_size = any(kind == SIZE for kind, _ in found)
-        hidden = without_n if is_size else (reason != "").to_numpy()
+        told_size = any(kind == SIZE for kind, _ in found)
         events = parts.in_total & (reason == "").to_numpy() & ~told.events & (size > 0)
         sizes = parts.in_total & ~without_n & ~told.sizes & (size > 0)
-        shown = sizes if is_size and sizes.any() else events
-        is_size &= bool(sizes.any())
+        is_size = told_size and bool(sizes.any())
+        shown, total = sizes if is_size else events, parts.sum_row
         if shown.any() and _helps(parts, told, reason, without_n, (events, sizes), few, lost):
             row = np.flatnonzero(shown)[np.argmin(size[shown])]
-        elif parts.sum_row is not None and not hidden[parts.sum_row]:
-            row = parts.sum_row
-        elif parts.sum_row is not None and not without_n[parts.sum_row]:
-            row, is_size = parts.sum_row, True
+        elif total is not None and not without_n[total] and (told_size or reason.iloc[total] != ""):
+            row, is_size = total, True
+        elif total is not None and reason.iloc[total] == "":
+            row, is_size = total, False
         elif parts.sum_row is None:
             # The total stands elsewhere and leaves no room; then no row says why it is hidden.
             reason[parts.in_total] = TOGETHER
@@ -290,6 +289,9 @@ def _bounds_then(sizes: pd.Series, reasons: pd.Series, few: SmallCounts) -> tupl
     """Bounds of the sums of events, rest and size over rows that the last release hid."""
     low, high = np.zeros((len(sizes), 3)), np.full((len(sizes), 3), 1e6)
     for row, (n, why) in enumerate(zip(sizes, reasons, strict=True)):
+        if not why.startswith("total") and why not in (CHANGED, TOGETHER):
+            # Another reason says that the group itself is not small.
+            low[row, SIZE] = few.largest + 1
         if why.startswith("count"):
             low[row, EVENTS], high[row, EVENTS] = 1, few.largest
         elif why.startswith("all but"):

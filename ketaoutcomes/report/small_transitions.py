@@ -111,16 +111,20 @@ def _completed(found: pd.DataFrame, bands: tuple[str, ...]) -> Atoms:
 def groups_of_patients(atoms: Atoms, events: Sequence[np.ndarray]) -> np.ndarray:
     """Groups that must not be given away when they are small: (k, m) float, a row of 0 and 1 each.
 
-    All unions of bands before with unions of bands after, and `events` with and without them.
+    All unions of bands before with unions of bands after; `events` with and without each of these, since who
+    reduced a score but did not resolve it is a group too; and all the others, of all and of those scored.
     """
     rows, columns = (tuple(dict.fromkeys(side)) for side in (atoms.before, atoms.after))
     befores = _unions(atoms.before, rows)
     afters = _unions(atoms.after, columns)
     boxes = (befores[:, None, :] & afters[None, :, :]).reshape(-1, atoms.n.size)
     known = atoms.marks(atoms.bands, atoms.bands)
+    scored = atoms.after != NOT_SCORED
     parts = [boxes]
     for event in events:
-        parts += [befores & event, befores & known & ~event]
+        parts += [boxes & event, boxes & known & ~event, scored & ~event]
+    counted = np.unique(boxes & known, axis=0)
+    parts += [~counted, scored & ~counted]
     groups = np.unique(np.vstack(parts), axis=0)
     return groups[groups.any(axis=1)].astype(float)
 

@@ -175,15 +175,24 @@ def _table(table: Table) -> dict[str, Any]:
         "columns": [printable(column.label) for column in table.columns],
         "is_text": [place == 0 or column.is_text for place, column in enumerate(table.columns)],
         "widths": _widths(table),
+        "least": _widths(table, head_lines=2),
         "rows": rows,
         "notes": [printable(note) for note in table.notes],
     }
 
 
-def _widths(table: Table) -> list[float]:
-    """The width in px that each column would take on one line."""
-    heads = [text_width(column.label, CELL_PX) for column in table.columns]
+def _widths(table: Table, *, head_lines: int = 1) -> list[float]:
+    """The width in px of each column's cells on one line, below a head that may take `head_lines`."""
+    heads = [_head_width(column.label, head_lines) for column in table.columns]
     return [
         PADDING_PX + max([head, *(text_width(row[place], CELL_PX) for row in table.rows)])
         for place, head in enumerate(heads)
     ]
+
+
+def _head_width(label: str, n_lines: int) -> float:
+    """The least width in px at which the words of `label` take no more than so many lines, of one or two."""
+    words = label.split()
+    cuts = range(1, len(words)) if n_lines > 1 else range(0)
+    halves = [(" ".join(words[:cut]), " ".join(words[cut:])) for cut in cuts] or [(label,)]
+    return min(max(text_width(part, CELL_PX) for part in parts) for parts in halves)

@@ -172,6 +172,7 @@ def test_the_chance_of_a_false_signal_grows_with_the_charts_watched(counts):
         ({"by_time": "backwards"}, "not in the order"),
         ({"freeze": 25}, "1 to 24"),
         ({"freeze": "2020-01"}, "before the first point"),
+        ({"freeze": "2030-01"}, "after the last point"),
         ({"freeze": "spring"}, "freeze names a point"),
         ({"parts": ["2030-01"]}, "parts names a point"),
         ({"parts": [0]}, "choose 1 to 23"),

@@ -167,11 +167,24 @@ def test_letters_go_on_after_z():
         ({"events": "x", "size": "n", "levels": (0.998, 0.95)}, "inner limits first"),
         ({"events": "town", "size": "n"}, "must hold numbers"),
         ({"events": "x", "size": "n", "overdispersion": "yes"}, "choose"),
+        ({"events": "x", "size": "n", "title": 3}, "title is a text"),
+        ({"events": "x", "adjust": 3}, "adjust is a formula"),
+        ({"events": "x", "adjust": [3]}, "adjust is a formula"),
+        ({"events": "x", "adjust": "~ x + clinic"}, "the units that are compared"),
+        ({"events": "x", "size": "nobody"}, "units without a case"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused(clinics, options, words):
     with pytest.raises(DataError, match=words):
-        funnel(clinics.assign(town="Here"), group="clinic", **options)
+        funnel(
+            clinics.assign(
+                town="Here",
+                nobody=clinics["x"].where(clinics.index > 0, 0),
+                x=clinics["x"].where(clinics.index > 0, 0),
+            ),
+            group="clinic",
+            **options,
+        )
 
 
 def test_patients_are_no_units(clinics):

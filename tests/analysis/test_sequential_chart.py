@@ -134,8 +134,16 @@ def test_ways_of_asking_are_never_pooled(cohort):
         ({"baseline": 20}, "rarer outcome"),
         ({"baseline": 600}, "no case is left"),
         ({"expected": "risk", "kind": "ewma"}, "choose"),
+        ({"expected": "risk", "order": "mnth"}, "no column 'mnth'; close to it: month"),
+        ({"expected": "risk", "order": "event"}, "the same column"),
+        ({"expected": "risk", "order": "patient_id"}, "is an identifier"),
+        ({"expected": "risk", "order": "case"}, "column of the result"),
+        ({"expected": "risk", "order": "never"}, "no case is left of 600; missing: 'never' in 600"),
+        ({"expected": "never"}, "no case is left of 600; missing: 'never' in 600"),
+        ({"expected": "risk", "title": 3}, "title is a text"),
     ],
 )
 def test_what_cannot_be_monitored_is_refused(options, words):
+    data = simulated(9999, n=600).assign(month=1, patient_id=range(600), case=1, never=np.nan)
     with pytest.raises(DataError, match=words):
-        sequential_chart(simulated(9999, n=600), event="event", **options)
+        sequential_chart(data, event="event", **options)

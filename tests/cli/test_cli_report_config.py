@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from ketaoutcomes.cli.main import main
@@ -150,6 +152,44 @@ def test_a_link_into_the_data_is_seen_through_and_a_link_as_the_place_is_refused
     assert main(["report", "--config", write('out = "link"')]) == 5
     assert "is a link" in capsys.readouterr().err
     assert os.listdir(tmp_path / "elsewhere") == []
+
+
+def test_a_folder_given_as_the_file_is_named(tmp_path, capsys):
+    assert main(["report", "--config", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.strip().endswith(f"{tmp_path.name}: is a folder; name the TOML file")
+
+
+@pytest.mark.parametrize("hidden", [True, False])
+def test_the_log_holds_no_sum_that_gives_away_a_hidden_count(write, made, monkeypatch, capsys, hidden):
+    # 3 + 4 rows are shown as set aside; beside a sum over all tables the hidden one would be known.
+    released = made["2026-09", "suppress"]
+    rows = pd.DataFrame(
+        {
+            "table": ["patients", "sessions", "scores"],
+            "n_read": pd.array([None if hidden else 50, 100, 1000], dtype="Int64"),
+            "n_quarantined": pd.array([None if hidden else 2, 3, 4], dtype="Int64"),
+        }
+    )
+    report = replace(released, tables={**released.tables, "rows_by_table": rows})
+    monkeypatch.setattr("ketaoutcomes.report.monthly.monthly_report", lambda cohort, **options: report)
+    assert main(["report", "--config", write(), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["n_rows_set_aside"] == (None if hidden else 9)
+    assert main(["report", "--config", write()]) == 0
+    said = capsys.readouterr().out
+    shown = "7 of 1,100 rows set aside by a rule, of the tables whose counts are shown;"
+    assert (shown if hidden else "9 of 1,150 rows set aside by a rule;") in said
+
+
+def test_the_log_has_no_number_of_patients_where_the_report_has_none(write, made, monkeypatch, capsys):
+    # As where it differs from the last report's by a few: beside that one the difference would be known.
+    released = made["2026-09", "suppress"]
+    cohort = {**released.manifest["cohort"], "n_patients": None}
+    report = replace(released, manifest={**released.manifest, "cohort": cohort})
+    monkeypatch.setattr("ketaoutcomes.report.monthly.monthly_report", lambda cohort, **options: report)
+    assert main(["report", "--config", write(), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["n_patients"] is None
+    assert main(["report", "--config", write()]) == 0
+    assert "patients (their number is not shown), " in capsys.readouterr().out
 
 
 def test_one_object_of_json_says_what_was_made(write, told, capsys, tmp_path):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.special import gammaln, ndtr
+from scipy.special import chdtri, gammaln, ndtr
 
 from ketaoutcomes.engine.effect_size import (
     hedges_factor,
@@ -117,6 +117,30 @@ def test_nobody_and_no_spread_give_no_effect_size():
     same = paired_change([10.0, 12.0, 14.0], [5.0, 7.0, 9.0])
     assert same.change == -5.0
     assert same.effect_sizes == ()
+
+
+@pytest.mark.parametrize("after", [[0.0, 5.0, 5.0], [4.0, 8.0, 8.0, 3.0], [5.0, 6.0, 8.0, 10.0, 2.0]])
+def test_few_patients_with_nearly_the_same_change_have_exact_limits(after):
+    """Three patients, two of whom fell by 10 points and one by 11: far from the limits nctdtr is NaN."""
+    before = [10.0, 15.0, 16.0] if len(after) == 3 else [14.0, 18.0, 19.0, 13.0, 12.0][: len(after)]
+    found = paired_change(before, after)
+    d_z = found.effect_sizes[0]
+    root, df = np.sqrt(found.n), found.n - 1
+    t = d_z.estimate * root
+    # P(T <= t) at the two limits is 0.025 and 0.975, by the mixture of normals over the chi of the SD.
+    chi = np.sqrt(chdtri(df, (np.arange(20000) + 0.5) / 20000) / df)
+    reached = [ndtr(t * chi - limit * root).mean() for limit in (d_z.conf_low, d_z.conf_high)]
+    assert reached == pytest.approx([0.975, 0.025], abs=2e-4)
+
+
+def test_changes_that_differ_by_rounding_only_have_no_spread():
+    assert paired_change([18.0, 16.0, 9.3], [8.1, 6.1, 9.3 - 9.9]).effect_sizes == ()
+
+
+def test_limits_of_a_huge_t_are_those_of_the_spread_of_the_sd():
+    # T / shift is 1 / chi: the quantiles 0.025 and 0.975 of chi-square with 2 are 0.0506356 and 7.3777589.
+    limits = noncentral_t_limits(1e6, 2.0)
+    assert limits == pytest.approx((1e6 * np.sqrt(0.0506356 / 2), 1e6 * np.sqrt(7.3777589 / 2)), rel=1e-5)
 
 
 def test_lists_of_different_length_are_refused():

@@ -124,7 +124,7 @@ def months_of(table, first, n_months):
 def test_of_two_consecutive_months_no_hidden_count_follows():
     generator = np.random.default_rng(7)
     n_months, n_changed = 3, 0
-    for _ in range(N_REPORTS):
+    for number in range(N_REPORTS):
         events, sizes = counts_of(generator, n_months + 2)
         everything = table_of(events, sizes, MONTHS[: n_months + 2])
         first, second = months_of(everything, 0, n_months), months_of(everything, 1, n_months)
@@ -137,10 +137,13 @@ def test_of_two_consecutive_months_no_hidden_count_follows():
             "response", second, place="here", total=in_total, sum_row=n_months + 1,
             then_total=MONTHS[:n_months],
         ).frame  # fmt: skip
-        alone = Gate("suppress").parts(
-            "response", second, place="here", total=in_total, sum_row=n_months + 1
-        ).frame  # fmt: skip
-        n_changed += int((now["suppressed"] != alone["suppressed"]).any())
+        if number % 5 == 0:
+            alone = (
+                Gate("suppress")
+                .parts("response", second, place="here", total=in_total, sum_row=n_months + 1)
+                .frame
+            )
+            n_changed += int((now["suppressed"] != alone["suppressed"]).any())
         attack(everything, then, now, n_months)
     # The comparison hides something that one report by itself would show.
     assert n_changed > 5

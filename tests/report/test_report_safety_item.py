@@ -106,6 +106,22 @@ def test_a_hidden_outcome_does_not_return_by_the_table():
     assert "0" not in first["after"].tolist()
 
 
+def test_who_reduced_without_resolving_does_not_follow_from_two_outcomes():
+    # 58 of 78 resolved and 65 reduced: the 7 in between fell, but not to 0.
+    outcomes, _ = passed(coded([[14, 0, 0, 0], [30, 9, 0, 0], [20, 4, 4, 0], [8, 3, 0, 0]], (11, 18, 0, 0)))
+    shown = outcomes.frame.set_index("outcome").loc[["si_resolved", "si_reduced"], "n_events"]
+    assert shown.notna().sum() == 1
+    assert shown["si_resolved"] == 58
+
+
+def test_those_without_the_item_before_do_not_follow_from_all_who_were_scored():
+    # 30 were scored and 22 of them above 0 before: 8 were not.
+    outcomes, cells = passed(coded([[8, 0, 0, 0], [11, 11, 0, 0], [0] * 4, [0] * 4], (5, 6, 0, 0)))
+    above = outcomes.frame.set_index("outcome").loc["si_resolved", "n"]
+    assert pd.isna(above)
+    assert not (cells.frame["n"] == 22).any()
+
+
 def small_tables(total):
     """All tables of 2 by 2 codes with this total, as printed margins leave them open."""
     for a, b, c in product(range(total + 1), repeat=3):

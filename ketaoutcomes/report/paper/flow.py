@@ -78,7 +78,7 @@ def _figure(scope: PaperScope, frame: pd.DataFrame) -> Figure:
         title = f"{percent(last['n'] / first['n'])} of those who started have a score in the window"
     told = " ".join(f"{capital(str(row['step']))}: {size(row['n'])}." for row in frame.to_dict("records"))
     svg = drawn(draw_flow, frame, prefix="figure-r1", title=title, description=told)
-    who = f"{scope.instrument.name}, {plural(scope.n_starters, 'patient')} who started"
+    who = f"{scope.instrument.name}, {scope.starters_counted('patient')} who started"
     return Figure("Fig. R1", title, who, svg, ("% of those who started. Hatched: left at that step.",))
 
 
@@ -100,14 +100,14 @@ def _table(scope: PaperScope, frame: pd.DataFrame, words: dict[str, str]) -> Tab
             "Patients whose window had not closed at the data cut are not yet due. They are in no "
             "denominator of the outcomes, and not counted as lost."
         )
-    caption = f"Table R1. Flow of {plural(scope.n_starters, 'patient')} who started, {scope.instrument.name}"
+    caption = f"Table R1. Flow of {scope.starters_counted('patient')} who started, {scope.instrument.name}"
     return Table(caption, columns, tuple(rows), tuple(notes), is_wide=True)
 
 
 def _setting(scope: PaperScope) -> tuple[str, ...]:
     """Clinics, patients without a session, and the months of the first sessions, as far as recorded."""
     cohort, sessions = scope.cohort, scope.cohort.sessions
-    said = [f"{plural(len(sessions), 'session')} of {plural(scope.n_starters, 'patient')}"]
+    said = [f"{plural(len(sessions), 'session')} of {scope.starters_counted('patient')}"]
     for frame in (cohort.patients, sessions):
         if "clinic_id" in frame.columns and frame["clinic_id"].notna().any():
             said.append(plural(int(frame["clinic_id"].nunique()), "clinic"))

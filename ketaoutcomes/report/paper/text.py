@@ -21,7 +21,7 @@ from ketaoutcomes.report.wording import (
     outcome_words,
     window_words,
 )
-from ketaoutcomes.report.words import UNCONTROLLED, ci, joined, plural
+from ketaoutcomes.report.words import UNCONTROLLED, ci, joined
 from ketaoutcomes.results.base import Result
 from ketaoutcomes.results.course import CourseResult
 from ketaoutcomes.results.curve import CurveResult
@@ -89,7 +89,7 @@ def _design(scope: PaperScope) -> tuple[str, ...]:
     name = cohort.settings.name or cohort.source
     kind = cohort.settings.deidentification.replace("-", " ")
     words = [
-        f"Cohort of {plural(scope.n_starters, 'patient')} with a first session, {name}; records of routine "
+        f"Cohort of {scope.starters_counted('patient')} with a first session, {name}; records of routine "
         f"care without identifiers ({kind}). Time is counted from the first session. Follow-up ends at "
         "the data cut, or with the last record of who left; there is no comparison group."
     ]

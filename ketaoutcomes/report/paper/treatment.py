@@ -20,7 +20,7 @@ from ketaoutcomes.report.paper.cells import (
 from ketaoutcomes.report.paper.scope import PaperPart, PaperScope
 from ketaoutcomes.report.parts import Column, Section, Table
 from ketaoutcomes.report.sections.part import gathered
-from ketaoutcomes.report.words import ci, plural, rate_words
+from ketaoutcomes.report.words import ci, rate_words
 from ketaoutcomes.results.exposure import ExposureResult
 
 __all__ = ["treatment"]
@@ -124,7 +124,7 @@ def _totals_table(scope: PaperScope, frame: pd.DataFrame) -> Table:
     columns = (
         Column("Per patient", True), Column("n"), Column("Median (quartiles)"), Column("Not known, n"),
     )  # fmt: skip
-    caption = f"Table R3a. Exposure per patient up to the data cut, {plural(scope.n_starters, 'patient')}"
+    caption = f"Table R3a. Exposure per patient up to the data cut, {scope.starters_counted('patient')}"
     note = "A cumulative dose is given only where every dose is known; nothing is filled in."
     return Table(caption, columns, tuple(rows), (note,), is_wide=True)
 

@@ -33,10 +33,11 @@ COLUMNS = [
     "source", "verified",
 ]  # fmt: skip
 MEANS = ["estimate", "std_error", "conf_low", "conf_high", "sd", "n"]
+# Of a fluctuation about a patient's own mean (1 - its autocorrelation) comes back: between none and all.
 LAST = (
-    "Patients tend to come when they feel at their worst: for each point by which the mean baseline lies "
-    "{side} the patients’ own usual mean, {least:.1f} to {most:.1f} points come back by themselves. How many "
-    "points it lies {side} is not known."
+    "Patients tend to come when they feel at their worst: of each point by which the mean baseline lies "
+    "{side} the patients’ own usual mean, up to the whole point comes back by itself. How many points it "
+    "lies {side} is not known."
 )
 
 
@@ -172,7 +173,7 @@ def _sentence(scope: Scope, regression: Released | None, mean: pd.DataFrame | No
     """One statement with its range, assumption and source."""
     instrument = scope.instrument
     side = "below" if instrument.higher_is == "better" else "above"
-    last = LAST.format(side=side, least=1 - max(RELIABILITY), most=1 - min(RELIABILITY))
+    last = LAST.format(side=side)
     frame = None if regression is None else regression.frame
     if frame is None or frame["estimate"].isna().any():
         return f"Regression to the mean is in every change. {last}"

@@ -6,6 +6,7 @@ centre, the limits or the runs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +20,15 @@ from ketaoutcomes.report.sections.headline_months import Frame
 from ketaoutcomes.report.words import month_name, plural
 from ketaoutcomes.results.control_chart import ControlChartResult
 
-__all__ = ["FEWEST_POINTS", "Charted", "Kind", "baseline_words", "charted", "signal_rows"]
+__all__ = [
+    "FEWEST_POINTS",
+    "Charted",
+    "Kind",
+    "baseline_is_whole",
+    "baseline_words",
+    "charted",
+    "signal_rows",
+]
 
 FEWEST_POINTS = 8
 BASELINE_MONTHS = 12
@@ -70,9 +79,14 @@ class Charted:
     why: str = ""
 
     @property
+    def is_tested(self) -> bool:
+        """Whether any rule could be applied: a baseline of few months, or without spread, allows none."""
+        return self.result is not None and self.result.is_tested
+
+    @property
     def signal(self) -> str:
         """What the rules say, in a few words."""
-        if self.result is None:
+        if not self.is_tested:
             return NOT_TESTED
         rows = signal_rows(self)
         return "; ".join(row["words"] for row in rows) or NO_SIGNAL
@@ -106,7 +120,8 @@ def charted(scope: Scope, name: str, released: pd.DataFrame, frame: Frame, kind:
         size=None if is_mean else "n",
         by_time="month",
         kind=kind.chart,
-        freeze=last,
+        # A baseline that is not over ends, for now, with the chart.
+        freeze=min(last, months["month"].iloc[-1]),
         changes=dict(scope.settings.changes),
         provisional=tuple(months["month"][months["provisional"]]),
         title=f"{kind.measure} by month",
@@ -133,10 +148,25 @@ def signal_rows(chart: Charted) -> list[dict[str, str]]:
 def baseline_words(scope: Scope) -> str:
     """Which months the limits of the charts were frozen on."""
     first, last = _span(scope)
-    span = f"{month_name(first)} to {month_name(last)}"
+    span = f"{month_name(first)} to {month_name(last)}" if first < last else month_name(first)
     if scope.settings.baseline is not None:
         return f"the declared baseline, {span}"
-    return f"the first months of the data, {span}, as no baseline is declared"
+    return (
+        f"the first {plural(_n_months(first, last), 'month')} of the data, {span}, as no baseline is declared"
+    )
+
+
+def baseline_is_whole(scope: Scope, charts: Sequence[Charted]) -> bool:
+    """Whether every month of the baseline is over and in every chart, so that none can still move limits."""
+    first, last = _span(scope)
+    if scope.settings.baseline is None and _n_months(first, last) < BASELINE_MONTHS:
+        return False
+    closed = [chart.table["month"][~chart.table["is_provisional"].to_numpy(bool)] for chart in charts]
+    return all(len(months) and months.iloc[-1] >= last for months in closed)
+
+
+def _n_months(first: str, last: str) -> int:
+    return 12 * (int(last[:4]) - int(first[:4])) + int(last[5:]) - int(first[5:]) + 1
 
 
 def _span(scope: Scope) -> tuple[str, str]:
@@ -194,10 +224,10 @@ def _shifts(table: pd.DataFrame) -> list[dict[str, str]]:
     inside = table["in_shift"].to_numpy(bool)
     side = np.sign(table["estimate"].to_numpy(float) - table["centre"].to_numpy(float))
     # A month on the line or without a value belongs to the run around it, but is not counted.
-    at = np.flatnonzero(inside & (side != 0) & np.isfinite(side))
+    at = np.flatnonzero((side != 0) & np.isfinite(side))
     rows = []
     for run in np.split(at, np.flatnonzero(np.diff(side[at]) != 0) + 1):
-        if run.size:
+        if run.size and inside[run].all():
             first, last = table["month"].iloc[run[0]], table["month"].iloc[run[-1]]
             where = "above" if side[run[0]] > 0 else "below"
             ended = "" if run[-1] == _last_known(table) else f" to {month_name(last)}"

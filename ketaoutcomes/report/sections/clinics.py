@@ -21,7 +21,7 @@ from ketaoutcomes.report.numbering import CLINICS
 from ketaoutcomes.report.parts import Column, Figure, Section, Table
 from ketaoutcomes.report.scope import WINDOW, Scope
 from ketaoutcomes.report.sections.part import Part, drawn, gathered, too_small
-from ketaoutcomes.report.wording import defined, outcome_words
+from ketaoutcomes.report.wording import FOLLOWED, defined, outcome_words
 from ketaoutcomes.report.words import ci, joined, plural, rate_words
 from ketaoutcomes.results.funnel import FunnelResult
 
@@ -82,6 +82,8 @@ def _section(scope: Scope, *, figures=(), tables=(), notes=(), drawn_ones=()) ->
     if scope.instrument is not None and defined(scope.instrument, "response") is not None:
         rule = outcome_words(defined(scope.instrument, "response"), scope.instrument)
         terms.append(("Response:", f"{rule}, of those scored in the window after induction."))
+    if any(one.name == "follow_up" for one in drawn_ones):
+        terms.append(("Followed:", FOLLOWED))
     if any(column.label == "Adjusted ratio" for table in tables for column in table.columns):
         terms.append(("Adjusted:", ADJUSTED_WORDS))
     if drawn_ones:

@@ -187,8 +187,7 @@ def _size(row) -> str:
 
 def _of(scope: Scope) -> str:
     """``", of 181 starters, 12 months to September 2026"``."""
-    starters = plural(scope.n_starters, "starter") if scope.n_starters in scope.sizes else "starters"
-    return f", of {starters}{scope.during}"
+    return f", of {scope.starters_counted()}{scope.during}"
 
 
 def _table(scope: Scope, instrument: Instrument, given: Released, *, is_model: bool) -> Table:

@@ -170,8 +170,8 @@ def _last_release(gate: Gate) -> str:
     told = gate.compared_with
     if gate.previous is None:
         return (
-            f"{told[:1].upper()}{told[1:]}. Two reports that differ by a few patients may show a small count, "
-            "so what leaves the clinic after an earlier report needs that comparison."
+            f"{told[:1].upper()}{told[1:]}. Two reports that differ by a few patients may show a small "
+            "count, so what leaves the clinic after an earlier one needs that comparison."
         )
     return (
         f"{told[:1].upper()}{told[1:]}: what the two together would tell is not shown. Earlier ones than "

@@ -13,7 +13,13 @@ from ketaoutcomes.engine.run_signals import chance_of_signal
 from ketaoutcomes.report.numbering import MONTHS
 from ketaoutcomes.report.parts import Column, Figure, LookInto, Section, Table
 from ketaoutcomes.report.scope import Scope
-from ketaoutcomes.report.sections.charted import Charted, baseline_words, signal_rows
+from ketaoutcomes.report.sections.charted import (
+    FEWEST_POINTS,
+    Charted,
+    baseline_is_whole,
+    baseline_words,
+    signal_rows,
+)
 from ketaoutcomes.report.sections.part import Part, drawn
 from ketaoutcomes.report.words import month_name, plural
 
@@ -27,8 +33,17 @@ NO_MONTHS = (
     "keeps them."
 )
 NO_CHART = "No measure has enough months that can be shown, so there is no chart and no rule is applied."
+FROZEN = "Limits are never moved by the software."
+GROWING = (
+    "Not all months of the baseline are there yet: until they are, each that is added moves the line and the "
+    "limits, so a signal of this report can be gone in the next."
+)
 RULES = (
-    ("Outside", "a month beyond the three-sigma limits, which are wider where the month has fewer patients."),
+    (
+        "Outside",
+        "a month beyond the three-sigma limits. Those of shares are wider where the month has fewer "
+        "patients or sessions; those of a mean take all months alike.",
+    ),
     (
         "Shift",
         "more months in a row on one side of the line than round(log2 n) + 3, for n months off the line.",
@@ -87,12 +102,19 @@ def look_into(charts: Sequence[Charted]) -> tuple[LookInto, ...]:
 
 
 def _reading(scope: Scope, made: Sequence[Charted]) -> tuple[str, ...]:
-    by_chance = 1.0 - math.prod(1.0 - _chance(chart) for chart in made)
-    n_rules = f"Three rules on {plural(len(made), 'chart')}"
+    tested = [chart for chart in made if chart.is_tested]
+    by_chance = 1.0 - math.prod(1.0 - _chance(chart) for chart in tested)
+    told = "No rule is applied: too few months of the baseline have a value, or they do not vary."
+    if tested:
+        told = (
+            f"Three rules on {plural(len(tested), 'chart')}: without any change at least one shows a signal "
+            f"in {percent(by_chance)} of such reports if charts are independent, in more where limits come "
+            "from few months. “No signal” does not mean “good” or “unchanged”."
+        )
+    moved = FROZEN if baseline_is_whole(scope, made) else GROWING
     return (
-        f"Months against limits frozen on {baseline_words(scope)}. Limits are never moved by the software.",
-        f"{n_rules}: without any change at least one shows a signal in {percent(by_chance)} of such reports, "
-        "in more of them where limits come from few months. “No signal” does not mean “good” or “unchanged”.",
+        f"Months against limits frozen on {baseline_words(scope)}. {moved}",
+        told,
         *_preliminary(made),
         *(("Changes named on the charts were entered by the clinic.",) if scope.settings.changes else ()),
     )
@@ -101,15 +123,21 @@ def _reading(scope: Scope, made: Sequence[Charted]) -> tuple[str, ...]:
 def _chance(chart: Charted) -> float:
     """The chance of a signal of a chart of independent months about known limits."""
     closed = chart.table[~chart.table["is_provisional"].to_numpy(bool)]
-    return chance_of_signal(int(closed["estimate"].notna().sum()), has_limits=True)
+    has_limits = bool(chart.table["limit_high"].notna().any())
+    return chance_of_signal(int(closed["estimate"].notna().sum()), has_limits=has_limits)
 
 
 def _preliminary(made: Sequence[Charted]) -> tuple[str, ...]:
     """That limits of few months may move, where the baseline has few."""
-    few = min(int((chart.table["is_baseline"] & chart.table["estimate"].notna()).sum()) for chart in made)
+    sizes = [_n_baseline(chart) for chart in made if chart.table["limit_high"].notna().any()]
+    few = min(sizes, default=ENOUGH_MONTHS)
     if few >= ENOUGH_MONTHS:
         return ()
     return (f"Limits of {count(few)} months are preliminary; {ENOUGH_MONTHS} or more are usual.",)
+
+
+def _n_baseline(chart: Charted) -> int:
+    return int((chart.table["is_baseline"] & chart.table["estimate"].notna()).sum())
 
 
 def _figure(scope: Scope, chart: Charted, letter: str) -> Figure:
@@ -117,7 +145,8 @@ def _figure(scope: Scope, chart: Charted, letter: str) -> Figure:
     told = "; ".join(
         f"{month_name(row.month)} {chart.value_words(row.estimate)}" for row in shown.itertuples()
     )
-    title = f"{chart.kind.measure}: {chart.signal if chart.is_signal else 'no signal'}"
+    said = chart.signal if chart.is_signal else chart.signal.lower()
+    title = f"{chart.kind.measure}: {said}"
     svg = drawn(
         draw_chart,
         chart.table.rename(columns={"month": "time"}),
@@ -151,8 +180,19 @@ def _population(chart: Charted) -> str:
 
 
 def _figure_notes(chart: Charted) -> tuple[str, ...]:
+    notes = []
     n_hidden = int((chart.table["suppressed"] != "").sum())
-    return (f"{plural(n_hidden, 'month')} not shown; in no rule.",) if n_hidden else ()
+    if n_hidden:
+        notes.append(f"{plural(n_hidden, 'month')} not shown; in no rule.")
+    n_base = _n_baseline(chart)
+    if n_base < FEWEST_POINTS:
+        notes.append(
+            f"No limits and no rules: they need {FEWEST_POINTS} months in the baseline; {count(n_base)} have "
+            "a value."
+        )
+    elif not chart.table["limit_high"].notna().any():
+        notes.append("No limits: the months of the baseline do not vary.")
+    return tuple(notes)
 
 
 def _table(made: Sequence[Charted]) -> Table:

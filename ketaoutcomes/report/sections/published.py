@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from string import ascii_uppercase
 
 import numpy as np
@@ -34,6 +35,7 @@ EFFECT_COLUMNS = [
     "published_high", "published_n", "verified", "n_events", "n", "estimate", "conf_low", "conf_high",
 ]  # fmt: skip
 MOST_EFFECTS = 12
+RANGE = re.compile(r"(?<=\d)-(?=\d)")
 THERE, HERE = "published", "here"
 
 
@@ -153,7 +155,7 @@ def _table(scope: Scope, rows: pd.DataFrame) -> Table:
     for row in rows.to_dict("records"):
         estimate, of_total, interval = _own_words(row)
         mark = "" if row["verified"] else " (not checked against its source)"
-        what = f"{row['row']}: {row['definition']}; {row['window']}{mark}"
+        what = f"{row['row']}: {_typeset(row['definition'])}; {_typeset(row['window'])}{mark}"
         there = _amount(row["published"], row["published"], row["unit"]) + _published_limits(row)
         printed.append((what, there, count(row["published_n"]), estimate, interval, of_total))
     columns = (
@@ -167,6 +169,11 @@ def _table(scope: Scope, rows: pd.DataFrame) -> Table:
         "Published response, and the same definition applied here", columns, tuple(printed),
         (" ".join(notes),), is_wide=True,
     )  # fmt: skip
+
+
+def _typeset(words: str) -> str:
+    """`words` of a source with the signs of this report: "50%", "4–8"."""
+    return RANGE.sub("–", words.replace(" %", "%"))
 
 
 def _amount(low, high, unit: str) -> str:

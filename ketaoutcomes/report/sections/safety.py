@@ -55,12 +55,12 @@ def rare_events(scope: Scope) -> Extra:
     rows = [_rare_row(row) for row in pd.concat([of_sessions, of_patients]).to_dict("records")]
     columns = (
         Column("Recorded", True), Column("%"), Column("n/N"), Column(ci(scope.level)),
-        Column("at most, if none"),
+        Column("At most, if none"),
     )  # fmt: skip
     notes = (
         "Of sessions, or patients, of which a record tells; two numbers are bounds, without and with those "
         "of which nobody says so, and the interval spans both. If none was recorded: the exact upper limit "
-        "with patients as n, and, if sessions were independent, with sessions as n.",
+        "with patients as n; then, if sessions were independent, with sessions as n.",
     )
     title = "Serious events, early stops, rescue medication"
     made = Table(title, columns, tuple(rows), notes, is_wide=True)
@@ -125,9 +125,9 @@ def how_long(scope: Scope, effects: list[str]) -> Extra:
     if not rows:
         return Extra(released=released, results=[result])
     columns = (
-        Column("Effect", True), Column("gone by discharge"), Column(ci(scope.level)),
-        Column("gone within 2 h"),
-        Column(ci(scope.level)), Column("median, minutes"), Column(ci(scope.level)),
+        Column("Effect (number with a known time)", True), Column("Gone by discharge"), Column(ci(scope.level)),
+        Column("Gone within 2 h"),
+        Column(ci(scope.level)), Column("Median, minutes"), Column(ci(scope.level)),
     )  # fmt: skip
     note = (
         "From the onset, of effects with a known time; times lie between two checks, and an effect that was "

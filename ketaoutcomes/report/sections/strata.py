@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ketaoutcomes.draw.forest import forest
-from ketaoutcomes.draw.labels import DASH
+from ketaoutcomes.draw.labels import DASH, percent
 from ketaoutcomes.report.disclosure import Released
 from ketaoutcomes.report.numbering import INDICATIONS, STRATA
 from ketaoutcomes.report.parts import Column, Figure, Section, Table
@@ -28,7 +28,7 @@ from ketaoutcomes.report.sections.strata_groups import (
     groupings_of,
     severity_of,
 )
-from ketaoutcomes.report.wording import defined, outcome_words
+from ketaoutcomes.report.wording import FOLLOWED, defined, outcome_words
 from ketaoutcomes.report.words import asked, ci, plural, rate_words
 
 __all__ = ["strata"]
@@ -37,10 +37,7 @@ PLACE = "Section 10"
 COLUMN = "group"
 MEASURES = ("response", "follow_up", "side_effects")
 HEADS = {"response": "Responded", "follow_up": "Followed", "side_effects": "Sessions with a side effect"}
-NOTES = (
-    "Groups differ in much else; differences are associated with the group, not its effect.",
-    "Many groups: of intervals at 95%, expect 1 in 20 to lie apart by chance.",
-)
+ASSOCIATED = "Groups differ in much else; differences are associated with the group, not its effect."
 
 CLINIC = "clinic_id"
 
@@ -92,7 +89,7 @@ def _people(scope: Scope) -> ScoredPatients | None:
 
 def _section(scope: Scope, *, figures=(), tables=(), notes=()) -> Section:
     terms = [
-        ("Followed:", "scored in the window after induction, of those with a valid baseline."),
+        ("Followed:", FOLLOWED),
         ("Indication:", f"as in section {INDICATIONS}."),
         ("Route:", "that of session 1; for side effects that of each session."),
     ]
@@ -102,7 +99,11 @@ def _section(scope: Scope, *, figures=(), tables=(), notes=()) -> Section:
     return Section(
         number=STRATA,
         question="Do groups of patients differ?",
-        reading=NOTES,
+        reading=(
+            ASSOCIATED,
+            f"Many groups: of intervals at {percent(scope.level)}, {percent(1.0 - scope.level)} are expected not "
+            "to hold the group’s own value, by chance alone.",
+        ),
         terms=tuple(terms),
         figures=figures,
         tables=tables,

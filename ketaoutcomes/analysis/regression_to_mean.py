@@ -152,11 +152,11 @@ def _reliabilities(reliability: Any) -> tuple[float, ...]:
 
 
 def _check_numbers(cut: Any, mean: Any, sd: Any) -> None:
-    if not is_number(cut):
+    if not is_number(cut) or not np.isfinite(cut):
         raise DataError("cut is one number: the baseline from which patients were taken on")
     if (mean is None) != (sd is None):
         raise DataError("give population_mean and population_sd together, from one published sample")
-    if mean is not None and not (is_number(mean) and is_number(sd) and sd > 0):
+    if mean is not None and not (is_number(mean) and np.isfinite(mean) and is_number(sd) and 0 < sd < np.inf):
         raise DataError("population_mean and population_sd are numbers in points, the SD above 0")
 
 

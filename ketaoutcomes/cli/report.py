@@ -44,11 +44,17 @@ def _report(options: argparse.Namespace, config, out: Path, say: Callable[[str |
     month = _month(cohort, config)
     out = _filled(out, month)
     _refuse_place(out, config.data)
+    _refuse_groups(cohort, config.settings.by)
     report = _made(cohort, config, month, out, say)
     _refuse_different(report, out, config)
     say("writing")
     before = content_digest(out)
-    report.save(out, **({} if config.formats is None else {"formats": config.formats}))
+    try:
+        report.save(out, **({} if config.formats is None else {"formats": config.formats}))
+    except OSError as error:
+        # A full disk names no file by itself.
+        error.filename = error.filename or str(out)
+        raise
     is_new = content_digest(out) != before
     say(None)
     breaches = check_thresholds(report.tables, config.settings.thresholds)
@@ -64,7 +70,7 @@ def _report(options: argparse.Namespace, config, out: Path, say: Callable[[str |
 
 def _settled(options: argparse.Namespace):
     """What the file says, under what the command line says."""
-    from ketaoutcomes.report.config import LAST, ReportConfig, check_formats, read_config
+    from ketaoutcomes.report.config import AUTO, LAST, ReportConfig, check_formats, read_config
 
     # By hand a report is made anew as often as one likes; in a scheduled run nobody looks.
     config = ReportConfig(replace=True) if options.config is None else read_config(options.config)
@@ -77,7 +83,10 @@ def _settled(options: argparse.Namespace):
         given["month"] = None
     if "formats" in given:
         given["formats"] = check_formats(given["formats"])
-    return replace(config, **given)
+    config = replace(config, **given)
+    if config.releases is not None and config.previous != AUTO:
+        raise ConfigError('releases: where previous = "auto" looks; set that too, or leave it out')
+    return config
 
 
 def _place(options: argparse.Namespace, config) -> Path:
@@ -131,6 +140,23 @@ def _month(cohort, config) -> str | None:
     return None if calendar is None else calendar.month
 
 
+def _refuse_groups(cohort, names: tuple[str, ...]) -> None:
+    """Refuse columns that are not there, which a report would pass over, and the patients themselves."""
+    from difflib import get_close_matches
+
+    from ketaoutcomes.derive.clock import CLOCK_COLUMNS
+
+    never = CLOCK_COLUMNS | {"patient_id"}
+    known = sorted({*cohort.patients.columns, *cohort.sessions.columns} - never)
+    wrong = [name for name in names if name not in known]
+    if not wrong:
+        return
+    near = get_close_matches(wrong[0], known, n=1)
+    hint = f"; did you mean '{near[0]}'?" if near else f"; choose of: {', '.join(known)}"
+    said = ", ".join(f"'{name}'" for name in wrong)
+    raise ConfigError(f"by: no column of patients or sessions that makes groups: {said}{hint}")
+
+
 def _made(cohort, config, month: str | None, out: Path, say: Callable):
     """The report of a month, or of all months."""
     common = {
@@ -154,6 +180,8 @@ def _made(cohort, config, month: str | None, out: Path, say: Callable):
         from ketaoutcomes.report.earlier import last_release
 
         name = cohort.settings.name or cohort.source
+        if config.releases is not None:
+            need_folder(str(config.releases))
         previous = last_release(config.releases or out.parent, month=month, name=name, out=out)
     return monthly_report(
         cohort, month=month, **({} if previous is None else {"previous": previous}), **common

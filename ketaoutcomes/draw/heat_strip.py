@@ -242,7 +242,7 @@ def _write_ramp(sheet: Sheet, ticks: np.ndarray, left: float, *, any_hidden: boo
                     align="center", gid="ramp-tick")  # fmt: skip
     _box(sheet, width + 26, up, 16.0, height, PALETTE["paper"], "key-box", hatch=True)
     if any_hidden:
-        sheet.write(f"{DASH}  or 1–10: not shown", ("left", width + 31), ("top", up - 12), size=NOTE,
+        sheet.write(f"{DASH}  or {few}: not shown", ("left", width + 31), ("top", up - 12), size=NOTE,
                     color=PALETTE["secondary"], gid="key")  # fmt: skip
     sheet.write("not recorded", ("left", width + 46), ("top", up + 1), size=NOTE, color=PALETTE["secondary"],
                 gid="key")  # fmt: skip

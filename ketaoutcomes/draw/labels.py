@@ -6,6 +6,7 @@ A cell that is already text, such as ``"1–10"`` for a hidden count, is printed
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from collections.abc import Mapping
 
@@ -17,6 +18,7 @@ __all__ = [
     "TURNING",
     "clean",
     "count",
+    "few_words",
     "hidden",
     "is_hidden",
     "missing",
@@ -34,6 +36,7 @@ DASH = "–"
 MINUS = "−"
 HIDDEN_COUNT = "1–10"
 HIDDEN_ESTIMATE = "not shown"
+FEW = re.compile(r"(\d+)-(\d+)")
 # Marks that turn the direction of the words after them (Unicode Standard Annex 9); a name with one
 # would be read, and make others be read, as what is not written there.
 TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -132,6 +135,12 @@ def month(text: str, *, year: bool = True) -> str:
     return f"{name} {parts[0][-2:]}" if year else name
 
 
+def few_words(reason) -> str:
+    """``"1–7"`` for the reason ``"count 1-7"``; ``"1–10"`` where the reason gives no numbers."""
+    found = FEW.search(str(reason))
+    return f"{found[1]}{DASH}{found[2]}" if found else HIDDEN_COUNT
+
+
 def hidden(reason) -> tuple[str, str]:
     """What stands for a hidden row's count or estimate, and for its interval.
 
@@ -139,10 +148,10 @@ def hidden(reason) -> tuple[str, str]:
     ----------
     reason : str or bool
         The row's `suppressed` cell. A reason that starts with "count" says that the count itself
-        is 1 to 10; any other reason leaves the count open.
+        is small, and how large a small one may be; any other reason leaves the count open.
     """
     is_count = reason is True or str(reason).lower().startswith("count")
-    return (HIDDEN_COUNT if is_count else DASH), HIDDEN_ESTIMATE
+    return (few_words(reason) if is_count else DASH), HIDDEN_ESTIMATE
 
 
 def is_hidden(cells: Mapping) -> bool:

@@ -278,7 +278,10 @@ def draw_notes(
         # Words may stand in the way to the middle of a box, or to all of it.
         inside = [(0.3, 0.7), (0.15, 0.9), (0.8, 0.9), (0.8, 0.1)]
         notes.append(
-            (BOX_NOTE, [tuple(low[one] + part * (high[one] - low[one])) for one in largest for part in inside])
+            (
+                BOX_NOTE,
+                [tuple(low[one] + part * (high[one] - low[one])) for one in largest for part in inside],
+            )
         )
     if naive is not None and len(naive):
         path = _naive_path(naive, end)

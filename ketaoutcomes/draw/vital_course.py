@@ -253,5 +253,5 @@ def _write_size(sheet: Sheet, rows: pd.DataFrame, *, bands: bool) -> None:
     words = f"n {low}" if low == high else f"n {low}–{high}"
     rises = mean[np.argmax(np.abs(mean))] >= 0
     # A course comes back to baseline at the right end; a peak stays away from it.
-    up = ("top", -8.0) if rises == bands else ("bottom", 4.0)
+    up = ("top", -11.0) if rises == bands else ("bottom", 4.0)
     sheet.write(words, ("right", 0), up, size=NOTE, color=PALETTE["secondary"], align="right", gid="size")

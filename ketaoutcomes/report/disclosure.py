@@ -24,7 +24,9 @@ import numpy as np
 import pandas as pd
 
 from ketaoutcomes.errors import ConfigError
+from ketaoutcomes.report.gate_change import ChangeGate
 from ketaoutcomes.report.gate_safety import SafetyGate
+from ketaoutcomes.report.gate_transitions import TransitionGate
 from ketaoutcomes.report.released import (
     ESTIMATES,
     Hidden,
@@ -61,7 +63,7 @@ def choose_small_cells(small_cells: str | None, *, synthetic: bool) -> str:
 
 
 @dataclass(frozen=True)
-class Gate(SafetyGate):
+class Gate(SafetyGate, TransitionGate, ChangeGate):
     """Rules for what may leave; `GateBase` says what it is told.
 
     Each method takes a tidy table, refuses one with a row per patient, and returns `Released`.
@@ -284,9 +286,9 @@ class Gate(SafetyGate):
 
         `n` is missing where a row is about all patients. A row is hidden where its group, or all but its
         group, is few patients; then no group's size is shown, since they add up. Nothing is shown of a
-        model of few patients. Degrees of freedom come close to the number of patients: where that
-        differs by a few from a size in `beside`, they are hidden with standard error and t, and p is given
-        to two digits, at least 0.001.
+        model of few patients. Degrees of freedom come close to the number of patients, or of those
+        with a baseline: where one of these differs by a few from a size in `beside`, they are hidden with
+        standard error and t, and p is given to two digits, at least 0.001.
         """
         frame, few = opened(name, table), self.few
         if self.suppresses and len(frame):
@@ -294,9 +296,11 @@ class Gate(SafetyGate):
             hidden = few.small(size) | few.small(n_patients - size) | few.is_small(n_patients)
             frame.loc[hidden, "suppressed"] = few.total
             frame = blank(frame, hidden, [*ESTIMATES, "statistic", "df", "p_value"])
-            close = bool(few.near([n_patients], beside).any())
+            # Of a mean of one value per patient they are the number of patients less 1.
+            told = np.floor(frame["df"].to_numpy(dtype=float, na_value=np.nan)) + 1
+            close = bool(few.near([n_patients, *told[told <= n_patients]], beside).any())
             if hidden.any() or close:
-                frame["n"] = pd.NA
+                frame = blank(frame, np.ones(len(frame), bool), ["n"])
             if close:
                 frame = blank(frame, np.ones(len(frame), bool), ["std_error", "statistic", "df"])
                 frame["p_value"] = [max(0.001, float(f"{p:.2g}")) for p in frame["p_value"]]

@@ -90,22 +90,13 @@ def _masthead(scope: Scope, record: Mapping[str, Any]) -> Masthead:
 
 
 def _patients(scope: Scope) -> str:
-    """The number of all patients, or why it does not stand there."""
-    gate, n = scope.gate, scope.cohort.n_patients
-    printed = gate.printable("patients", n)
-    if printed is not None:
-        return count(printed)
-    return gate.few.words if gate.few.is_small(n) else "not shown"
-
-
-def _patients(scope: Scope) -> str:
     """All patients of the cohort, as far as the gate lets the number stand."""
     n = scope.cohort.n_patients
     shown = scope.gate.printable("patients", n)
     if shown is not None:
         return count(shown)
     few = scope.gate.few
-    return f"1–{few.largest}" if few.is_small(n) else "not shown: close to the last report’s"
+    return few.words if few.is_small(n) else "not shown: close to the last report’s"
 
 
 def _banners(scope: Scope) -> tuple[str, ...]:
@@ -145,7 +136,7 @@ def _lead(scope: Scope, top: Headline) -> tuple[str, str]:
 
 def _lead_signals(top: Headline) -> list[str]:
     """Which measures' months have a signal, and of how many there is none."""
-    tested = [chart for chart in top.charts if chart.result is not None]
+    tested = [chart for chart in top.charts if chart.is_tested]
     if not tested:
         return []
     seen = [chart for chart in tested if chart.is_signal]

@@ -132,9 +132,9 @@ class GateBase:
             # Whether the sum of twelve months may stand is decided with its months.
             is_sum = (frame["month"] == SUM).to_numpy(bool)
             same = ~is_sum | (self.previous.month is None)
-        hidden = small_changes(frame, then, self.few) & same
-        hidden &= (frame["suppressed"] == "").to_numpy()
-        frame.loc[hidden, "suppressed"] = CHANGED
+        changed = small_changes(frame, then, self.few) & same
+        shown = (frame["suppressed"] == "").to_numpy()
+        frame.loc[changed & shown, "suppressed"] = CHANGED
         numbers = [
             column
             for column in frame.columns
@@ -142,4 +142,5 @@ class GateBase:
             and not pd.api.types.is_bool_dtype(frame[column].dtype)
             and column not in PLACES
         ]
-        return blank(frame, hidden, numbers)
+        # A row that is hidden for another reason may still show its size, which is a count as well.
+        return blank(frame, changed, numbers)

@@ -13,6 +13,7 @@ from ketaoutcomes.report.released import ESTIMATES, Released, opened
 from ketaoutcomes.report.small_counts import SECONDARY, SmallCounts, blank
 from ketaoutcomes.report.small_means import SMALLEST_PERCENTILE_GROUP
 from ketaoutcomes.report.small_rounded import NEAREST
+from ketaoutcomes.report.solvable import sum_intervals
 
 __all__ = ["PaperGate"]
 
@@ -88,6 +89,9 @@ class PaperGate(Gate):
             if nested:
                 close |= _near_above(frame, ("n", "n_missing", "n_patients"), self.few)
             frame = blank(frame, close, ["n", "n_missing", "n_patients"])
+            if "n_not_due" in frame:
+                # With those scored and those missing they make up all with a baseline, printed elsewhere.
+                frame = blank(frame, self.few.small(frame["n_not_due"]), ["n_missing"])
             # Those not due, taken from all who started, show the widest group of the outcomes.
             frame = blank(frame, np.ones(len(frame), bool), ["n_not_due"])
             # The interval follows from n and the SD, so n would follow from it; a mean of whole numbers with
@@ -100,21 +104,31 @@ class PaperGate(Gate):
     def bands(self, name: str, table: pd.DataFrame, *, place: str, beside: Sequence[float] = ()) -> Released:
         """Means of `n` patients in groups that add up to all of them; a group of 1 to 10 is hidden.
 
-        With one group hidden the next smallest loses its `n`, else the total would show the hidden one.
+        The next smallest goes with it until no small number follows from the total, which neither that of
+        several hidden groups together may be. Numbers missing add up as well: with one of them all go.
         """
         frame = self._spread(name, table, beside=beside, nested=False)
         if self.suppresses and len(frame):
+            size = table["n"].to_numpy(float)
             gone = frame["n"].isna().to_numpy()
-            if gone.sum() == 1 and len(frame) > 1:
-                sizes = np.where(gone, np.inf, table["n"].to_numpy(float))
-                row = int(sizes.argmin())
-                frame = blank(
-                    frame, np.arange(len(frame)) == row,
-                    ["n", "n_missing", "conf_low", "conf_high", "std_error"],
-                )  # fmt: skip
-                frame.loc[row, "suppressed"] = frame.loc[row, "suppressed"] or SECONDARY
-                frame = blank(frame, np.arange(len(frame)) == row, [*ESTIMATES, *MOMENTS])
+            while gone.any() and not gone.all() and (gone.sum() == 1 or self._follows(size[gone])):
+                row = np.arange(len(frame)) == int(np.where(gone, np.inf, size).argmin())
+                frame = blank(frame, row, ["n", "n_missing", *ESTIMATES, *MOMENTS])
+                frame.loc[row & (frame["suppressed"] == "").to_numpy(), "suppressed"] = SECONDARY
+                gone = gone | row
+            if "n_missing" in frame and frame["n_missing"].isna().any():
+                frame["n_missing"] = pd.array([pd.NA] * len(frame), dtype="Int64")
         return self.out(name, frame, place, "mean and spread", decimals=2)
+
+    def _follows(self, sizes: np.ndarray) -> bool:
+        """Whether a small one of these hidden sizes has one value only, given their sum, or that is small."""
+        few, total = self.few.small(sizes), int(sizes.sum())
+        if self.few.is_small(total):
+            return True
+        low = np.where(few | (sizes == 0), np.minimum(sizes, 1), self.few.largest + 1).astype(int)
+        high = np.where(few, self.few.largest, np.where(sizes == 0, 0, total)).astype(int)
+        least, most = sum_intervals(low, high, total)
+        return bool((few & (least == most)).any())
 
     def apart(
         self,

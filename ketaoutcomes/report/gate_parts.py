@@ -9,7 +9,8 @@ import pandas as pd
 
 from ketaoutcomes.report.gate_base import GateBase
 from ketaoutcomes.report.released import Released, blank_rates, opened, rate_reason
-from ketaoutcomes.report.small_counts import SECONDARY, blank
+from ketaoutcomes.report.releases import small_changes
+from ketaoutcomes.report.small_counts import CHANGED, SECONDARY, blank
 from ketaoutcomes.report.small_parts import Parts, closed
 
 __all__ = ["PartsGate"]
@@ -85,6 +86,10 @@ class PartsGate(GateBase):
             if swapped is not None and few.small(frame["n"].iloc[list(swapped)]).any():
                 without_n[list(swapped)] = True
             reason[without_n & (reason == "").to_numpy()] = SECONDARY
+            if sum_row is None:
+                changed = self._changed(name, frame, reason)
+                reason[changed & (reason == "").to_numpy()] = CHANGED
+                without_n = without_n | changed
             earlier = None if self.previous is None else self.previous.tables.get(name)
             parts = Parts(frame, in_total, sum_row, tuple(sums), tuple(secrets), earlier, tuple(then_total))
             reason, without_n = closed(parts, reason, without_n, few)
@@ -96,6 +101,30 @@ class PartsGate(GateBase):
                 frame = blank(frame, np.ones(len(frame), bool), PATIENTS)
                 frame = _whole_limits(frame)
         return self.out(name, frame, place, "count, % and interval", is_rate=True)
+
+    def _changed(self, name: str, frame: pd.DataFrame, reason: pd.Series) -> np.ndarray:
+        """Groups of which a count differs by a few from the last release's, and those to hide with them.
+
+        Their total is printed in both, so that what is hidden together must not differ by a few either, nor
+        be one group.
+        """
+        none = np.zeros(len(frame), bool)
+        then = None if self.rounds or self.rolling else self.then(name, frame)
+        if then is None or "month" in frame or self.previous.settings.get("small_cells") == "round":
+            return none
+        shown = frame.assign(n_events=frame["n_events"].mask(reason != ""))
+        gone = small_changes(shown, then, self.few)
+        # A table of sizes alone is written without its events.
+        columns = [column for column in ("n", "n_events") if column in then]
+        counts = [frame[column].to_numpy(dtype=float, na_value=np.nan) for column in columns]
+        past = [then[column].to_numpy(float) for column in columns]
+        while gone.any() and not gone.all():
+            apart = [np.abs((now - old)[gone].sum()) for now, old in zip(counts, past, strict=True)]
+            if gone.sum() > 1 and not self.few.small(np.array(apart)).any():
+                break
+            row = int(np.where(gone, np.inf, frame["n"].to_numpy(dtype=float, na_value=np.nan)).argmin())
+            gone = gone | (np.arange(len(frame)) == row)
+        return gone
 
 
 def _whole_limits(frame: pd.DataFrame) -> pd.DataFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from ketaoutcomes.errors import PrivacyError, Problem
@@ -105,8 +106,8 @@ def _tells_patients_apart(label: str) -> bool:
 
 def rate_reason(frame: pd.DataFrame, also: tuple[str, ...], few: SmallCounts) -> pd.Series:
     """Why each row with `n_events` of `n` is hidden; "" where it is shown."""
-    reason = pd.Series("", index=frame.index, dtype="str")
-    total, events = frame["n"], frame["n_events"]
+    total, events = (frame[name].to_numpy(dtype=float, na_value=np.nan) for name in ("n", "n_events"))
+    reason = np.full(len(frame), "", dtype=object)
     for column in also:
         reason[few.small(frame[column])] = few.patients
     if "n_patients" in frame:
@@ -114,10 +115,10 @@ def rate_reason(frame: pd.DataFrame, also: tuple[str, ...], few: SmallCounts) ->
     reason[few.small(total - events)] = few.rest
     reason[few.small(events)] = few.count
     # One more than the largest small count with the event, and one without: "all but a few" would be 1.
-    edge = (total == few.largest + 2).fillna(False).to_numpy(bool)
+    edge = total == few.largest + 2
     reason[edge & (few.small(events) | few.small(total - events))] = few.either
     reason[few.small(total)] = few.total
-    return reason
+    return pd.Series(reason, index=frame.index, dtype="str")
 
 
 def blank_rates(frame: pd.DataFrame, also: tuple[str, ...], few: SmallCounts) -> pd.DataFrame:
@@ -129,7 +130,9 @@ def blank_rates(frame: pd.DataFrame, also: tuple[str, ...], few: SmallCounts) ->
 
 def hidden_in(frame: pd.DataFrame, place: str, what: str, few: SmallCounts) -> tuple[Hidden, ...]:
     """One entry per reason found in the table."""
-    reasons = frame["suppressed"]
+    reasons = frame["suppressed"].to_numpy(dtype=object)
+    if not (reasons != "").any():
+        return ()
     words = {
         few.count: f"a count of {few.words}",
         few.patients: f"{few.words} patients make up the count",

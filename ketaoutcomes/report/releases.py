@@ -202,7 +202,7 @@ def matched(frame: pd.DataFrame, earlier: pd.DataFrame | None) -> pd.DataFrame |
         column
         for column in now.columns
         if column in PLACES
-        or (column not in REMARKS and not pd.api.types.is_numeric_dtype(frame[column].dtype))
+        or (column not in REMARKS and not _is_number(column, frame[column]))
     ]
     if not set(names) <= set(earlier.columns):
         return None
@@ -215,6 +215,11 @@ def matched(frame: pd.DataFrame, earlier: pd.DataFrame | None) -> pd.DataFrame |
     for column in numbers:
         found[column] = pd.to_numeric(found[column], errors="coerce")
     return found
+
+
+def _is_number(name: str, column: pd.Series) -> bool:
+    """Whether a column is a result; a count is, also where all of it is missing."""
+    return name == "n" or name.startswith("n_") or pd.api.types.is_numeric_dtype(column.dtype)
 
 
 def small_changes(frame: pd.DataFrame, then: pd.DataFrame, few: SmallCounts) -> np.ndarray:

@@ -67,7 +67,7 @@ class SmallCounts:
     def small(self, values) -> np.ndarray:
         """Where a count is small; missing ones are not; (m,) bool."""
         if isinstance(values, pd.Series):
-            values = values.astype("Float64").to_numpy(dtype=float, na_value=np.nan)
+            values = values.to_numpy(dtype=float, na_value=np.nan)
         values = np.asarray(values, dtype=float)
         return (values >= 1) & (values <= self.largest)
 

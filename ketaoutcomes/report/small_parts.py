@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ketaoutcomes.report.small_counts import CHANGED, SECONDARY, TOGETHER, SmallCounts
-from ketaoutcomes.report.solvable import System, follows, sum_intervals
+from ketaoutcomes.report.solvable import System, Total, follows, remaining, sum_intervals
 
 __all__ = ["Parts", "closed"]
 
@@ -121,18 +121,22 @@ def _found(parts: Parts, told: Told, reason, without_n, few: SmallCounts) -> set
     if not (is_hidden.any() or without_n.any() or told.n_left):
         return set()
     truth = _truth(parts, told)
-    system, units, swaps = _system(parts, told, truth, reason, without_n, few)
-    keys = [
-        (kind, row)
-        for row in range(len(truth))
-        for kind in (EVENTS, REST, SIZE)
-        if few.is_small(truth[row, kind])
-        and ((row == len(is_hidden) and told.n_left == 1) or (row < len(is_hidden) and
-             (without_n[row] if kind == SIZE else is_hidden[row])))
-    ]  # fmt: skip
-    secrets = np.zeros((len(keys), truth.size), int)
-    secrets[np.arange(len(keys)), [3 * row + kind for kind, row in keys]] = 1
-    found = {key for key, one in zip(keys, follows(system, secrets, units, swaps), strict=True) if one}
+    secrets = few.small(truth)
+    secrets[: len(is_hidden)] &= np.column_stack([is_hidden, is_hidden, without_n])
+    secrets[len(is_hidden) :] &= told.n_left == 1
+    known = _known(parts, told, truth, reason, without_n, few)
+    totals = _totals(parts, told, truth, known)
+    if len(totals) > 2:
+        keys = np.argwhere(secrets)
+        lines = np.zeros((len(keys), truth.size), int)
+        lines[np.arange(len(keys)), 3 * keys[:, 0] + keys[:, 1]] = 1
+        keys = keys[follows(_system(parts, told, truth, known), lines, *_changes(parts, told, truth))]
+    else:
+        (low, high), (least, most) = remaining(*known, totals)
+        if parts.sum_row is not None and _add_up(parts, truth):
+            low[parts.sum_row], high[parts.sum_row] = least[0], most[0]
+        keys = np.argwhere(secrets & (low == high))
+    found = {(kind, row) for row, kind in keys.tolist()}
     n_is_printed = parts.sum_row is None or not without_n[parts.sum_row]
     e_is_printed = parts.sum_row is None or not is_hidden[parts.sum_row]
     rows = parts.in_total & is_hidden & ~told.events
@@ -163,8 +167,37 @@ def _around(values: NDArray, few: SmallCounts, top: int) -> tuple[NDArray, NDArr
     return low, np.where(is_small, few.largest, np.where(values == 0, 0, top))
 
 
-def _system(parts: Parts, told: Told, truth: NDArray, reason, without_n, few: SmallCounts):
-    """The reader's system over events, rest and size of each row, and the steps that keep it."""
+def _totals(parts: Parts, told: Told, truth: NDArray, known: tuple[NDArray, NDArray]) -> list[Total]:
+    """Rows that add up to something printed, the table's total first; the same rows once."""
+    n_left, most = len(truth) - len(parts.in_total), truth[:, SIZE].sum()
+    inside = np.append(parts.in_total, np.zeros(n_left, bool))
+    found = []
+    if parts.sum_row is None:
+        ends = truth[inside].sum(axis=0)
+        found.append(Total(inside, ends, ends))
+    elif _add_up(parts, truth):
+        found.append(Total(inside, known[0][parts.sum_row], known[1][parts.sum_row]))
+    others = [(np.append(rows, np.zeros(n_left, bool)), (True, True)) for rows in parts.sums]
+    if any(told.sums):
+        others.append((np.append(told.then, np.ones(n_left, bool)), told.sums))
+    for rows, (has_events, has_size) in others:
+        ends = truth[rows].sum(axis=0)
+        is_known = np.array([has_events, has_events and has_size, has_size])
+        total = Total(rows, np.where(is_known, ends, 0), np.where(is_known, ends, most))
+        same = [number for number, one in enumerate(found) if (one.rows == rows).all()]
+        if same:
+            one = found[same[0]]
+            total = Total(rows, np.maximum(one.low, total.low), np.minimum(one.high, total.high))
+            found[same[0]] = total
+        elif rows.any():
+            found.append(total)
+    return found
+
+
+def _known(
+    parts: Parts, told: Told, truth: NDArray, reason, without_n, few: SmallCounts
+) -> tuple[NDArray, NDArray]:
+    """Bounds of events, rest and size of each row, as the reader knows them."""
     n_rows, top = len(reason), int(2 * truth[:, SIZE].sum() + 1)
     low, high = _around(truth, few, top)
     words, small_n = reason.to_numpy(), few.small(truth[:, SIZE])
@@ -180,14 +213,19 @@ def _system(parts: Parts, told: Told, truth: NDArray, reason, without_n, few: Sm
     shown[:n_rows, SIZE] = ~without_n | told.sizes
     if told.n_left:
         low[n_rows], high[n_rows] = told.left_low, told.left_high
-    low, high = np.where(shown, truth, low), np.where(shown, truth, high)
+    return np.where(shown, truth, low), np.where(shown, truth, high)
+
+
+def _system(parts: Parts, told: Told, truth: NDArray, known: tuple[NDArray, NDArray]) -> System:
+    """The reader's system over events, rest and size of each row."""
 
     def over(rows: NDArray, kind: int) -> NDArray:
         line = np.zeros(truth.shape, int)
         line[np.flatnonzero(rows), kind] = 1
         return line
 
-    inside = np.append(parts.in_total, np.zeros(len(truth) - n_rows, bool))
+    n_left = len(truth) - len(parts.in_total)
+    inside = np.append(parts.in_total, np.zeros(n_left, bool))
     sums, add_up = [], _add_up(parts, truth)
     for row in range(len(truth)):
         line = np.zeros(truth.shape, int)
@@ -200,10 +238,17 @@ def _system(parts: Parts, told: Told, truth: NDArray, reason, without_n, few: Sm
         elif add_up:
             line[parts.sum_row, kind] = -1
             sums.append(line)
-        sums += [over(np.append(rows, np.zeros(len(truth) - n_rows, bool)), kind) for rows in parts.sums]
-    then = np.append(told.then, np.ones(len(truth) - n_rows, bool))
+        sums += [over(np.append(rows, np.zeros(n_left, bool)), kind) for rows in parts.sums]
+    then = np.append(told.then, np.ones(n_left, bool))
     sums += [over(then, kind) for kind, printed in zip((EVENTS, SIZE), told.sums, strict=True) if printed]
-    units, swaps = [], []
+    low, high = known
+    return System(truth.ravel(), low.ravel(), high.ravel(), np.array([line.ravel() for line in sums]))
+
+
+def _changes(parts: Parts, told: Told, truth: NDArray) -> tuple[NDArray, NDArray]:
+    """Changes of one, and changes within a row, that `follows` tries."""
+    inside = np.append(parts.in_total, np.zeros(len(truth) - len(parts.in_total), bool))
+    units, swaps, add_up = [], [], _add_up(parts, truth)
     for row in range(len(truth)):
         if row == parts.sum_row:
             continue
@@ -222,8 +267,7 @@ def _system(parts: Parts, told: Told, truth: NDArray, reason, without_n, few: Sm
             at = [place for place in range(len(truth)) if place != parts.sum_row].index(row)
             units += [units[2 * at + kind] + units[2 * last + kind] for kind in (EVENTS, REST)]
             swaps.append(swaps[at] + swaps[last])
-    lines = np.array([line.ravel() for line in sums])
-    return System(truth.ravel(), low.ravel(), high.ravel(), lines), np.array(units), np.array(swaps)
+    return np.array(units), np.array(swaps)
 
 
 def _truth(parts: Parts, told: Told) -> NDArray:
@@ -304,4 +348,4 @@ def _bounds_then(sizes: pd.Series, reasons: pd.Series, few: SmallCounts) -> tupl
 
 
 def _numbers(counts: pd.Series) -> NDArray:
-    return counts.astype("Float64").to_numpy(dtype=float, na_value=0.0).astype(int)
+    return counts.to_numpy(dtype=float, na_value=0.0).astype(int)

@@ -103,8 +103,8 @@ def without_small_excursions(
             reason.at[pair[1][0]] = SECONDARY
     # Sessions of which a rule is not known are those of the widest rule less its own.
     most = frame["n"].max() if len(frame) else 0
-    close = few.small(most - frame["n"]) & (reason == "").to_numpy()
-    reason[close] = SECONDARY
+    close = few.small(most - frame["n"])
+    reason[close & (reason == "").to_numpy()] = SECONDARY
     frame = _hidden(frame, reason, few)
     return blank(frame, close, ["n"])
 

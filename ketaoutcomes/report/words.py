@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ketaoutcomes.draw.labels import DASH, count, hidden, missing, percent, percent_range
+from ketaoutcomes.draw.labels import DASH, count, few_words, hidden, missing, percent, percent_range
 
 __all__ = [
     "UNCONTROLLED",
@@ -85,9 +85,10 @@ def rate_words(row) -> tuple[str, str, str]:
         return percent(row["estimate"]), f"{count(row['n_events'])}/{count(row['n'])}", span
     events, estimate = hidden(row["suppressed"])
     if missing(row["n"]):
-        return estimate, "of 1–10" if row["suppressed"].startswith("total") else "", estimate
+        of_few = f"of {few_words(row['suppressed'])}" if row["suppressed"].startswith("total") else ""
+        return estimate, of_few, estimate
     if row["suppressed"].startswith("all but"):
-        events = "all but 1–10"
+        events = f"all but {few_words(row['suppressed'])}"
     return events if events != DASH else estimate, f"of {count(row['n'])}", estimate
 
 

@@ -118,6 +118,8 @@ def test_well_being_rises_back_to_the_mean(make):
     ("words", "message"),
     [
         ({"cut": "10"}, "cut is one number"),
+        ({"cut": float("nan")}, "cut is one number"),
+        ({"cut": 10, "population_mean": 14, "population_sd": float("inf")}, "are numbers in points"),
         ({"cut": 10, "population_mean": 14}, "give population_mean and population_sd together"),
         ({"cut": 10, "reliability": ()}, "reliability takes one number or several"),
         ({"cut": 10, "reliability": 1.2}, "reliability takes one number or several"),

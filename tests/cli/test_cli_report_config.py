@@ -154,6 +154,29 @@ def test_a_link_into_the_data_is_seen_through_and_a_link_as_the_place_is_refused
     assert os.listdir(tmp_path / "elsewhere") == []
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (
+            'by = ["sexx"]',
+            "by: no column of patients or sessions that makes groups: 'sexx'; did you mean 'sex'?",
+        ),
+        ('by = ["sex", "patient_id"]', "that makes groups: 'patient_id'; "),
+        ('releases = "elsewhere"', 'releases: where previous = "auto" looks; set that too, or leave it out'),
+    ],
+)
+def test_what_would_be_passed_over_in_silence_is_refused(write, told, capsys, tmp_path, line, words):
+    assert main(["report", "--config", write(line)]) == 2
+    assert words in capsys.readouterr().err
+    assert (told, os.listdir(tmp_path)) == ([], ["clinic.toml"])
+
+
+def test_a_folder_of_releases_that_is_not_there_is_not_taken_for_a_first_report(write, told, capsys):
+    assert main(["report", "--config", write('previous = "auto"', 'releases = "elsewhere"')]) == 5
+    assert capsys.readouterr().err.strip().endswith("elsewhere: is not a folder")
+    assert told == []
+
+
 def test_a_folder_given_as_the_file_is_named(tmp_path, capsys):
     assert main(["report", "--config", str(tmp_path)]) == 2
     assert capsys.readouterr().err.strip().endswith(f"{tmp_path.name}: is a folder; name the TOML file")

@@ -151,7 +151,7 @@ def test_a_disk_that_takes_no_more_leaves_the_earlier_report(run, tmp_path, monk
 
     monkeypatch.setattr(folder_write.os, "fsync", refused)
     assert run("--quiet", "--force") == 5
-    assert os.strerror(code) in capsys.readouterr().err
+    assert f"report: {os.strerror(code)}" in capsys.readouterr().err
     assert content_digest(tmp_path / "report") == earlier
     assert sorted(os.listdir(tmp_path)) == ["clinic.toml", "report"]
 

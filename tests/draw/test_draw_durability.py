@@ -104,3 +104,19 @@ def test_published_shares_are_hollow_diamonds_with_their_names():
 def test_bounds_that_are_missing_are_not_drawn():
     axes = drawn(curve(), bounds=BOUNDS.assign(worst=np.nan, best=np.nan), horizon=56)
     assert not parts(axes, "bounds")
+
+
+def test_no_note_stands_on_an_edge_of_the_band():
+    table = curve(fall=0.012)
+    table["conf_low"] = table["estimate"] - 0.25
+    table["conf_high"] = np.minimum(table["estimate_high"] + 0.25, 1.0)
+    axes = drawn(table, bounds=BOUNDS, naive=NAIVE)
+    axes.figure.canvas.draw()
+    boxes = [text.get_window_extent() for text in parts(axes, "note")]
+    assert len(boxes) > 3
+    for edge in parts(axes, "edge"):
+        corners = axes.transData.transform(np.column_stack(edge.get_data()))
+        x, y = corners[np.isfinite(corners).all(axis=1)].T
+        for box in boxes:
+            inside = (x > box.x0) & (x < box.x1) & (y > box.y0) & (y < box.y1)
+            assert not inside.any()

@@ -43,6 +43,12 @@ def test_one_way_of_asking_needs_no_key(effects, artists):
     assert read.texts("series") == []
 
 
+def test_rows_of_one_series_leave_no_room_for_names_of_series(effects):
+    heights = [drawn(forest, rows).figure.get_figheight() for rows in (effects, effects.iloc[:3])]
+    # 16 px of 96 to the inch; the rows are the same three.
+    assert heights[0] - heights[1] == pytest.approx(16 / 96)
+
+
 def test_any_side_effect_is_bold_and_set_off(effects, artists):
     read = artists(drawn(forest, effects))
     assert [row.get_text() for row in read.named("row")] == ["Any side effect", "Nausea", "Headache"]

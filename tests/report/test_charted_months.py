@@ -17,7 +17,7 @@ def named(place: int) -> str:
     return f"{2024 + place // 12}-{place % 12 + 1:02d}"
 
 
-def chart_of(events, *, n=50, at=None, outcome=None, baseline=None):
+def chart_of(events, *, n=50, at=None, outcome=None, baseline=None, hidden=()):
     """A chart of months of `n` patients each, in a report on the month `at`; with its scope."""
     known = tuple(named(place) for place in range(len(events)))
     at = at or known[-1]
@@ -26,6 +26,9 @@ def chart_of(events, *, n=50, at=None, outcome=None, baseline=None):
     released = pd.DataFrame(
         {"month": known, "n_events": events, "n": float(n), "estimate": events / n, "suppressed": ""}
     )
+    gone = released["month"].isin(hidden)
+    released.loc[gone, ["n_events", "n", "estimate"]] = np.nan
+    released.loc[gone, "suppressed"] = "count 1-10"
     scope = SimpleNamespace(calendar=calendar, settings=SimpleNamespace(baseline=baseline, changes={}))
     frame = frame_of(outcome or at, calendar)
     return charted(scope, "response", released, frame, KIND), scope
@@ -71,6 +74,20 @@ def test_limits_of_a_baseline_that_is_not_over_are_said_to_move():
     assert "moves the line" in reading_of(late, scope)
     old, scope = chart_of(events, at=named(12))
     assert "never moved" in reading_of(old, scope)
+
+
+def test_a_hidden_month_of_the_baseline_is_said_to_be_in_no_limit_and_to_come_in_where_it_is_shown():
+    events = [24, 26] * 12
+    some, scope = chart_of(events, hidden=(named(2),))
+    told = reading_of(some, scope)
+    assert "never moved" not in told
+    assert "where another report shows one of them, its limits are others" in told
+    whole, _ = chart_of(events)
+    # 276 of 550 without March 2024, 300 of 600 with it.
+    assert some.table["centre"].iloc[0] == 276 / 550
+    assert whole.table["centre"].iloc[0] == 0.5
+    later, scope = chart_of(events, hidden=(named(20),))
+    assert "never moved" in reading_of(later, scope)
 
 
 def test_line_and_limits_of_a_month_are_the_same_in_the_next_months_report():

@@ -106,6 +106,34 @@ def test_a_month_whose_count_changed_by_a_few_is_hidden(folder, now, is_hidden):
         assert "differs by 1–10 from the last release" in given.hidden[-1].why
 
 
+def test_the_size_of_a_row_hidden_for_another_reason_is_compared_too(folder):
+    # 9 of 24 then and 10 of 27 now: 3 women were new, and the men, of whom the total tells, go as well.
+    then = released("by_sex", rates(("female", 9, 24), ("male", 16, 40), key="group"))
+    assert then["n"].tolist() == [24, 40]
+    gate = gate_after(folder, {"by_sex": then})
+    now = gate.parts("by_sex", rates(("female", 10, 27), ("male", 30, 55), key="group"), place="here").frame
+    assert now["n"].isna().all()
+    alone = gate.denominators("by_sex", rates(("female", 10, 27), ("male", 30, 55), key="group"), place="x")
+    assert alone.frame["n"].isna().tolist() == [True, False]
+
+
+def test_a_group_that_changed_by_a_few_does_not_follow_from_the_total(folder):
+    # Of 90 and 130: with b and c shown, a went from 30 to 33.
+    old = rates(("a", 15, 30), ("b", 12, 30), ("c", 14, 30), key="group")
+    gate = gate_after(folder, {"t": released("t", old)})
+    new = rates(("a", 18, 33), ("b", 24, 47), ("c", 28, 50), key="group")
+    frame = gate.parts("t", new, place="here").frame
+    assert frame["n"].isna().tolist() == [True, True, False]
+    assert frame["n_events"].isna().tolist() == [True, True, False]
+
+
+def test_sizes_of_groups_without_events_are_compared(folder):
+    old = rates(("a", 30, 30), ("b", 30, 30), ("c", 30, 30), key="group")
+    gate = gate_after(folder, {"t": released("t", old).drop(columns="n_events")})
+    new = rates(("a", 33, 33), ("b", 47, 47), ("c", 50, 50), key="group")
+    assert gate.parts("t", new, place="here").frame["n"].isna().tolist() == [True, True, False]
+
+
 def test_a_cohort_that_only_grew_is_compared_and_one_that_rolled_on_is_not(folder):
     then = (
         Gate("suppress").denominators("t", rates(("scored", 40, 90), key="denominator"), place="here").frame

@@ -11,7 +11,6 @@ import pytest
 
 from ketaoutcomes.analysis.reliable_change import responder_table
 from ketaoutcomes.report.disclosure import Gate
-from ketaoutcomes.report.gate_change import ChangeGate
 from ketaoutcomes.report.sections.change_parts import regression_sentence
 
 SHOW, SUPPRESS = Gate("show"), Gate("suppress")
@@ -34,8 +33,8 @@ def released(gate, gain, thresholds, *, bands=(10.0, 5.0, 0.0), known=(), beside
     met = np.array(marks, dtype=int)
     frame = pd.DataFrame({"rule": names, "role": roles, "n_events": met.sum(axis=1), "n": gain.size})
     frame["estimate"] = frame["conf_low"] = frame["conf_high"] = frame["n_events"] / gain.size
-    return ChangeGate.change_rules(
-        gate, "change_by_rule", frame, place="here", overlap=met @ met.T, known=known, beside=beside,
+    return gate.change_rules(
+        "change_by_rule", frame, place="here", overlap=met @ met.T, known=known, beside=beside,
         fixed=fixed,
     )  # fmt: skip
 
@@ -102,7 +101,7 @@ def test_rules_that_differ_by_a_few_patients_are_not_both_shown():
 def test_rules_that_are_not_within_each_other_may_differ_by_a_few():
     met = np.array([[20, 0], [0, 23]])
     frame = pd.DataFrame({"rule": ["a", "b"], "role": "good", "n_events": [20, 23], "n": 100})
-    given = ChangeGate.change_rules(SUPPRESS, "change_by_rule", frame, place="here", overlap=met)
+    given = SUPPRESS.change_rules("change_by_rule", frame, place="here", overlap=met)
     assert (given.frame["suppressed"] == "").all()
 
 
@@ -110,7 +109,7 @@ def test_rules_that_leave_a_few_patients_between_them_are_not_both_shown():
     # 45 fell, 50 rose, 5 did neither.
     met = np.array([[45, 0], [0, 50]])
     frame = pd.DataFrame({"rule": ["a", "b"], "role": ["good", "bad"], "n_events": [45, 50], "n": 100})
-    given = ChangeGate.change_rules(SUPPRESS, "change_by_rule", frame, place="here", overlap=met)
+    given = SUPPRESS.change_rules("change_by_rule", frame, place="here", overlap=met)
     assert (given.frame["suppressed"] == "").tolist() == [True, False]
 
 

@@ -13,6 +13,8 @@ import pytest
 from ketaoutcomes.analysis.response import response_rates
 from ketaoutcomes.cohort.read import assemble
 from ketaoutcomes.cohort.simulate import simulate_cohort
+from ketaoutcomes.derive.baseline import baseline
+from ketaoutcomes.derive.windows import windowed
 from ketaoutcomes.report.disclosure import Gate
 from ketaoutcomes.report.scope import make_scope
 from ketaoutcomes.report.sections.clinics import clinics
@@ -78,6 +80,18 @@ def test_both_funnels_have_the_counts_of_section_3(shown_part, true_rates):
     assert follow_up["n"].tolist() == eligible["n"].tolist()
     assert follow_up["n_events"].tolist() == scored["n"].tolist()
     assert [figure.label for figure in shown_part.section.figures] == ["Fig. 11a", "Fig. 11b"]
+
+
+def test_the_followed_are_defined_and_incomplete_inductions_count_as_not_followed(shown_part, sample_cohort):
+    assert "with an induction that was not complete, not followed" in text_of(shown_part)
+    recent = scope_of(sample_cohort).recent
+    seen, start = windowed(recent, "PHQ-9", "end_of_induction"), baseline(recent, "PHQ-9")
+    counted = (start["reason"] == "valid") & (seen["status"] != "window not closed at the data cut")
+    printed = shown_part.tables["clinics_follow_up"]
+    assert printed["n"].sum() == counted.sum()
+    incomplete = counted & (seen["status"] == "induction not complete")
+    assert incomplete.sum() > 0
+    assert (printed["n"] - printed["n_events"]).sum() >= incomplete.sum()
 
 
 def test_letters_are_those_of_the_alphabet_of_names(shown_part):

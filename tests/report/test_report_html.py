@@ -159,3 +159,10 @@ def test_names_that_look_like_markup_are_printed_as_text(clinic, report_of):
 
 def test_a_css_string_holds_nothing_that_could_end_it():
     assert _css_string('a";}b') == '"a\\000022\\00003b\\00007db"'
+
+
+def test_every_note_below_the_first_table_is_pointed_at_and_every_pointer_has_its_note(shown, suppressed):
+    for report in (shown, suppressed):
+        notes = set(re.findall(r'<p id="(note-[a-z])"', report.html))
+        assert notes == set(re.findall(r'href="#(note-[a-z])"', report.html))
+    assert "note-c" in notes

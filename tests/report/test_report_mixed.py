@@ -13,6 +13,7 @@ from ketaoutcomes.cohort.simulate import simulate_cohort
 from ketaoutcomes.report.disclosure import Gate
 from ketaoutcomes.report.scope import make_scope
 from ketaoutcomes.report.sections.mixed_words import change_words
+from ketaoutcomes.report.settings import ReportSettings
 
 SUPPRESS, SHOW = Gate("suppress"), Gate("show")
 
@@ -28,7 +29,9 @@ def words_of(section):
 
 @pytest.fixture(scope="module")
 def result(sample_cohort):
-    scope = make_scope(sample_cohort, month=None, instrument=None, gate=SHOW, level=0.95)
+    scope = make_scope(
+        sample_cohort, month=None, instrument=None, gate=SHOW, level=0.95, settings=ReportSettings()
+    )
     return course_lines(scope.recent, "PHQ-9")
 
 
@@ -146,6 +149,13 @@ def test_degrees_of_freedom_go_where_the_models_size_is_hidden():
     assert frame["estimate"].item() == 1.0
     frame = SUPPRESS.model("t", effects(("a", None, 1.0)), place="here", n_patients=165, beside=(181,)).frame
     assert frame["df"].item() == 171.3
+
+
+def test_degrees_of_freedom_do_not_say_how_many_have_a_baseline():
+    # All 181 are in the model; a mean with 171.3 degrees of freedom is one of 172 baselines.
+    frame = SUPPRESS.model("t", effects(("a", None, 1.0)), place="here", n_patients=181, beside=(181,)).frame
+    assert frame[["df", "std_error", "statistic"]].isna().all(axis=None)
+    assert frame["estimate"].notna().all()
 
 
 def test_nothing_is_shown_of_a_model_of_ten_patients():

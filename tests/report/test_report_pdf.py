@@ -175,6 +175,22 @@ def test_text_that_fills_sheets_is_printed_to_its_end():
     assert printed.count("word2999") == 13
 
 
+def test_a_first_page_without_measures_is_followed_by_the_sections_on_the_same_sheet():
+    assert len(Pdf(pdf.render_pdf(page_of())).sheets()) == 1
+
+
+def test_numbers_need_the_room_of_their_cells_below_a_head_of_two_lines():
+    columns = (Column("Study", True), Column("Published, % of patients"), Column("n"))
+    table = Table("a", columns, (("a long name of a study", "13% (7–22)", "77"),))
+    section = dataclasses.replace(page_of().sections[0], tables=(table,))
+    found = page_data(page_of(sections=(section,)), fonts=("A",))["sections"][0]["tables"][0]
+    padding, size = 12.0, 10.4
+    head = max(text_width("Published,", size), text_width("% of patients", size))
+    assert found["least"][1] == pytest.approx(padding + max(head, text_width("13% (7–22)", size)))
+    assert found["least"][1] < found["widths"][1]
+    assert found["least"][2] == found["widths"][2]
+
+
 def test_the_text_alternative_is_the_drawings_own():
     data = page_data(page_of(), fonts=("A", "B"))
     figure = data["sections"][0]["figures"][0]

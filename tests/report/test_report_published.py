@@ -1,5 +1,7 @@
 """Section 13: published numbers as they were published, this cohort's as the analyses give them."""
 
+import re
+
 import pandas as pd
 import pytest
 
@@ -103,3 +105,19 @@ def test_without_a_symptom_score_every_row_says_what_is_not_recorded(make):
     assert not part.section.figures
     assert all(row[3].endswith("not recorded") for row in part.section.tables[0].rows)
     assert any(note.startswith("Side effects: nothing is recorded") for note in part.section.notes)
+
+
+def test_definitions_of_studies_are_set_in_the_signs_of_the_report(shown_part):
+    part, _ = shown_part
+    words = " ".join(row[0] for row in part.section.tables[0].rows)
+    assert "50% below baseline" in words
+    assert "14–31 days" in words
+    assert " %" not in words
+
+
+def test_letters_of_the_figure_are_those_of_the_table(shown_part):
+    part, _ = shown_part
+    drawn = re.findall(r">([A-Z])\s+(\w+)[^<]*</text>", str(part.section.figures[0].svg))
+    listed = [tuple(row[0].split()[:2]) for row in part.section.tables[0].rows]
+    assert len(drawn) > 3
+    assert set(drawn) <= set(listed)

@@ -184,10 +184,23 @@ def test_rules_known_of_a_few_sessions_less_are_hidden():
 
 def test_a_few_patients_or_all_but_a_few_are_called_starters(clinic):
     from ketaoutcomes.report.scope import make_scope
+    from ketaoutcomes.report.settings import ReportSettings
 
     tables, settings = clinic
-    scope = make_scope(assemble(tables, settings), month=None, instrument=None, gate=SUPPRESS, level=0.95)
+    scope = make_scope(
+        assemble(tables, settings), month=None, instrument=None, gate=SUPPRESS, level=0.95,
+        settings=ReportSettings(),
+    )  # fmt: skip
     n = scope.n_starters
     assert scope.of_starters(7) == "starters"
     assert scope.of_starters(n - 3) == "starters"
     assert str(n - 15) in scope.of_starters(n - 15)
+
+
+def test_a_rule_hidden_for_another_reason_does_not_show_how_many_sessions_have_no_reading():
+    # 315 sessions have a reading and 309 one before and after: two rules of these, one of them small.
+    rows = [("wide", 40, 315), ("rise", 37, 309), ("steep", 4, 309)]
+    table = pd.DataFrame(rows, columns=["rule", "n_events", "n"]).assign(n_patients=43, n_patients_with=20)
+    table["estimate"] = table["conf_low"] = table["conf_high"] = table["n_events"] / table["n"]
+    frame = SUPPRESS.excursions("excursions", table, place="here", within=[]).frame
+    assert frame["n"].isna().tolist() == [False, True, True]

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from ketaoutcomes.report.disclosure import Gate
-from ketaoutcomes.report.gate_transitions import TransitionGate, outcome_marks
+from ketaoutcomes.report.gate_transitions import outcome_marks
 from ketaoutcomes.report.scope import make_scope
 from ketaoutcomes.report.sections.safety_item import safety_item
 from ketaoutcomes.report.settings import ReportSettings
@@ -49,8 +49,7 @@ def outcomes_of(table):
 
 
 def passed(table, how="suppress", **options):
-    return TransitionGate.transitions(
-        Gate(how),
+    return Gate(how).transitions(
         "safety_item",
         outcomes_of(table),
         table,

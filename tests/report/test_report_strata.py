@@ -127,7 +127,7 @@ def test_the_warning_about_many_groups_is_printed(shown_part):
     part, _ = shown_part
     said = " ".join(part.section.reading)
     assert "associated with the group, not its effect" in said
-    assert "expect 1 in 20 to lie apart by chance" in said
+    assert "of intervals at 95%, 5% are expected not to hold" in said
     printed = str(part.section).lower()
     assert "p-value" not in printed
     assert "significant" not in printed

@@ -81,6 +81,13 @@ def test_showing_them_is_written_on_the_page(clinic, report_of):
     assert report.html.count("Internal use: small counts are shown") >= 2
 
 
+def test_where_counts_are_shown_the_sessions_without_a_record_are_too(shown):
+    tables = [table for name, table in shown.tables.items() if name.startswith("any_side_effect")]
+    counts = pd.concat(tables)["n_no_record"]
+    assert counts.notna().all()
+    assert counts.between(1, 10).any()
+
+
 def test_a_month_total_and_its_months_do_not_give_a_hidden_month_away(suppressed):
     for name in ("response", "remission", "follow_up", "blood_pressure", "any_side_effect_spontaneous"):
         table = suppressed.tables[name]

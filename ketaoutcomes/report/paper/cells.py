@@ -55,7 +55,8 @@ def quartiles(row, decimals: int = 1) -> str:
 def n_share(row) -> str:
     """``"150 (62%)"``."""
     if row["suppressed"] or missing(row["n"]):
-        return "1–10" if str(row["suppressed"]).startswith("total") else NOT_SHOWN
+        is_total = str(row["suppressed"]).startswith("total")
+        return few_words(row["suppressed"]) if is_total else NOT_SHOWN
     return f"{count(row['n'])} ({percent(row['estimate'])})"
 
 

@@ -101,7 +101,8 @@ def _unknown(levels: dict) -> str:
         # Where a level is hidden, that none is missing says nothing of it.
         return "0"
     if row["suppressed"] or missing(row["n"]):
-        return "1–10" if str(row["suppressed"]).startswith("total") else NOT_SHOWN
+        is_total = str(row["suppressed"]).startswith("total")
+        return few_words(row["suppressed"]) if is_total else NOT_SHOWN
     return size(row["n"])
 
 

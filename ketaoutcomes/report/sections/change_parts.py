@@ -13,7 +13,6 @@ from ketaoutcomes.derive.baseline import VALID, baseline
 from ketaoutcomes.draw.labels import count, missing, number, number_range, percent
 from ketaoutcomes.errors import DataError
 from ketaoutcomes.report.disclosure import Released
-from ketaoutcomes.report.gate_change import ChangeGate
 from ketaoutcomes.report.parts import Column, Table
 from ketaoutcomes.report.scope import WINDOW, Scope
 from ketaoutcomes.report.sections.part import too_small
@@ -63,8 +62,8 @@ def change_parts(scope: Scope, *, known: Sequence[float] = (), fixed: Sequence[s
     table = _scored(result)
     if not table["n"].max() > 0:
         return Extra()
-    given = ChangeGate.change_rules(
-        scope.gate, "change_by_rule", table, place="Section 3, change by rule", known=known, fixed=fixed,
+    given = scope.gate.change_rules(
+        "change_by_rule", table, place="Section 3, change by rule", known=known, fixed=fixed,
         beside=scope.sizes, overlap=result.overlap,
     )  # fmt: skip
     mean = scope.gate.means(

@@ -24,6 +24,7 @@ __all__ = [
     "FEWEST_POINTS",
     "Charted",
     "Kind",
+    "baseline_is_shown",
     "baseline_is_whole",
     "baseline_words",
     "charted",
@@ -163,6 +164,13 @@ def baseline_is_whole(scope: Scope, charts: Sequence[Charted]) -> bool:
         return False
     closed = [chart.table["month"][~chart.table["is_provisional"].to_numpy(bool)] for chart in charts]
     return all(len(months) and months.iloc[-1] >= last for months in closed)
+
+
+def baseline_is_shown(scope: Scope, charts: Sequence[Charted]) -> bool:
+    """Whether no chart's baseline has a hidden month, which another report may show."""
+    last = _span(scope)[1]
+    tables = [chart.table for chart in charts]
+    return not any(((table["suppressed"] != "") & (table["month"] <= last)).any() for table in tables)
 
 
 def _n_months(first: str, last: str) -> int:

@@ -21,7 +21,8 @@ from ketaoutcomes.report.numbering import CLINICS
 from ketaoutcomes.report.parts import Column, Figure, Section, Table
 from ketaoutcomes.report.scope import WINDOW, Scope
 from ketaoutcomes.report.sections.part import Part, drawn, gathered, too_small
-from ketaoutcomes.report.wording import FOLLOWED, defined, outcome_words
+from ketaoutcomes.report.sections.strata_groups import FOLLOWED
+from ketaoutcomes.report.wording import defined, outcome_words
 from ketaoutcomes.report.words import ci, joined, plural, rate_words
 from ketaoutcomes.results.funnel import FunnelResult
 

@@ -194,7 +194,7 @@ def _table(scope: Scope, instrument: Instrument, given: Released, *, is_model: b
     rows = []
     for row in given.frame.to_dict("records"):
         if row["suppressed"]:
-            cells = ["1–10", *["not shown"] * (4 if is_model else 3)]
+            cells = [few_words(row["suppressed"]), *["not shown"] * (4 if is_model else 3)]
         else:
             interval = "not shown" if missing(row["n"]) and not is_model else _interval(row)
             spread = "not shown" if missing(row["p10"]) else number_range(row["p10"], row["p90"])

@@ -211,7 +211,9 @@ def _safety(scope: Scope) -> Headline:
         released = _rate(
             scope, name, table, frame, beside=beside, without=few_sessions, exchange=exchange, also=also
         )
-        released = replace(released, frame=_without_sessions(released.frame, few_sessions, scope.gate.few))
+        if scope.gate.suppresses:
+            seen = _without_sessions(released.frame, few_sessions, scope.gate.few)
+            released = replace(released, frame=seen)
         if is_any:
             row = side_effect_row(scope, name.removeprefix(by_month.ANY_SIDE_EFFECT), released, frame)
         else:

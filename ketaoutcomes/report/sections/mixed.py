@@ -203,7 +203,8 @@ def _effects_table(scope: Scope, result: LinesResult, given: Released) -> Table:
     )
     notes = ["Points of the instrument; p is for a difference from 0. Nothing is adjusted for several tests."]
     if given.frame["df"].isna().any():
-        notes.append("df are not shown where they would come close to a number of 1–10 patients.")
+        few = scope.gate.few.words
+        notes.append(f"df are not shown where they would come close to a number of {few} patients.")
     return Table(f"{result.instrument}, fixed effects", columns, tuple(rows), (" ".join(notes),))
 
 

@@ -135,7 +135,8 @@ def fit_words(result: LinesResult, frame: pd.DataFrame, scope: Scope) -> tuple[s
 def _far_words(row) -> str:
     expected = f"a normal distribution has {percent(NORMAL_SHARE)}"
     if row["suppressed"]:
-        few = "all but 1–10" if row["suppressed"].startswith("all but") else "1–10"
+        few = few_words(row["suppressed"])
+        few = f"all but {few}" if row["suppressed"].startswith("all but") else few
         return f"{few} of {count(row['n'])} scores lie beyond {FAR:g} standard deviations; {expected}."
     return (
         f"{percent(row['estimate'])} of the scores ({count(row['n_events'])} of {count(row['n'])}) lie "

@@ -16,6 +16,7 @@ from ketaoutcomes.report.scope import Scope
 from ketaoutcomes.report.sections.charted import (
     FEWEST_POINTS,
     Charted,
+    baseline_is_shown,
     baseline_is_whole,
     baseline_words,
     signal_rows,
@@ -34,6 +35,11 @@ NO_MONTHS = (
 )
 NO_CHART = "No measure has enough months that can be shown, so there is no chart and no rule is applied."
 FROZEN = "Limits are never moved by the software."
+# Which months are hidden beside a sum of twelve depends on the twelve, and so on the report.
+PARTLY_HIDDEN = (
+    "Months of the baseline that are not shown are in no limit; where another report shows one of them, its "
+    "limits are others."
+)
 GROWING = (
     "Not all months of the baseline are there yet: until they are, each that is added moves the line and the "
     "limits, so a signal of this report can be gone in the next."
@@ -111,7 +117,9 @@ def _reading(scope: Scope, made: Sequence[Charted]) -> tuple[str, ...]:
             f"in {percent(by_chance)} of such reports if charts are independent, in more where limits come "
             "from few months. “No signal” does not mean “good” or “unchanged”."
         )
-    moved = FROZEN if baseline_is_whole(scope, made) else GROWING
+    moved = GROWING
+    if baseline_is_whole(scope, made):
+        moved = FROZEN if baseline_is_shown(scope, made) else PARTLY_HIDDEN
     return (
         f"Months against limits frozen on {baseline_words(scope)}. {moved}",
         told,

@@ -125,7 +125,8 @@ def how_long(scope: Scope, effects: list[str]) -> Extra:
     if not rows:
         return Extra(released=released, results=[result])
     columns = (
-        Column("Effect (number with a known time)", True), Column("Gone by discharge"), Column(ci(scope.level)),
+        Column("Effect (number with a known time)", True),
+        Column("Gone by discharge"), Column(ci(scope.level)),
         Column("Gone within 2 h"),
         Column(ci(scope.level)), Column("Median, minutes"), Column(ci(scope.level)),
     )  # fmt: skip

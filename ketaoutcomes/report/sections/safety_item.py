@@ -12,7 +12,6 @@ from ketaoutcomes.derive.safety_item import safety_item_number
 from ketaoutcomes.draw.labels import count, missing
 from ketaoutcomes.draw.transitions import transitions
 from ketaoutcomes.report.disclosure import Released
-from ketaoutcomes.report.gate_transitions import TransitionGate
 from ketaoutcomes.report.numbering import RESPONDERS, SAFETY_ITEM
 from ketaoutcomes.report.parts import Column, Figure, Section, Table
 from ketaoutcomes.report.scope import WINDOW, Scope
@@ -141,8 +140,8 @@ def _found(scope: Scope, known: Instrument, letter: str) -> _Found | None:
     upper = max(known.safety_item.threshold, 2)
     eligible, scored = _printed_sizes(scope, known)
     table = result.table.drop(columns="label")
-    outcomes, cells = TransitionGate.transitions(
-        scope.gate, f"safety_item_{_slug(known.name)}", table, result.transitions,
+    outcomes, cells = scope.gate.transitions(
+        f"safety_item_{_slug(known.name)}", table, result.transitions,
         place=f"{PLACE}, {known.name} item {item}", cuts=(0, 1, upper), highest=highest,
         eligible_printed=eligible, scored_printed=scored,
     )  # fmt: skip
@@ -205,7 +204,8 @@ def _figure_notes(scope: Scope, one: _Found) -> tuple[str, ...]:
     notes = []
     if one.cells.hidden:
         notes.append(
-            "Scores are merged, or left out, where a count is 1–10 or would show one by subtraction."
+            f"Scores are merged, or left out, where a count is {scope.gate.few.words} or would show one by "
+            "subtraction."
         )
     unknown = cells[cells["after"] == "not known"]
     if len(unknown):

@@ -144,7 +144,7 @@ def _figure(scope: Scope, per: str, given: Released, letter: str) -> Figure:
 
 
 def _size(row, per: str) -> str:
-    return "1–10" if missing(row["n"]) else f"{plural(row['n'], per)}"
+    return few_words(row["suppressed"]) if missing(row["n"]) else f"{plural(row['n'], per)}"
 
 
 def _top(frame: pd.DataFrame) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ketaoutcomes.draw.forest import forest
-from ketaoutcomes.draw.labels import DASH, percent
+from ketaoutcomes.draw.labels import DASH
 from ketaoutcomes.report.disclosure import Released
 from ketaoutcomes.report.numbering import INDICATIONS, STRATA
 from ketaoutcomes.report.parts import Column, Figure, Section, Table
@@ -23,12 +23,13 @@ from ketaoutcomes.report.sections.group_counts import (
 )
 from ketaoutcomes.report.sections.part import Part, drawn, gathered, too_small
 from ketaoutcomes.report.sections.strata_groups import (
+    FOLLOWED,
     SEVERITY,
     Grouping,
     groupings_of,
     severity_of,
 )
-from ketaoutcomes.report.wording import FOLLOWED, defined, outcome_words
+from ketaoutcomes.report.wording import defined, outcome_words
 from ketaoutcomes.report.words import asked, ci, plural, rate_words
 
 __all__ = ["strata"]
@@ -101,8 +102,8 @@ def _section(scope: Scope, *, figures=(), tables=(), notes=()) -> Section:
         question="Do groups of patients differ?",
         reading=(
             ASSOCIATED,
-            f"Many groups: of intervals at {percent(scope.level)}, {percent(1.0 - scope.level)} are expected not "
-            "to hold the group’s own value, by chance alone.",
+            f"Many groups: of intervals at {100 * scope.level:g}%, {100 * (1.0 - scope.level):g}% are "
+            "expected not to hold the group’s own value, by chance alone.",
         ),
         terms=tuple(terms),
         figures=figures,

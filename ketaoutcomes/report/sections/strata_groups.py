@@ -15,10 +15,15 @@ from ketaoutcomes.draw.labels import clean
 from ketaoutcomes.report.sections.group_counts import ScoredPatients
 from ketaoutcomes.report.sections.indication_rows import indications_of
 
-__all__ = ["INDICATION", "SEVERITY", "Grouping", "groupings_of", "severity_of"]
+__all__ = ["FOLLOWED", "INDICATION", "SEVERITY", "Grouping", "groupings_of", "severity_of"]
 
 INDICATION, SEVERITY = "diagnosis", "baseline_severity"
 NOT_STATED = "not recorded"
+# Page 1 counts only complete inductions, of which the month is known.
+FOLLOWED = (
+    "scored in the window after induction, of those with a valid baseline whose window has closed; with an "
+    "induction that was not complete, not followed."
+)
 MOST_LEVELS = 8
 AGES = (30.0, 45.0, 60.0)
 AGE_NAMES = ("under 30", "30–44", "45–59", "60 and over")

@@ -142,7 +142,8 @@ def _figure(scope, unit, instrument, result, tables: dict[str, Released], letter
             "Turnbull estimate. Kaplan–Meier at the date of detection is dashed, for comparison only."
         )
     if missing(n):
-        notes.append("Numbers of patients are not shown: beside others they would show 1–10 patients.")
+        few = scope.gate.few.words
+        notes.append(f"Numbers of patients are not shown: beside others they would show {few} patients.")
     population = f"{instrument.name}, {scope.of_starters(n)} with {who}{scope.during}"
     return Figure(f"Fig. 1{letter}", title, population, svg, (" ".join(notes),))
 

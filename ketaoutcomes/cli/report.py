@@ -44,7 +44,6 @@ def _report(options: argparse.Namespace, config, out: Path, say: Callable[[str |
     month = _month(cohort, config)
     out = _filled(out, month)
     _refuse_place(out, config.data)
-    _refuse_groups(cohort, config.settings.by)
     report = _made(cohort, config, month, out, say)
     _refuse_different(report, out, config)
     say("writing")
@@ -138,23 +137,6 @@ def _month(cohort, config) -> str | None:
 
     calendar = calendar_of(cohort, config.month, window=WINDOW)
     return None if calendar is None else calendar.month
-
-
-def _refuse_groups(cohort, names: tuple[str, ...]) -> None:
-    """Refuse columns that are not there, which a report would pass over, and the patients themselves."""
-    from difflib import get_close_matches
-
-    from ketaoutcomes.derive.clock import CLOCK_COLUMNS
-
-    never = CLOCK_COLUMNS | {"patient_id"}
-    known = sorted({*cohort.patients.columns, *cohort.sessions.columns} - never)
-    wrong = [name for name in names if name not in known]
-    if not wrong:
-        return
-    near = get_close_matches(wrong[0], known, n=1)
-    hint = f"; did you mean '{near[0]}'?" if near else f"; choose of: {', '.join(known)}"
-    said = ", ".join(f"'{name}'" for name in wrong)
-    raise ConfigError(f"by: no column of patients or sessions that makes groups: {said}{hint}")
 
 
 def _made(cohort, config, month: str | None, out: Path, say: Callable):

@@ -101,8 +101,8 @@ def heat_strip(
         # Lower axes of one's own: all rows shrink alike, so that none runs out of them.
         ax.set_ylim(max(sheet.size[1], body, 1.0), 0.0)
         head.write(sheet, 60.0)
-        hidden_cells = any(map(is_hidden, table.to_dict("records")))
-        _write_ramp(sheet, ticks, left, any_hidden=hidden_cells)
+        reasons = [row.get("suppressed", True) for row in table.to_dict("records") if is_hidden(row)]
+        _write_ramp(sheet, ticks, left, reasons=reasons)
         down = BLOCK_HEAD if has_names else 0.0
         for name, (_, rows), own, height in zip(names, pieces, lines, heights, strict=True):
             if has_names:
@@ -228,7 +228,7 @@ def _write_columns(sheet: Sheet, rows, bands, top: float, down: float, cell_widt
         sheet.write(words, ("data", place + 0.5), ("data", down + 14.0), align="center", gid="n", **secondary)
 
 
-def _write_ramp(sheet: Sheet, ticks: np.ndarray, left: float, *, any_hidden: bool) -> None:
+def _write_ramp(sheet: Sheet, ticks: np.ndarray, left: float, *, reasons: Sequence) -> None:
     """The ramp with its ends in per cent, and what hatching means."""
     up, height, width = 36.0, 10.0, 120.0
     n_steps = 60
@@ -241,8 +241,9 @@ def _write_ramp(sheet: Sheet, ticks: np.ndarray, left: float, *, any_hidden: boo
         sheet.write(words, ("left", at), ("top", up - 10), size=NOTE, color=PALETTE["secondary"],
                     align="center", gid="ramp-tick")  # fmt: skip
     _box(sheet, width + 26, up, 16.0, height, PALETTE["paper"], "key-box", hatch=True)
-    if any_hidden:
-        sheet.write(f"{DASH}  or {few}: not shown", ("left", width + 31), ("top", up - 12), size=NOTE,
+    if reasons:
+        few = "".join(f"  or {words}" for words in {hidden(why)[0] for why in reasons} - {DASH})
+        sheet.write(f"{DASH}{few}: not shown", ("left", width + 31), ("top", up - 12), size=NOTE,
                     color=PALETTE["secondary"], gid="key")  # fmt: skip
     sheet.write("not recorded", ("left", width + 46), ("top", up + 1), size=NOTE, color=PALETTE["secondary"],
                 gid="key")  # fmt: skip

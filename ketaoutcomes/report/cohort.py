@@ -10,7 +10,7 @@ import pandas as pd
 from ketaoutcomes.cohort.cohort import Cohort
 from ketaoutcomes.derive.groups import groups
 from ketaoutcomes.draw.labels import count, missing, number, number_range, percent
-from ketaoutcomes.errors import ConfigError
+from ketaoutcomes.report.asked import check_asked
 from ketaoutcomes.report.checklist import Known, filled_checklist
 from ketaoutcomes.report.disclosure import choose_small_cells
 from ketaoutcomes.report.first_page import USES
@@ -122,8 +122,7 @@ def cohort_report(
     DataError
         If the cohort has no session, or the instrument, the window or `by` is not known.
     """
-    if not 0 < level < 1:
-        raise ConfigError("level must lie between 0 and 1, e.g. 0.95")
+    check_asked(cohort, level=level, settings=settings, by=() if by is None else (by,))
     say = progress or (lambda step: None)
     groups(cohort, by)
     gate = PaperGate(choose_small_cells(small_cells, synthetic=cohort.settings.synthetic), level=level)

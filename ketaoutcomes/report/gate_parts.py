@@ -122,8 +122,9 @@ class PartsGate(GateBase):
             apart = [np.abs((now - old)[gone].sum()) for now, old in zip(counts, past, strict=True)]
             if gone.sum() > 1 and not self.few.small(np.array(apart)).any():
                 break
-            row = int(np.where(gone, np.inf, frame["n"].to_numpy(dtype=float, na_value=np.nan)).argmin())
-            gone = gone | (np.arange(len(frame)) == row)
+            left = np.flatnonzero(~gone)
+            size = frame["n"].to_numpy(dtype=float, na_value=np.inf)[left]
+            gone = gone | (np.arange(len(frame)) == left[size.argmin()])
         return gone
 
 

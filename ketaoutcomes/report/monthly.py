@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from ketaoutcomes.catalog.instruments import INSTRUMENTS
 from ketaoutcomes.cohort.cohort import Cohort
-from ketaoutcomes.errors import ConfigError
+from ketaoutcomes.report.asked import check_asked
 from ketaoutcomes.report.disclosure import Gate, choose_small_cells
 from ketaoutcomes.report.first_page import first_page
 from ketaoutcomes.report.html import render
@@ -104,10 +104,9 @@ def monthly_report(
         If the month or the charts' baseline is not of the data, `level` is outside 0 to 1, or `previous` is
         no report, or one about something else.
     DataError
-        If the cohort has no session, or the instrument is not known.
+        If there is no cohort, it has no session, or the instrument is not known.
     """
-    if not 0 < level < 1:
-        raise ConfigError("level must lie between 0 and 1, e.g. 0.95")
+    check_asked(cohort, level=level, settings=settings, month=month, previous=previous)
     say = progress or (lambda step: None)
     mode = choose_small_cells(small_cells, synthetic=cohort.settings.synthetic)
     release = previous if previous is None or isinstance(previous, Release) else read_release(previous)

@@ -117,13 +117,18 @@ def read_release(folder: str | os.PathLike) -> Release:
     Raises
     ------
     ConfigError
-        If there is no such folder, or it holds no report.
+        If there is no such folder, or it holds no report, or one that was written without its tables.
     DataError
         If a table is missing or is not what the manifest says, by its SHA-256.
     """
     folder = Path(folder)
     manifest = _manifest(folder)
     hashes = {name: known for name, known in manifest["files"].items() if TABLE.fullmatch(name)}
+    if not hashes:
+        raise ConfigError(
+            "the last report was written without its tables, so there is nothing to compare with; write "
+            'reports that leave with the format "csv" too'
+        )
     tables, wrong = {}, 0
     for name, known in hashes.items():
         try:

@@ -75,11 +75,17 @@ def test_a_table_that_is_not_as_it_was_written_is_refused(folder, change):
 
 
 def test_a_manifest_cannot_name_a_file_elsewhere(folder):
-    path = folder({})
+    path = folder({"response": released("response", rates(("2026-08", 20, 50)))})
     manifest = json.loads((path / "manifest.json").read_text())
     manifest["files"]["tables/../../secret.csv"] = "0" * 64
     (path / "manifest.json").write_text(json.dumps(manifest))
-    assert read_release(path).tables == {}
+    assert list(read_release(path).tables) == ["response"]
+
+
+def test_a_report_that_was_written_without_its_tables_is_refused(shown, tmp_path):
+    shown.save(tmp_path / "august", formats=["html"])
+    with pytest.raises(ConfigError, match="written without its tables"):
+        read_release(tmp_path / "august")
 
 
 @pytest.mark.parametrize(
@@ -91,8 +97,10 @@ def test_a_manifest_cannot_name_a_file_elsewhere(folder):
     ],
 )
 def test_a_report_on_something_else_is_refused(folder, settings, cohort, message):
+    table = released("response", rates(("2026-08", 20, 50)))
+    release = read_release(folder({"response": table}, **settings))
     with pytest.raises(ConfigError, match=message):
-        read_release(folder({}, **settings)).check(cohort=cohort, instrument="PHQ-9")
+        release.check(cohort=cohort, instrument="PHQ-9")
 
 
 @pytest.mark.parametrize(("now", "is_hidden"), [(20, False), (21, True), (30, True), (31, False)])

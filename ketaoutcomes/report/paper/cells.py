@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from ketaoutcomes.draw.labels import DASH, count, missing, number, number_range, percent
+from ketaoutcomes.draw.labels import DASH, count, few_words, missing, number, number_range, percent
 
 __all__ = [
     "NOT_SHOWN",

@@ -7,7 +7,7 @@ import pandas as pd
 
 from ketaoutcomes.catalog.definitions import baseline_rule
 from ketaoutcomes.catalog.instruments import INSTRUMENTS
-from ketaoutcomes.draw.labels import missing
+from ketaoutcomes.draw.labels import few_words, missing
 from ketaoutcomes.report.paper.cells import NOT_SHOWN, capital, mean_sd, n_share, quartiles, size
 from ketaoutcomes.report.paper.characteristics import Characteristics, characteristics
 from ketaoutcomes.report.paper.scope import BASELINE, PaperPart, PaperScope

@@ -10,13 +10,12 @@ from ketaoutcomes.analysis.quality import data_quality
 from ketaoutcomes.draw.flow import flow
 from ketaoutcomes.draw.labels import count, missing, percent
 from ketaoutcomes.draw.missing import missing as draw_missing
-from ketaoutcomes.report.disclosure import Released
+from ketaoutcomes.report.disclosure import Gate, Released
 from ketaoutcomes.report.nobody import first_empty_step
 from ketaoutcomes.report.numbering import COMPLETENESS
 from ketaoutcomes.report.parts import Column, Figure, Section, Table
 from ketaoutcomes.report.scope import WINDOW, Scope, without_period
 from ketaoutcomes.report.sections.part import Part, drawn, gathered, too_small
-from ketaoutcomes.report.small_counts import LARGEST_HIDDEN
 from ketaoutcomes.report.words import plural
 
 __all__ = ["completeness"]
@@ -50,7 +49,7 @@ def completeness(scope: Scope, beside: Sequence[float] = ()) -> Part:
     }
     figures, notes = [], []
     if len(whole.sources):
-        notes.append(_export_note(whole.sources, gate.suppresses))
+        notes.append(_export_note(whole.sources, gate))
     if name is not None and len(followed.flow):
         steps = _reasons(followed.flow, followed.losses, gate.suppresses)
         sizes = (scope.cohort.n_patients, *beside)
@@ -142,10 +141,10 @@ def _missing_figure(gaps: pd.DataFrame, letter: str) -> Figure:
     )
 
 
-def _export_note(sources: pd.DataFrame, suppresses: bool) -> str:
+def _export_note(sources: pd.DataFrame, gate: Gate) -> str:
     """Rows of the export from which the tables were made; in some exports a row is a patient."""
     read, *parts = (int(sources[name].sum()) for name in ("n_read", "n_kept", "n_quarantined", "n_unmapped"))
-    if suppresses and any(0 < part <= LARGEST_HIDDEN for part in (read, *parts)):
+    if gate.suppresses and gate.few.small([read, *parts]).any():
         return (
             "The tables were made from an export; how many of its rows were kept, set aside or not mapped is "
             "not shown, since a number is small."

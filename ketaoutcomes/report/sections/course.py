@@ -9,7 +9,7 @@ from ketaoutcomes.analysis.trajectory import trajectory
 from ketaoutcomes.catalog.instruments import INSTRUMENTS, Instrument
 from ketaoutcomes.draw.course import course as draw_course
 from ketaoutcomes.draw.curve_band import model_course
-from ketaoutcomes.draw.labels import count, missing, number, number_range
+from ketaoutcomes.draw.labels import count, few_words, missing, number, number_range
 from ketaoutcomes.errors import DataError
 from ketaoutcomes.report.disclosure import Hidden, Released
 from ketaoutcomes.report.numbering import COURSE

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from ketaoutcomes.draw import theme
 from ketaoutcomes.draw.diagnostics import diagnostics as draw_diagnostics
-from ketaoutcomes.draw.labels import count, missing, number, percent
+from ketaoutcomes.draw.labels import count, few_words, missing, number, percent
 from ketaoutcomes.draw.svg import to_svg
 from ketaoutcomes.errors import DataError, FormulaError
 from ketaoutcomes.report.disclosure import Released

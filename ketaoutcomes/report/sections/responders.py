@@ -142,18 +142,18 @@ def _figure(scope: Scope, kind: str, definition: Outcome, given: Released, lette
     started = frame[frame["denominator"] == "starters"].iloc[0]
     who = f"{scope.of_starters(started['n'])} whose window has closed"
     population = f"{outcome_words(definition, scope.instrument)}; {who}{scope.during}"
-    notes = [f"Wilson intervals. Not known: {_not_known(frame)}."]
+    notes = [f"Wilson intervals. Not known: {_not_known(frame, scope.gate.few.words)}."]
     if not missing(started["n_not_due"]) and started["n_not_due"]:
         notes.append(f"Not due yet and in no denominator: {plural(started['n_not_due'], 'starter')}.")
     return Figure(f"Fig. 3{letter}", title, population, svg, (" ".join(notes),))
 
 
-def _not_known(frame: pd.DataFrame) -> str:
+def _not_known(frame: pd.DataFrame, few: str) -> str:
     """Patients without a score in the window, of the two wider denominators."""
     words = []
     for row in frame.to_dict("records"):
         if row["denominator"] != "scored":
             if missing(row["n_missing"]) or missing(row["n"]):
-                return "not shown, since it would reveal 1–10 patients"
+                return f"not shown, since it would reveal {few} patients"
             words.append(f"{count(row['n_missing'])} of {count(row['n'])} {WHO[row['denominator']]}")
     return "; ".join(words)

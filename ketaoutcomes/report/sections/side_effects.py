@@ -7,7 +7,7 @@ import pandas as pd
 from ketaoutcomes.analysis.side_effect_rates import side_effect_rates
 from ketaoutcomes.derive.side_effects import ANY
 from ketaoutcomes.draw.forest import forest
-from ketaoutcomes.draw.labels import missing, percent
+from ketaoutcomes.draw.labels import few_words, missing, percent
 from ketaoutcomes.report.disclosure import Released
 from ketaoutcomes.report.numbering import SIDE_EFFECTS
 from ketaoutcomes.report.parts import Column, Figure, Section, Table

@@ -211,7 +211,6 @@ def _checklist(
             "Filled from what is known; an item that is filled in part is still the authors’ to finish.",
         ),
         tables=(table,),
-        starts_page=True,
     )
     return section, frame
 

@@ -73,7 +73,6 @@ class Section:
     tables: tuple[Table, ...] = ()
     texts: tuple[tuple[Text, ...], ...] = ()
     notes: tuple[str, ...] = ()
-    starts_page: bool = False
 
 
 @dataclass(frozen=True)

@@ -145,7 +145,6 @@ def _section(section: Section, family: str) -> dict[str, Any]:
         "notes": [printable(note) for note in section.notes],
         "texts": [[_text(text) for text in column] for column in section.texts],
         "tables": [_table(table) for table in section.tables],
-        "starts_page": section.starts_page,
     }
 
 

@@ -10,6 +10,7 @@ from ketaoutcomes.engine.rates import wilson
 from ketaoutcomes.errors import DataError
 from ketaoutcomes.report.paper.cells import size
 from ketaoutcomes.report.paper.scope import BASELINE, PaperPart, PaperScope
+from ketaoutcomes.report.paper.treatment import exposure_by_session
 from ketaoutcomes.report.parts import Column, Figure, Section, Table
 from ketaoutcomes.report.sections.part import drawn, gathered, too_small
 from ketaoutcomes.report.wording import defined, outcome_words
@@ -30,17 +31,23 @@ def by_session(scope: PaperScope, number: int) -> PaperPart:
             scope.why_no_instrument if scope.instrument is None else "no score after a session can be judged"
         )
         return PaperPart(_section(scope, number, notes=(f"Not recorded: {why}.",)), {})
-    given = [
-        scope.gate.apart(
-            name, table[table["denominator"] == denominator].reset_index(drop=True), place=PLACE,
-            sizes=sizes, beside=scope.sizes,
-        )
-        for denominator, name, sizes in (
-            # Who is scored after one session is no part of those scored after another.
-            (SCORED, "response_by_session", ("n_reached",)),
-            (EVERYBODY, "response_by_session_of_all", ("n", "n_reached")),
-        )
-    ]  # fmt: skip
+    # Who reached a session stands in R3 too, with the dose; two such numbers must not lie close together.
+    reached = exposure_by_session(scope).frame["n"].dropna().astype(float)
+    rows = {name: table[table["denominator"] == name].reset_index(drop=True) for name in (SCORED, EVERYBODY)}
+    # Who is scored after one session is no part of those scored after another.
+    scored = scope.gate.apart(
+        "response_by_session", rows[SCORED], place=PLACE, sizes=("n_reached",),
+        beside=(*scope.sizes, *reached),
+    )  # fmt: skip
+    shown = scored.frame.set_index("session")["n_reached"]
+    everybody = scope.gate.apart(
+        "response_by_session_of_all",
+        rows[EVERYBODY].assign(n_reached=rows[EVERYBODY]["session"].map(shown).astype("Int64")),
+        place=PLACE,
+        sizes=("n", "n_reached"),
+        beside=scope.sizes,
+    )
+    given = [scored, everybody]
     frame = pd.concat([item.frame for item in given], ignore_index=True)
     figures, notes = (), ()
     if (frame["suppressed"] == "").any():

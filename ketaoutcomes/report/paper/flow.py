@@ -51,7 +51,6 @@ def _section(scope: PaperScope, number: int, *, figures=(), tables=(), notes=())
         figures=figures,
         tables=tables,
         notes=notes,
-        starts_page=True,
     )
 
 

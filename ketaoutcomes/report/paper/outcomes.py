@@ -127,7 +127,6 @@ def _section(scope: PaperScope, section_number: int, *, figures=(), tables=(), n
         figures=figures,
         tables=tables,
         notes=notes,
-        starts_page=True,
     )
 
 

@@ -70,7 +70,6 @@ def reused(
         question=f"{code} {question}",
         figures=tuple(figures),
         tables=tuple(tables),
-        starts_page=False,
     )
     hidden = [Hidden(_words(entry.place), entry.what, entry.why) for entry in part.hidden]
     return PaperPart(section, part.tables, tuple(hidden), part.results)

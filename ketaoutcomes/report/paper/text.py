@@ -57,7 +57,6 @@ def methods_section(scope: PaperScope, results: Sequence[Result], number: int) -
         question="Methods",
         reading=("Written from the settings of this run. What only the authors know is in the checklist.",),
         texts=(tuple(left), tuple(right)),
-        starts_page=True,
     )
 
 

@@ -19,11 +19,12 @@ from ketaoutcomes.report.paper.cells import (
 )
 from ketaoutcomes.report.paper.scope import PaperPart, PaperScope
 from ketaoutcomes.report.parts import Column, Section, Table
+from ketaoutcomes.report.released import Released
 from ketaoutcomes.report.sections.part import gathered
 from ketaoutcomes.report.words import ci, rate_words
 from ketaoutcomes.results.exposure import ExposureResult
 
-__all__ = ["treatment"]
+__all__ = ["exposure_by_session", "treatment"]
 
 PLACE = "R3"
 MOST_SESSIONS = 10
@@ -40,7 +41,7 @@ def treatment(scope: PaperScope, number: int) -> PaperPart:
     totals = result.table.drop(columns=["total", "p90", "n_patients"])
     totals = totals.rename(columns={"n_unknown": "n_missing"})
     whole = gate.spread("exposure", totals, place=PLACE, beside=scope.sizes)
-    by_session = gate.spread("exposure_by_session", _by_session(scope), place=PLACE, nested=True)
+    by_session = exposure_by_session(scope)
     phases = gate.apart("phases", _phases(scope), place=PLACE, sizes=("n_events",), beside=scope.sizes)
     tables = [_totals_table(scope, whole.frame), _phases_table(scope, phases.frame)]
     tables += [_session_table(by_session.frame, measure) for measure in MEASURES]
@@ -69,6 +70,11 @@ def _terms(scope: PaperScope, result: ExposureResult) -> tuple[tuple[str, str], 
 
 def _notes(result: ExposureResult) -> tuple[str, ...]:
     return tuple(note for note in result.notes if note.startswith("Doses by different routes"))
+
+
+def exposure_by_session(scope: PaperScope) -> Released:
+    """Dose and gap by session number, as it may be printed."""
+    return scope.gate.spread("exposure_by_session", _by_session(scope), place=PLACE, nested=True)
 
 
 def _by_session(scope: PaperScope) -> pd.DataFrame:

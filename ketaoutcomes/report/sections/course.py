@@ -72,7 +72,6 @@ def course(scope: Scope) -> Part:
         figures=tuple(figures),
         tables=tuple(tables[:1]),
         notes=tuple(notes),
-        starts_page=True,
     )
     return Part(section, found, hidden, tuple(results))
 

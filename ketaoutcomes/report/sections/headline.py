@@ -207,7 +207,9 @@ def _safety(scope: Scope) -> Headline:
         also = ("n_patients_with_event",)
         table = ordered(measures[name], frame)
         # Whether an effect was serious is known of nearly all who were asked in any way.
-        beside = [_sizes(tables[way]) for way in ways] if name == "serious" else ()
+        beside = [_sizes(tables[way]) for way in ways] if name == "serious" else []
+        # All sessions of a month are printed, so that those without this record would follow.
+        beside.append(table.set_index("month")["n_sessions"])
         released = _rate(
             scope, name, table, frame, beside=beside, without=few_sessions, exchange=exchange, also=also
         )

@@ -59,7 +59,6 @@ def methods(scope: Scope, results: Sequence[Result], hidden: Sequence[Hidden], a
         reading=("Written from the settings of this run.",),
         texts=(tuple(left), tuple(right)),
         tables=(_definitions_table(definitions), *_hidden_table(hidden)),
-        starts_page=True,
     )
     if hidden:
         rows = [(entry.place, entry.what, entry.why) for entry in hidden]

@@ -92,7 +92,6 @@ def months(scope: Scope, charts: Sequence[Charted]) -> Part:
         figures=tuple(figures),
         tables=(_table(made),),
         notes=tuple(f"{chart.kind.measure}: {chart.why}" for chart in charts if chart.result is None),
-        starts_page=True,
     )
     return Part(section, tables, results=tuple(chart.result for chart in made))
 

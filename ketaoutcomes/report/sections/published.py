@@ -73,7 +73,6 @@ def published(scope: Scope) -> Part:
         figures=tuple(figures),
         tables=tuple(tables),
         notes=tuple(notes),
-        starts_page=True,
     )
     return Part(section, found, hidden, tuple(results))
 

@@ -94,7 +94,6 @@ def _section(*, figures=(), tables=(), notes=()) -> Section:
         figures=figures,
         tables=tables,
         notes=notes,
-        starts_page=True,
     )
 
 

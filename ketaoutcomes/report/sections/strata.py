@@ -109,7 +109,6 @@ def _section(scope: Scope, *, figures=(), tables=(), notes=()) -> Section:
         figures=figures,
         tables=tables,
         notes=notes,
-        starts_page=True,
     )
 
 

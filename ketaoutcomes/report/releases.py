@@ -202,15 +202,15 @@ def matched(frame: pd.DataFrame, earlier: pd.DataFrame | None) -> pd.DataFrame |
     """
     if earlier is None or "suppressed" not in earlier:
         return None
-    now = _read(csv_text(frame).encode())
     names = [
         column
-        for column in now.columns
+        for column in frame.columns
         if column in PLACES
         or (column not in REMARKS and not _is_number(column, frame[column]))
     ]
     if not set(names) <= set(earlier.columns):
         return None
+    now = _read(csv_text(frame[names]).encode()) if names else pd.DataFrame(index=frame.index)
     keys = [now[names].agg("\x1f".join, axis=1) if names else pd.Series("", index=now.index)]
     keys.append(earlier[names].agg("\x1f".join, axis=1) if names else pd.Series("", index=earlier.index))
     if any(key.duplicated().any() for key in keys):

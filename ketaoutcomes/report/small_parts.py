@@ -290,26 +290,30 @@ def _told(parts: Parts, few: SmallCounts) -> Told:
     none = np.zeros(n_rows, bool)
     if earlier is None or "month" not in parts.frame or "month" not in earlier:
         return Told(none, none, none)
-    months = parts.frame["month"].astype(str).to_numpy()
-    old = earlier.drop_duplicates("month").set_index("month")
-    numbers = old[["n_events", "n"]].apply(pd.to_numeric, errors="coerce")
+    months = parts.frame["month"].astype(str).to_numpy(dtype=object)
+    then_months = earlier["month"].astype(str).tolist()
+    place = {month: row for row, month in reversed(list(enumerate(then_months)))}
+    numbers = np.column_stack([pd.to_numeric(earlier[name], errors="coerce") for name in ("n_events", "n")])
+    numbers, reasons = numbers.astype(float), earlier["suppressed"].to_numpy(dtype=object)
     size, events = _numbers(parts.frame["n"]), _numbers(parts.frame["n_events"])
     own = np.arange(n_rows) != (-1 if parts.sum_row is None else parts.sum_row)
-    same = numbers.reindex(months)
-    shown = (old["suppressed"].reindex(months) == "").to_numpy(bool)
-    known_events = shown & own & (same["n_events"].to_numpy() == events)
-    known_sizes = own & (same["n"].to_numpy() == size)
+    at = np.array([place.get(month, -1) for month in months])
+    is_there = (at >= 0) & own
+    known_events = is_there & (reasons[at] == "") & (numbers[at, 0] == events)
+    known_sizes = is_there & (numbers[at, 1] == size)
     then = np.isin(months, parts.then_total) & own
-    left = numbers.loc[[month for month in parts.then_total if month in old.index and month not in months]]
     label = None if parts.sum_row is None else months[parts.sum_row]
-    if label is None or label not in old.index:
+    if label is None or label not in place:
         return Told(known_events, known_sizes, then)
-    printed = numbers.loc[label].notna().to_numpy()
-    hidden = left.isna().any(axis=1)
-    known = left[~hidden].sum()
-    n_left = int(hidden.sum())
-    low, high = _bounds_then(left["n"][hidden], old["suppressed"].reindex(left.index[hidden]), few)
-    rest = (numbers.loc[label] - known).to_numpy(float) - [events[then].sum(), size[then].sum()]
+    gone = set(parts.then_total) & place.keys() - set(months)
+    left = np.array(sorted(place[month] for month in gone), dtype=int)
+    total_then = numbers[place[label]]
+    printed = ~np.isnan(total_then)
+    hidden = left[np.isnan(numbers[left]).any(axis=1)]
+    known = numbers[np.setdiff1d(left, hidden)].sum(axis=0)
+    n_left = len(hidden)
+    low, high = _bounds_then(numbers[hidden, 1], reasons[hidden], few)
+    rest = total_then - known - [events[then].sum(), size[then].sum()]
     # What is not printed may be anything that fits.
     size_left = rest[1] if printed[1] else low[SIZE]
     events_left = rest[0] if printed[0] else min(low[EVENTS], size_left)
@@ -321,7 +325,7 @@ def _told(parts: Parts, few: SmallCounts) -> Told:
         return Told(known_events, known_sizes, then, sums=sums)
     total = np.array([events_left, size_left - events_left, size_left]).astype(int)
     low, high = np.minimum(low, total), np.maximum(high, total)
-    if (old["suppressed"].reindex(left.index[hidden]) == SECONDARY).any():
+    if (reasons[hidden] == SECONDARY).any():
         # Which hide others are not small themselves; of several it is taken that a reader knows their sum.
         around = _around(total, few, int(high.max())) if n_left == 1 else (total, total)
         low, high = np.maximum(low, around[0]), np.minimum(high, around[1])
@@ -329,7 +333,7 @@ def _told(parts: Parts, few: SmallCounts) -> Told:
     return Told(known_events, known_sizes, then, *ends, n_left, sums)
 
 
-def _bounds_then(sizes: pd.Series, reasons: pd.Series, few: SmallCounts) -> tuple[NDArray, NDArray]:
+def _bounds_then(sizes: NDArray, reasons: NDArray, few: SmallCounts) -> tuple[NDArray, NDArray]:
     """Bounds of the sums of events, rest and size over rows that the last release hid."""
     low, high = np.zeros((len(sizes), 3)), np.full((len(sizes), 3), 1e6)
     for row, (n, why) in enumerate(zip(sizes, reasons, strict=True)):

@@ -12,12 +12,16 @@ from ketaoutcomes.report.disclosure import Gate, Hidden
 from ketaoutcomes.report.numbering import METHODS
 from ketaoutcomes.report.parts import Column, Section, Table, Text
 from ketaoutcomes.report.scope import Scope
+from ketaoutcomes.report.sections.change_parts import regression_sentence
+from ketaoutcomes.report.sections.charted import baseline_words
 from ketaoutcomes.report.sections.part import Part
 from ketaoutcomes.report.words import UNCONTROLLED, ci, day_name, joined
 from ketaoutcomes.results.base import Result
+from ketaoutcomes.results.control_chart import ControlChartResult
 from ketaoutcomes.results.course import CourseResult
 from ketaoutcomes.results.course_lines import LinesResult
 from ketaoutcomes.results.curve import CurveResult
+from ketaoutcomes.results.funnel import FunnelResult
 
 __all__ = ["definitions_used", "methods"]
 
@@ -49,7 +53,7 @@ def methods(scope: Scope, results: Sequence[Result], hidden: Sequence[Hidden], a
     """What was done, what it cannot say, and what is not shown."""
     definitions = definitions_used(results)
     tables = {"definitions": scope.gate.plain("definitions", definitions).frame}
-    left = [Text("Methods", paragraphs=_methods(scope, results)), Text("Limits", (UNCONTROLLED,), LIMITS)]
+    left = [Text("Methods", paragraphs=_methods(scope, results)), _limits(scope)]
     if absent:
         left.append(Text("Not recorded or not reported", points=tuple(absent)))
     right = [Text("Small counts", paragraphs=_small_counts(scope)), Text("Words", terms=WORDS)]
@@ -98,6 +102,7 @@ def _methods(scope: Scope, results: Sequence[Result]) -> tuple[str, ...]:
         "clusters; per patient: exact."
     )
     words += _models(results)
+    words += _charts(scope, results)
     words.append(same_time_note(scope.cohort))
     if scope.calendar is None:
         words.append(
@@ -112,13 +117,36 @@ def _methods(scope: Scope, results: Sequence[Result]) -> tuple[str, ...]:
         if scope.calendar.cut:
             cut = f"The data end on {day_name(scope.calendar.cut)}."
         words.append(
-            f"{cut} Sections 1 to 4 and the attrition describe {scope.starters}, followed to the end of "
-            "the data; section 6 per session "
+            f"{cut} Sections 1 to 4, 8 to 11 and 13 and the attrition describe {scope.starters}, followed to "
+            "the end of the data; section 6 per session "
             f"describes the sessions of the {scope.period}."
             if scope.has_recent
             else cut
         )
     return tuple(words)
+
+
+def _limits(scope: Scope) -> Text:
+    """What the numbers cannot say, with how much regression to the mean alone would give."""
+    regression = regression_sentence(scope)
+    return Text("Limits", (UNCONTROLLED,), (*LIMITS, *((regression,) if regression else ())))
+
+
+def _charts(scope: Scope, results: Sequence[Result]) -> list[str]:
+    """How months and clinics were held against chance."""
+    words = []
+    if any(isinstance(result, ControlChartResult) for result in results):
+        words.append(
+            "Section 12: control charts (p for shares of patients, p′ for shares of sessions, individuals "
+            f"for means), limits of three sigma frozen on {baseline_words(scope)}; provisional and hidden months "
+            "are in no limit and no rule."
+        )
+    if any(isinstance(result, FunnelResult) for result in results):
+        words.append(
+            "Section 11: exact binomial limits around the value of all clinics; adjusted by indirect "
+            "standardisation on the baseline score."
+        )
+    return words
 
 
 def _models(results: Sequence[Result]) -> list[str]:

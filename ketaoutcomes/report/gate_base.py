@@ -105,11 +105,10 @@ class GateBase:
             return None
         if self.rounds:
             return nearest(n)
-        then = None if self.previous is None else self.previous.sizes.get(what)
-        compares = what == "patients" or not self.rolling
-        if compares and then is not None and self.few.is_small(abs(n - then)):
-            return None
-        return n
+        then = {} if self.previous is None else self.previous.sizes
+        # Where nobody is left out, those who started are all patients, under either name.
+        others = [] if what != "patients" and self.rolling else [*then.values()]
+        return None if self.few.near([n], others).any() else n
 
     @property
     def compared_with(self) -> str:

@@ -205,8 +205,7 @@ def matched(frame: pd.DataFrame, earlier: pd.DataFrame | None) -> pd.DataFrame |
     names = [
         column
         for column in frame.columns
-        if column in PLACES
-        or (column not in REMARKS and not _is_number(column, frame[column]))
+        if column in PLACES or (column not in REMARKS and not _is_number(column, frame[column]))
     ]
     if not set(names) <= set(earlier.columns):
         return None

@@ -104,7 +104,11 @@ class Scope:
             return "starters"
         some = nearest(int(n)) if self.gate.rounds else n
         all_of_them = self.starters_counted()
-        return f"{count(some)} of {all_of_them}" if all_of_them != "starters" else plural(some, "starter")
+        if all_of_them != "starters":
+            return f"{count(some)} of {all_of_them}"
+        # All of them by another name would tell what is withheld.
+        is_told = n == self.n_starters or self.gate.printable("starters", int(n)) is None
+        return "starters" if is_told else plural(some, "starter")
 
     @property
     def is_uncatalogued(self) -> bool:

@@ -138,8 +138,8 @@ def _charts(scope: Scope, results: Sequence[Result]) -> list[str]:
     if any(isinstance(result, ControlChartResult) for result in results):
         words.append(
             "Section 12: control charts (p for shares of patients, p′ for shares of sessions, individuals "
-            f"for means), limits of three sigma frozen on {baseline_words(scope)}; provisional and hidden months "
-            "are in no limit and no rule."
+            f"for means), limits of three sigma frozen on {baseline_words(scope)}; provisional and hidden "
+            "months are in no limit and no rule."
         )
     if any(isinstance(result, FunnelResult) for result in results):
         words.append(

@@ -37,6 +37,7 @@ def _report(options: argparse.Namespace, config, out: Path, say: Callable[[str |
     """Make and write the report, while no other run does."""
     from ketaoutcomes.cohort.folder_write import content_digest
     from ketaoutcomes.cohort.read import load_cohort
+    from ketaoutcomes.report.asked import check_asked
     from ketaoutcomes.report.thresholds import check_thresholds
 
     say("reading the tables")
@@ -44,6 +45,7 @@ def _report(options: argparse.Namespace, config, out: Path, say: Callable[[str |
     month = _month(cohort, config)
     out = _filled(out, month)
     _refuse_place(out, config.data)
+    check_asked(cohort, level=config.level, settings=config.settings)
     report = _made(cohort, config, month, out, say)
     _refuse_different(report, out, config)
     say("writing")

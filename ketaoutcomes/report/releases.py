@@ -86,8 +86,13 @@ class Release:
         Raises
         ------
         ConfigError
-            If the cohort has another name, the main instrument is another one, or small counts were shown.
+            If the report is of another kind, the cohort has another name, the main instrument is another
+            one, or small counts were shown.
         """
+        if self.settings.get("report") == "cohort":
+            raise ConfigError(
+                "the last report is a cohort report, whose tables are others; name the last monthly one"
+            )
         if self.settings.get("small_cells") == "show":
             raise ConfigError(
                 "the last report shows small counts, so it is for internal use and has not been released; "

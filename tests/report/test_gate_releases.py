@@ -92,6 +92,7 @@ def test_a_report_that_was_written_without_its_tables_is_refused(shown, tmp_path
     ("settings", "cohort", "message"),
     [
         ({"small_cells": "show"}, "clinic", "has not been released"),
+        ({"report": "cohort"}, "clinic", "is a cohort report"),
         ({}, "another", "cohort of another name"),
         ({"instrument": "MADRS"}, "clinic", "about MADRS, this one about PHQ-9"),
     ],

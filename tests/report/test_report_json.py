@@ -71,7 +71,7 @@ def test_each_row_of_the_first_page_has_the_numbers_that_are_printed_there(repor
         if row.value.endswith("%") and not row.is_hidden and found["numbers"]["estimate"] is not None:
             decimals = len(row.value.rstrip("%").partition(".")[2])
             assert float(row.value.rstrip("%").lstrip("<>")) == pytest.approx(
-                100 * found["numbers"]["estimate"], abs=0.5 * 10.0**-decimals + 0.1
+                100 * found["numbers"]["estimate"], abs=0.5 * 10.0**-decimals + 1e-9
             )
 
 

@@ -9,7 +9,16 @@ import pandas as pd
 from ketaoutcomes.analysis.notes import same_time_note
 from ketaoutcomes.catalog.definitions import BASELINE_RULES, OUTCOMES, PHASE_RULES, WINDOWS
 from ketaoutcomes.report.disclosure import Gate, Hidden
-from ketaoutcomes.report.numbering import METHODS
+from ketaoutcomes.report.numbering import (
+    CLINICS,
+    COURSE,
+    METHODS,
+    MONTHS,
+    PUBLISHED,
+    SAFETY_ITEM,
+    SIDE_EFFECTS,
+    TIMING,
+)
 from ketaoutcomes.report.parts import Column, Section, Table, Text
 from ketaoutcomes.report.scope import Scope
 from ketaoutcomes.report.sections.change_parts import regression_sentence
@@ -117,8 +126,8 @@ def _methods(scope: Scope, results: Sequence[Result]) -> tuple[str, ...]:
         if scope.calendar.cut:
             cut = f"The data end on {day_name(scope.calendar.cut)}."
         words.append(
-            f"{cut} Sections 1 to 4, 8 to 11 and 13 and the attrition describe {scope.starters}, followed to "
-            "the end of the data; section 6 per session "
+            f"{cut} Sections {TIMING} to {COURSE}, {SAFETY_ITEM} to {CLINICS} and {PUBLISHED} and the "
+            f"attrition describe {scope.starters}, followed to the end of the data; section {SIDE_EFFECTS} per session "
             f"describes the sessions of the {scope.period}."
             if scope.has_recent
             else cut
@@ -137,13 +146,13 @@ def _charts(scope: Scope, results: Sequence[Result]) -> list[str]:
     words = []
     if any(isinstance(result, ControlChartResult) for result in results):
         words.append(
-            "Section 12: control charts (p for shares of patients, p′ for shares of sessions, individuals "
-            f"for means), limits of three sigma frozen on {baseline_words(scope)}; provisional and hidden "
-            "months are in no limit and no rule."
+            f"Section {MONTHS}: control charts (p for shares of patients, p′ for shares of sessions, "
+            f"individuals for means), limits of three sigma frozen on {baseline_words(scope)}; provisional "
+            "and hidden months are in no limit and no rule."
         )
     if any(isinstance(result, FunnelResult) for result in results):
         words.append(
-            "Section 11: exact binomial limits around the value of all clinics; adjusted by indirect "
+            f"Section {CLINICS}: exact binomial limits around the value of all clinics; adjusted by indirect "
             "standardisation on the baseline score."
         )
     return words

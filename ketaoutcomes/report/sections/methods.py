@@ -127,8 +127,8 @@ def _methods(scope: Scope, results: Sequence[Result]) -> tuple[str, ...]:
             cut = f"The data end on {day_name(scope.calendar.cut)}."
         words.append(
             f"{cut} Sections {TIMING} to {COURSE}, {SAFETY_ITEM} to {CLINICS} and {PUBLISHED} and the "
-            f"attrition describe {scope.starters}, followed to the end of the data; section {SIDE_EFFECTS} per "
-            f"session describes the sessions of the {scope.period}."
+            f"attrition describe {scope.starters}, followed to the end of the data; section "
+            f"{SIDE_EFFECTS} per session describes the sessions of the {scope.period}."
             if scope.has_recent
             else cut
         )
